@@ -1,0 +1,2 @@
+//! The quark command.
+fn main() {}
