@@ -2,5 +2,8 @@
 //! the hash ring. Knows nothing of actors.
 
 pub mod driver;
+mod envelope;
+pub mod local_ring;
+pub mod ring;
 mod sync;
 pub mod time;

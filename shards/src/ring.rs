@@ -1,0 +1,505 @@
+//! The mesh's ring: messages of any type from one thread to one other, acting where they arrive.
+//!
+//! A slot's header word is the message's own table of functions, tagged with the parity of the
+//! lap: one acquire load tells that the slot is full and what to do with it. A small message
+//! moves one cache line, and neither side reads the other's position until space runs short.
+//!
+//! Two rules keep old bytes from looking like headers. A header carries its lap's parity, so what
+//! the lap before left is empty now. And where a long message ran over later slots (in memory, or
+//! past the ring's end only by number), the consumer gives each the look of a used slot of this
+//! lap before it hands them back.
+
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ptr;
+
+use crossbeam::utils::CachePadded;
+
+pub use crate::envelope::MAX_SLOTS;
+use crate::envelope::{Slots, slots_of};
+use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::{Arc, Site, kept, ordering};
+
+/// A value that travels by ring and acts where it arrives.
+///
+/// `C` is what the receiver offers. At most 1,016 bytes, aligned to at most 8: checked when the
+/// program is compiled.
+pub trait Message<C: ?Sized>: Send + 'static {
+    /// Acts on the receiver; `from` is the number that the ring was made with.
+    fn deliver(self, context: &C, from: u16);
+}
+
+/// A ring of at least `capacity_slots` slots of 64 bytes (rounded up to a power of two, and to
+/// [`MAX_SLOTS`]); `from` is told to every message that arrives.
+#[must_use]
+pub fn ring<C: ?Sized + 'static>(capacity_slots: usize, from: u16) -> (Producer<C>, Consumer<C>) {
+    // Models need rings that wrap at once.
+    let least = if cfg!(loom) { 2 } else { MAX_SLOTS };
+    let lines = Lines::allocate(capacity_slots.max(least).next_power_of_two());
+    let shared = Arc::new(Shared {
+        head: CachePadded::new(AtomicUsize::new(0)),
+        closed: AtomicBool::new(false),
+        lines,
+    });
+    let producer = Producer {
+        lines,
+        tail: Cell::new(0),
+        head_seen: Cell::new(0),
+        first: Cell::new(None),
+        shared: Arc::clone(&shared),
+    };
+    let consumer = Consumer {
+        lines,
+        from,
+        head: Cell::new(0),
+        released: Cell::new(0),
+        shared,
+    };
+    (producer, consumer)
+}
+
+/// The sending end. Dropping it publishes what was pushed.
+pub struct Producer<C: ?Sized + 'static> {
+    lines: Lines<C>,
+    /// Where the next message goes.
+    tail: Cell<usize>,
+    /// The consumer's head when last read.
+    head_seen: Cell<usize>,
+    /// The first message not yet visible: where it is, and the header that will show it.
+    first: Cell<Option<(usize, Header<C>)>>,
+    shared: Arc<Shared<C>>,
+}
+
+// SAFETY: the cells are this end's own; messages in the ring are `Send`; of `C` there are only
+// function pointers here.
+unsafe impl<C: ?Sized + 'static> Send for Producer<C> {}
+
+impl<C: ?Sized + 'static> Producer<C> {
+    /// Moves `message` into the ring, not yet visible to the other end.
+    ///
+    /// # Errors
+    /// Gives the message back when there is no room.
+    #[inline]
+    pub fn push<M: Message<C>>(&self, message: M) -> Result<(), M> {
+        let slots = const { slots_of::<M>() };
+        let tail = self.tail.get();
+        if tail.wrapping_sub(self.head_seen.get()) + slots > self.lines.capacity() {
+            self.reread_head();
+            if tail.wrapping_sub(self.head_seen.get()) + slots > self.lines.capacity() {
+                return Err(message);
+            }
+        }
+        // SAFETY: the consumer has released these slots, and looks at none of them before the
+        // header of the first unpublished message is stored.
+        unsafe { self.lines.write(tail, message) };
+        let header = self.lines.header_of::<M>(tail);
+        match self.first.get() {
+            None => self.first.set(Some((tail, header))),
+            // Hidden behind the first one's header.
+            Some(_) => self.lines.store(tail, header, Ordering::Relaxed),
+        }
+        self.tail.set(tail.wrapping_add(slots));
+        Ok(())
+    }
+
+    /// How many slots an `M` takes, its header included.
+    #[must_use]
+    pub const fn slots_of<M>() -> usize {
+        slots_of::<M>()
+    }
+
+    /// Makes all that was pushed visible at once; true if there was something.
+    #[inline]
+    pub fn publish(&self) -> bool {
+        let Some((position, header)) = self.first.take() else {
+            return false;
+        };
+        self.lines
+            .store(position, header, ordering(Site::Publish, Ordering::Release));
+        true
+    }
+
+    /// Whether something was pushed since the last [`publish`](Self::publish).
+    #[must_use]
+    pub fn has_unpublished(&self) -> bool {
+        self.first.get().is_some()
+    }
+
+    /// Slots free at this moment at least; the consumer may free more at any time.
+    #[must_use]
+    pub fn free_slots(&self) -> usize {
+        self.reread_head();
+        self.lines.capacity() - self.tail.get().wrapping_sub(self.head_seen.get())
+    }
+
+    /// Slots of the whole ring.
+    #[must_use]
+    pub fn capacity_slots(&self) -> usize {
+        self.lines.capacity()
+    }
+
+    /// Whether the consumer is gone; what is pushed now is only dropped later.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.closed.load(Ordering::Acquire)
+    }
+
+    #[cold]
+    fn reread_head(&self) {
+        let order = ordering(Site::Reclaim, Ordering::Acquire);
+        self.head_seen.set(self.shared.head.load(order));
+    }
+}
+
+impl<C: ?Sized + 'static> Drop for Producer<C> {
+    fn drop(&mut self) {
+        self.publish();
+    }
+}
+
+/// The receiving end. Dropping it drops what is in the ring.
+pub struct Consumer<C: ?Sized + 'static> {
+    lines: Lines<C>,
+    from: u16,
+    /// The next message.
+    head: Cell<usize>,
+    /// What the producer was told of `head`.
+    released: Cell<usize>,
+    shared: Arc<Shared<C>>,
+}
+
+// SAFETY: as for `Producer`.
+unsafe impl<C: ?Sized + 'static> Send for Consumer<C> {}
+
+impl<C: ?Sized + 'static> Consumer<C> {
+    /// Takes one message out and delivers it; false if there is none.
+    ///
+    /// The message has left the ring before [`Message::deliver`] runs, so a panic there loses
+    /// that message only, and delivering may look at this ring again.
+    #[inline]
+    pub fn deliver_next(&self, context: &C) -> bool {
+        let some = self.take_next(context);
+        self.release();
+        some
+    }
+
+    /// Delivers at most `budget` messages and gives their slots back together; says how many.
+    #[inline]
+    pub fn deliver_up_to(&self, budget: usize, context: &C) -> usize {
+        let mut delivered = 0;
+        while delivered < budget && self.take_next(context) {
+            delivered += 1;
+            // A long batch must not starve the producer of room.
+            if self.head.get().wrapping_sub(self.released.get()) > self.lines.capacity() / 4 {
+                self.release();
+            }
+        }
+        self.release();
+        delivered
+    }
+
+    /// Whether there is nothing to deliver: one load, of the next header.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.peek(self.head.get()).is_none()
+    }
+
+    #[inline]
+    fn take_next(&self, context: &C) -> bool {
+        let head = self.head.get();
+        let Some(vtable) = self.lines.peek(head) else {
+            return false;
+        };
+        self.head.set(head.wrapping_add(vtable.slots));
+        // SAFETY: the header shows a message of the vtable's type here, and moving the head on
+        // says that it is taken.
+        unsafe { (vtable.deliver)(&self.lines, head, context, self.from) };
+        true
+    }
+
+    #[inline]
+    fn release(&self) {
+        let head = self.head.get();
+        if head != self.released.get() {
+            self.released.set(head);
+            self.shared
+                .head
+                .store(head, ordering(Site::Release, Ordering::Release));
+        }
+    }
+}
+
+impl<C: ?Sized + 'static> Drop for Consumer<C> {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::Release);
+        // What was taken is told even if dropping a message panics: nobody may drop it again.
+        let taken = ReleaseOnDrop(self);
+        // At most one ring full, or a busy producer could keep this thread here.
+        for _ in 0..taken.0.lines.capacity() {
+            let head = taken.0.head.get();
+            let Some(vtable) = taken.0.lines.peek(head) else {
+                break;
+            };
+            taken.0.head.set(head.wrapping_add(vtable.slots));
+            // SAFETY: as in `take_next`.
+            unsafe { (vtable.discard)(&taken.0.lines, head) };
+        }
+    }
+}
+
+struct ReleaseOnDrop<'a, C: ?Sized + 'static>(&'a Consumer<C>);
+
+impl<C: ?Sized + 'static> Drop for ReleaseOnDrop<'_, C> {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+/// What both ends hold together.
+struct Shared<C: ?Sized + 'static> {
+    /// Slots before it are free again. Written by the consumer.
+    head: CachePadded<AtomicUsize>,
+    /// The consumer is gone.
+    closed: AtomicBool,
+    lines: Lines<C>,
+}
+
+// SAFETY: the atomics are shared; the slots are used by the ends under the ring's protocol.
+unsafe impl<C: ?Sized + 'static> Send for Shared<C> {}
+// SAFETY: as above.
+unsafe impl<C: ?Sized + 'static> Sync for Shared<C> {}
+
+impl<C: ?Sized + 'static> Drop for Shared<C> {
+    fn drop(&mut self) {
+        // Both ends are gone: all was published, and what is left lies behind the head.
+        let mut head = self.head.load(Ordering::Relaxed);
+        while let Some(vtable) = self.lines.peek(head) {
+            // SAFETY: a message of the vtable's type, taken by nobody else any more.
+            unsafe { (vtable.discard)(&self.lines, head) };
+            head = head.wrapping_add(vtable.slots);
+        }
+        // SAFETY: the views in both ends went with them.
+        unsafe { self.lines.free() };
+    }
+}
+
+/// What a message type does, behind its header. Aligned, so that bit 0 is free for the lap.
+#[repr(align(8))]
+struct Vtable<C: ?Sized + 'static> {
+    slots: usize,
+    /// Moves the message out, empties its slots, delivers it.
+    deliver: unsafe fn(&Lines<C>, usize, &C, u16),
+    /// Moves the message out, empties its slots, drops it.
+    discard: unsafe fn(&Lines<C>, usize),
+}
+
+type Header<C> = *mut Vtable<C>;
+
+/// The table of `M`, one constant per message and receiver type.
+struct VtableOf<M, C: ?Sized>(PhantomData<(M, *const C)>);
+
+impl<C: ?Sized + 'static, M: Message<C>> VtableOf<M, C> {
+    const VTABLE: &'static Vtable<C> = &Vtable {
+        slots: slots_of::<M>(),
+        deliver: Self::deliver,
+        discard: Self::discard,
+    };
+
+    /// # Safety
+    /// An `M` lies at `position`, published, and is taken by this call.
+    unsafe fn deliver(lines: &Lines<C>, position: usize, context: &C, from: u16) {
+        // SAFETY: as the caller says.
+        unsafe { lines.take::<M>(position) }.deliver(context, from);
+    }
+
+    /// # Safety
+    /// As for `deliver`.
+    unsafe fn discard(lines: &Lines<C>, position: usize) {
+        // SAFETY: as the caller says.
+        drop(unsafe { lines.take::<M>(position) });
+    }
+}
+
+/// The ring's memory with its headers as atomics.
+struct Lines<C: ?Sized + 'static> {
+    slots: Slots,
+    lap_shift: u32,
+    #[cfg(loom)]
+    model: *const model::Model<C>,
+    #[cfg(not(loom))]
+    _receiver: PhantomData<*const C>,
+}
+
+impl<C: ?Sized + 'static> Clone for Lines<C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C: ?Sized + 'static> Copy for Lines<C> {}
+
+impl<C: ?Sized + 'static> Lines<C> {
+    fn allocate(capacity: usize) -> Self {
+        Lines {
+            slots: Slots::allocate(capacity),
+            lap_shift: capacity.trailing_zeros(),
+            #[cfg(loom)]
+            model: Box::into_raw(Box::new(model::Model::new(capacity))),
+            #[cfg(not(loom))]
+            _receiver: PhantomData,
+        }
+    }
+
+    /// # Safety
+    /// No copy of this view is used afterwards.
+    unsafe fn free(self) {
+        // SAFETY: as the caller says.
+        unsafe { self.slots.free() };
+        #[cfg(loom)]
+        // SAFETY: made by `allocate`, freed once.
+        drop(unsafe { Box::from_raw(self.model.cast_mut()) });
+    }
+
+    fn capacity(&self) -> usize {
+        self.slots.capacity()
+    }
+
+    /// The tag of a slot in use in the lap of `position`. Zeroed memory is empty in the first lap.
+    #[inline(always)]
+    fn tag(&self, position: usize) -> usize {
+        !(position >> self.lap_shift) & 1
+    }
+
+    /// What shows a message of type `M` at `position`.
+    #[inline(always)]
+    fn header_of<M: Message<C>>(&self, position: usize) -> Header<C> {
+        ptr::from_ref(VtableOf::<M, C>::VTABLE)
+            .cast_mut()
+            .map_addr(|address| address | self.tag(position))
+    }
+
+    #[inline(always)]
+    fn store(&self, position: usize, header: Header<C>, order: Ordering) {
+        self.header(position).store(header, order);
+    }
+
+    /// The table of the message at `position`, if it is there. For the consumer, at its head.
+    #[inline(always)]
+    fn peek(&self, position: usize) -> Option<&'static Vtable<C>> {
+        let header = self
+            .header(position)
+            .load(ordering(Site::Peek, Ordering::Acquire));
+        if header.addr() & 1 != self.tag(position) {
+            return None;
+        }
+        let vtable = header.map_addr(|address| address & !1);
+        // SAFETY: a header with this lap's tag, where the consumer's head stands, was stored by
+        // `store`: the two rules at the top of this file.
+        Some(unsafe { &*vtable })
+    }
+
+    /// # Safety
+    /// The slots are the producer's: released by the consumer.
+    #[inline(always)]
+    unsafe fn write<M: Message<C>>(&self, position: usize, message: M) {
+        #[cfg(loom)]
+        self.written::<M>(position);
+        // SAFETY: as the caller says; `push` has checked the size.
+        unsafe { self.slots.write(position, message) }
+    }
+
+    /// Moves a message out and leaves its later slots looking used.
+    ///
+    /// # Safety
+    /// An `M` lies at `position`, published, and is taken once.
+    #[inline(always)]
+    unsafe fn take<M: Message<C>>(&self, position: usize) -> M {
+        #[cfg(loom)]
+        self.taken::<M>(position);
+        // SAFETY: as the caller says.
+        let message = unsafe { self.slots.read::<M>(position) };
+        if kept(Site::Reset) {
+            for later in 1..slots_of::<M>() {
+                let position = position.wrapping_add(later);
+                let used = ptr::without_provenance_mut(self.tag(position));
+                self.store(position, used, Ordering::Relaxed);
+            }
+        }
+        message
+    }
+
+    #[cfg(not(loom))]
+    #[inline(always)]
+    fn header(&self, position: usize) -> &AtomicPtr<Vtable<C>> {
+        let word = self.slots.header(position).cast::<Header<C>>();
+        // SAFETY: aligned, and valid as long as the view is used. A message's bytes are only
+        // written over it while no end reads it as a header.
+        unsafe { AtomicPtr::from_ptr(word) }
+    }
+}
+
+/// loom's atomics are no plain words and can't lie under a message's bytes, so in models the
+/// headers stand beside the slots; what a long message's bytes would do to them is done on purpose,
+/// in the worst way, and every access to a slot's bytes is shown to loom.
+#[cfg(loom)]
+mod model {
+    use loom::cell::UnsafeCell;
+
+    use super::*;
+
+    pub(super) struct Model<C: ?Sized + 'static> {
+        headers: Vec<AtomicPtr<Vtable<C>>>,
+        bytes: Vec<UnsafeCell<()>>,
+    }
+
+    impl<C: ?Sized + 'static> Model<C> {
+        pub(super) fn new(capacity: usize) -> Self {
+            Model {
+                headers: (0..capacity)
+                    .map(|_| AtomicPtr::new(ptr::null_mut()))
+                    .collect(),
+                bytes: (0..capacity + MAX_SLOTS)
+                    .map(|_| UnsafeCell::new(()))
+                    .collect(),
+            }
+        }
+    }
+
+    impl<C: ?Sized + 'static> Lines<C> {
+        pub(super) fn header(&self, position: usize) -> &AtomicPtr<Vtable<C>> {
+            &self.model().headers[self.slots.index(position)]
+        }
+
+        pub(super) fn written<M: Message<C>>(&self, position: usize) {
+            let first = self.slots.index(position);
+            for later in 0..slots_of::<M>() {
+                self.model().bytes[first + later].with_mut(|_| ());
+                let over = first + later;
+                if later > 0 && over < self.capacity() {
+                    // Bytes that look like a message of the lap to come.
+                    let next_lap = position.wrapping_add(later).wrapping_add(self.capacity());
+                    self.store(over, self.header_of::<M>(next_lap), Ordering::Relaxed);
+                }
+            }
+        }
+
+        pub(super) fn taken<M: Message<C>>(&self, position: usize) {
+            let first = self.slots.index(position);
+            for later in 0..slots_of::<M>() {
+                self.model().bytes[first + later].with_mut(|_| ());
+            }
+        }
+
+        fn model(&self) -> &Model<C> {
+            // SAFETY: lives as long as the slots.
+            unsafe { &*self.model }
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+#[path = "ring_tests.rs"]
+mod tests;
