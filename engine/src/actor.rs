@@ -1,0 +1,334 @@
+//! What an actor and a message are, to the engine. The `#[actor]` attribute writes these.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use xxhash_rust::const_xxh3::xxh3_64;
+
+use crate::context::Cx;
+use crate::reference::RefCore;
+
+/// A type whose instances are virtual actors. Written by [`#[actor]`](macro@crate::actor).
+pub trait Actor: Sized + 'static {
+    /// The typed reference.
+    type Ref: ActorRef<Actor = Self>;
+    /// The registered name; one type has it in an engine.
+    const NAME: &'static str;
+    /// Whether `activate` does anything.
+    const HAS_ACTIVATE: bool;
+    /// Whether `deactivate` does anything.
+    const HAS_DEACTIVATE: bool;
+
+    /// The type's own token.
+    fn token() -> &'static TypeToken;
+
+    /// The options written in the attribute.
+    #[must_use]
+    fn options() -> ActorOptions {
+        ActorOptions::new()
+    }
+
+    /// An instance, for types that are `Default`.
+    fn fallback() -> Option<Self>;
+
+    /// Runs before the first message.
+    fn activate<'a>(
+        &'a mut self,
+        cx: &'a Cx<Self>,
+    ) -> impl Future<Output = Result<(), ActivateError>> + 'a;
+
+    /// Runs after the last.
+    fn deactivate<'a>(&'a mut self, cx: &'a Cx<Self>) -> impl Future<Output = ()> + 'a;
+}
+
+/// A typed reference to an actor.
+pub trait ActorRef: From<RefCore> + Clone {
+    /// What it refers to.
+    type Actor: Actor;
+
+    /// The untyped part.
+    fn core(&self) -> &RefCore;
+}
+
+/// A message: the arguments of one method, by value.
+pub trait Method: Sized + 'static {
+    /// Whose method it is.
+    type Actor: Actor;
+    /// How it borrows the actor: [`Exclusive`] or [`Shared`].
+    type Receiver: Receiver;
+    /// What the method returns, as written.
+    type Output;
+    /// What a successful call gives.
+    type Ok: Send + 'static;
+    /// The method's own error.
+    type Err: Send + 'static;
+    /// The method's name.
+    const NAME: &'static str;
+    /// Never suspends.
+    const SYNC: bool;
+
+    /// Calls the method.
+    fn call<'a>(
+        self,
+        actor: <Self::Receiver as Receiver>::Of<'a, Self::Actor>,
+        cx: &'a Cx<Self::Actor>,
+    ) -> impl Future<Output = Self::Output> + 'a;
+
+    /// Splits what the method returned.
+    fn reply(output: Self::Output) -> Result<Self::Ok, Self::Err>;
+}
+
+/// How a method borrows its actor.
+pub trait Receiver: sealed::Sealed + 'static {
+    /// The borrow.
+    type Of<'a, A: 'a>;
+    /// Whether the turn must be alone in the actor.
+    const EXCLUSIVE: bool;
+    /// Narrows the exclusive borrow that the engine holds, or made for this purpose.
+    #[doc(hidden)]
+    fn narrow<'a, A>(actor: sealed::Borrow<'a, A>) -> Self::Of<'a, A>;
+}
+
+/// `&mut self`: alone in the actor until it returns.
+pub enum Exclusive {}
+
+/// `&self`: may interleave with other `&self` turns.
+pub enum Shared {}
+
+pub(crate) mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Exclusive {}
+    impl Sealed for super::Shared {}
+
+    /// The borrow that a turn's admission allows.
+    pub enum Borrow<'a, A> {
+        Exclusive(&'a mut A),
+        Shared(&'a A),
+    }
+}
+
+impl Receiver for Exclusive {
+    type Of<'a, A: 'a> = &'a mut A;
+    const EXCLUSIVE: bool = true;
+
+    #[inline]
+    fn narrow<'a, A>(actor: sealed::Borrow<'a, A>) -> &'a mut A {
+        match actor {
+            sealed::Borrow::Exclusive(actor) => actor,
+            sealed::Borrow::Shared(_) => unreachable!("an exclusive turn was admitted as shared"),
+        }
+    }
+}
+
+impl Receiver for Shared {
+    type Of<'a, A: 'a> = &'a A;
+    const EXCLUSIVE: bool = false;
+
+    #[inline]
+    fn narrow<'a, A>(actor: sealed::Borrow<'a, A>) -> &'a A {
+        match actor {
+            sealed::Borrow::Exclusive(actor) => actor,
+            sealed::Borrow::Shared(actor) => actor,
+        }
+    }
+}
+
+/// One for each actor type: its name, the name's stable hash, and a number that engines of this
+/// process index their tables by.
+#[derive(Debug)]
+pub struct TypeToken {
+    name: &'static str,
+    hash: u64,
+    index: AtomicU32,
+}
+
+static NEXT_TYPE: AtomicU32 = AtomicU32::new(1);
+
+impl TypeToken {
+    /// The token of a type registered as `name`.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        TypeToken { name, hash: xxh3_64(name.as_bytes()), index: AtomicU32::new(0) }
+    }
+
+    /// The registered name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The name's hash: the same on every machine and in every version.
+    #[must_use]
+    #[inline]
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    #[inline]
+    pub(crate) fn index(&self) -> usize {
+        match self.index.load(Ordering::Relaxed) {
+            0 => self.assign(),
+            index => index as usize,
+        }
+    }
+
+    #[cold]
+    fn assign(&self) -> usize {
+        let fresh = NEXT_TYPE.fetch_add(1, Ordering::Relaxed);
+        match self.index.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => fresh as usize,
+            Err(index) => index as usize,
+        }
+    }
+}
+
+/// What a type asks for beyond the engine's defaults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ActorOptions {
+    pub(crate) mailbox: Option<usize>,
+    pub(crate) when_full: Option<WhenFull>,
+    pub(crate) idle_after: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) pinned: Option<u16>,
+}
+
+impl ActorOptions {
+    /// The engine's defaults.
+    #[must_use]
+    pub const fn new() -> Self {
+        ActorOptions { mailbox: None, when_full: None, idle_after: None, timeout: None, pinned: None }
+    }
+
+    /// Messages that may wait for one actor of the type.
+    #[must_use]
+    pub const fn mailbox(mut self, messages: usize) -> Self {
+        self.mailbox = Some(messages);
+        self
+    }
+
+    /// What happens to a message that finds the mailbox full.
+    #[must_use]
+    pub const fn when_full(mut self, policy: WhenFull) -> Self {
+        self.when_full = Some(policy);
+        self
+    }
+
+    /// How long an actor stays in memory without a message.
+    #[must_use]
+    pub const fn idle_after(mut self, idle: Duration) -> Self {
+        self.idle_after = Some(idle);
+        self
+    }
+
+    /// How long asks of this type wait unless the call says otherwise.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// All actors of the type live on this shard.
+    #[must_use]
+    pub const fn pinned(mut self, shard: u16) -> Self {
+        self.pinned = Some(shard);
+        self
+    }
+
+    /// These options, with what `over` sets on top.
+    #[must_use]
+    pub(crate) fn overridden(self, over: ActorOptions) -> Self {
+        ActorOptions {
+            mailbox: over.mailbox.or(self.mailbox),
+            when_full: over.when_full.or(self.when_full),
+            idle_after: over.idle_after.or(self.idle_after),
+            timeout: over.timeout.or(self.timeout),
+            pinned: over.pinned.or(self.pinned),
+        }
+    }
+}
+
+/// What happens to a message that finds its actor's mailbox full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Its sender is told at once.
+    #[default]
+    Refuse,
+    /// It waits; its sender's credit stays taken, so that senders slow down.
+    Wait,
+}
+
+/// Why an actor could not be activated. Any error becomes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivateError(String);
+
+impl ActivateError {
+    /// An error that reads `message`.
+    pub fn new(message: impl Into<String>) -> Self {
+        ActivateError(message.into())
+    }
+}
+
+impl fmt::Display for ActivateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What `on_activate` may return: nothing, or a `Result<(), E>` whose error can be shown.
+pub trait IntoActivation {
+    /// As the engine wants it.
+    ///
+    /// # Errors
+    /// The user's own.
+    fn into_activation(self) -> Result<(), ActivateError>;
+}
+
+impl IntoActivation for () {
+    fn into_activation(self) -> Result<(), ActivateError> {
+        Ok(())
+    }
+}
+
+impl<E: fmt::Display> IntoActivation for Result<(), E> {
+    fn into_activation(self) -> Result<(), ActivateError> {
+        self.map_err(|error| ActivateError(error.to_string()))
+    }
+}
+
+/// The two sides of a `Result`, whatever alias it is written by.
+pub trait ResultParts {
+    /// The success.
+    type Ok;
+    /// The error.
+    type Err;
+    /// Itself.
+    ///
+    /// # Errors
+    /// Its own.
+    fn into_result(self) -> Result<Self::Ok, Self::Err>;
+}
+
+impl<T, E> ResultParts for Result<T, E> {
+    type Ok = T;
+    type Err = E;
+
+    #[inline]
+    fn into_result(self) -> Result<T, E> {
+        self
+    }
+}
+
+/// The error of methods that have none.
+pub type NoError = Infallible;
+
+/// What a stall report and a dead letter call a turn.
+#[derive(Debug)]
+pub struct MethodInfo {
+    /// The actor's type.
+    pub actor: &'static str,
+    /// The method.
+    pub method: &'static str,
+}

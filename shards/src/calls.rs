@@ -1,0 +1,647 @@
+//! Calls in flight from one endpoint, a shard or a port: replies, credits, chains.
+//!
+//! An entry stays until its reply has come, even when the caller has given up: that is what
+//! keeps the credit, and so the room in both rings, accounted for.
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::VecDeque;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use crate::block::{BlockClass, BlockPool};
+use crate::chain::{ChainTable, Origin, TurnId};
+use crate::time::Time;
+
+/// Names one call of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallId {
+    /// The entry.
+    pub index: u32,
+    /// Which use of the entry; never zero.
+    pub generation: u32,
+}
+
+/// What a caller that polls its call learns.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fate<R> {
+    /// The reply, and where the callee lives (a hint for the next call).
+    Replied(R, u64),
+    /// The deadline passed first; the outcome is unknown.
+    TimedOut,
+    /// No such call: it was taken already, or it belongs to another endpoint.
+    Unknown,
+}
+
+/// When a caller gives up, to the millisecond or so.
+///
+/// Deadlines travel in calls as 32 bits and are compared around the wrap, so they may lie up to
+/// 26 days ahead; further ones never come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline(u32);
+
+const TICK_BITS: u32 = 20;
+
+impl Deadline {
+    /// No deadline at all.
+    pub const NEVER: Deadline = Deadline(0);
+
+    /// The first tick that is not before `time`.
+    #[must_use]
+    #[inline]
+    pub fn at(time: Time, now: Time) -> Self {
+        if (time - now).as_nanos() >= 1 << (TICK_BITS + 31) {
+            return Self::NEVER;
+        }
+        Deadline(Self::tick(time).wrapping_add(1).max(1))
+    }
+
+    /// The nearer of two.
+    #[must_use]
+    #[inline]
+    pub fn or_sooner(self, other: Deadline) -> Deadline {
+        match (self.0, other.0) {
+            (0, _) => other,
+            (_, 0) => self,
+            (a, b) if a.wrapping_sub(b).cast_signed() <= 0 => self,
+            _ => other,
+        }
+    }
+
+    /// Whether it has come.
+    #[must_use]
+    #[inline]
+    pub fn is_past(self, now: Time) -> bool {
+        self.0 != 0 && Self::tick(now).wrapping_sub(self.0).cast_signed() >= 0
+    }
+
+    /// How long until it comes; `None` if it never does.
+    #[must_use]
+    pub fn remaining(self, now: Time) -> Option<Duration> {
+        let ticks = self.0.wrapping_sub(Self::tick(now)).cast_signed().max(0);
+        (self.0 != 0).then(|| Duration::from_nanos(u64::from(ticks.cast_unsigned()) << TICK_BITS))
+    }
+
+    #[inline]
+    fn tick(time: Time) -> u32 {
+        (time.as_nanos() >> TICK_BITS) as u32
+    }
+}
+
+/// Who waits for a call, for the chain.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiter {
+    /// The turn that waits; zero if none does.
+    pub turn: TurnId,
+    /// The call which that turn serves.
+    pub serves: Origin,
+}
+
+impl Waiter {
+    /// Not a turn: a task, or a thread outside.
+    pub const NO_TURN: Waiter = Waiter { turn: 0, serves: Origin::NOBODY };
+}
+
+/// The calls of one endpoint. Single-threaded but for its [`ChainTable`].
+pub struct Calls {
+    entries: UnsafeCell<Vec<NonNull<Entry>>>,
+    /// When each entry's caller gives up, in [ticks](tick); dense, since it is swept.
+    deadlines: RefCell<Vec<u32>>,
+    free: RefCell<Vec<u32>>,
+    lanes: Box<[Lane]>,
+    chain: Arc<ChainTable>,
+    blocks: BlockPool,
+    open: Cell<usize>,
+}
+
+/// Replies of up to this many bytes are kept in the entry itself.
+const INLINE: usize = 64;
+
+#[repr(C, align(64))]
+struct Entry {
+    index: u32,
+    generation: Cell<u32>,
+    state: Cell<State>,
+    chained: Cell<bool>,
+    lane: Cell<u16>,
+    cost: Cell<u16>,
+    hint: Cell<u64>,
+    waker: Cell<Option<Waker>>,
+    discard: Cell<unsafe fn(*mut u8, &BlockPool)>,
+    value: UnsafeCell<[MaybeUninit<u64>; INLINE / 8]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Free,
+    /// The caller waits.
+    Waiting,
+    /// The reply is here and was not taken yet.
+    Replied,
+    /// The deadline passed; the caller has not heard yet.
+    TimedOut,
+    /// Nobody waits, but the reply is still to come.
+    Abandoned,
+    /// The deadline passed and then the reply came; the caller has not heard yet.
+    TimedOutReplied,
+}
+
+/// Credit towards one peer.
+struct Lane {
+    /// Slots taken by calls in flight.
+    taken: Cell<u32>,
+    limit: u32,
+    reserve_per_depth: u32,
+    waiting: RefCell<VecDeque<(u64, Waker)>>,
+    next_ticket: Cell<u64>,
+}
+
+/// How far nested calls may dip into the reserve; deeper ones share the last level.
+pub(crate) const RESERVE_DEPTHS: u32 = 8;
+
+impl Calls {
+    /// Calls towards `lanes` peers, each with `limit` slots of credit for calls from outside any
+    /// turn and `reserve_per_depth` more for each level of nesting.
+    pub(crate) fn new(lanes: usize, limit: u32, reserve_per_depth: u32) -> Self {
+        let lane = || Lane {
+            taken: Cell::new(0),
+            limit,
+            reserve_per_depth,
+            waiting: RefCell::default(),
+            next_ticket: Cell::new(1),
+        };
+        Calls {
+            entries: UnsafeCell::default(),
+            deadlines: RefCell::default(),
+            free: RefCell::default(),
+            lanes: (0..lanes).map(|_| lane()).collect(),
+            chain: Arc::default(),
+            blocks: BlockPool::default(),
+            open: Cell::new(0),
+        }
+    }
+
+    /// The table others follow chains through.
+    #[must_use]
+    pub fn chain(&self) -> &Arc<ChainTable> {
+        &self.chain
+    }
+
+    /// Calls whose reply has not come yet, or was not taken.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.open.get()
+    }
+
+    /// Takes `cost` slots of credit towards `lane`, or says there are none.
+    ///
+    /// `depth` is how many callers wait above this call: nested calls draw on a reserve of their
+    /// own and never queue, so that two shards full of waiting turns can't lock each other.
+    #[inline]
+    pub fn try_credit(&self, lane: u16, cost: u16, depth: u8) -> bool {
+        let lane = &self.lanes[usize::from(lane)];
+        let limit = lane.limit + lane.reserve_per_depth * u32::from(depth).min(RESERVE_DEPTHS);
+        let taken = lane.taken.get() + u32::from(cost);
+        if taken > limit {
+            return false;
+        }
+        lane.taken.set(taken);
+        true
+    }
+
+    /// Whether callers already queue for credit towards `lane`; later ones go behind them.
+    #[must_use]
+    #[inline]
+    pub fn has_waiters(&self, lane: u16) -> bool {
+        !self.lanes[usize::from(lane)].waiting.borrow().is_empty()
+    }
+
+    /// Queues for credit; the ticket says who is first.
+    pub fn wait_for_credit(&self, lane: u16, waker: Waker) -> u64 {
+        let lane = &self.lanes[usize::from(lane)];
+        let ticket = lane.next_ticket.get();
+        lane.next_ticket.set(ticket + 1);
+        lane.waiting.borrow_mut().push_back((ticket, waker));
+        ticket
+    }
+
+    /// Whether `ticket` is first in the queue; renews its waker where it is not.
+    pub fn is_first(&self, lane: u16, ticket: u64, waker: &Waker) -> bool {
+        let mut waiting = self.lanes[usize::from(lane)].waiting.borrow_mut();
+        if let Some(waiter) = waiting.iter_mut().find(|(t, _)| *t == ticket) {
+            waiter.1.clone_from(waker);
+        }
+        waiting.front().is_some_and(|(first, _)| *first == ticket)
+    }
+
+    /// Leaves the queue, served or not, and wakes the next.
+    pub fn leave_queue(&self, lane: u16, ticket: u64) {
+        let lane = &self.lanes[usize::from(lane)];
+        lane.waiting.borrow_mut().retain(|(t, _)| *t != ticket);
+        lane.wake_first();
+    }
+
+    /// Gives credit back and wakes whoever waits first.
+    #[inline]
+    pub fn give_credit(&self, lane: u16, cost: u16) {
+        let lane = &self.lanes[usize::from(lane)];
+        lane.taken.set(lane.taken.get() - u32::from(cost));
+        lane.wake_first();
+    }
+
+    /// Wakes whoever is first in the queue towards `lane`: room of another kind has come.
+    #[inline]
+    pub fn wake_waiters(&self, lane: u16) {
+        self.lanes[usize::from(lane)].wake_first();
+    }
+
+    /// Opens a call that holds `cost` slots of credit towards `lane`.
+    #[inline]
+    pub fn open(&self, lane: u16, cost: u16, deadline: Deadline, waker: Waker, waiter: Waiter) -> CallId {
+        let free = self.free.borrow_mut().pop();
+        let index = free.unwrap_or_else(|| self.grow());
+        self.deadlines.borrow_mut()[index as usize] = deadline.0;
+        let entry = self.entry(index);
+        entry.state.set(State::Waiting);
+        entry.lane.set(lane);
+        entry.cost.set(cost);
+        entry.waker.set(Some(waker));
+        entry.chained.set(waiter.turn != 0);
+        let generation = entry.generation.get();
+        if waiter.turn != 0 {
+            self.chain.publish(index, generation, waiter.turn, waiter.serves);
+        }
+        self.open.set(self.open.get() + 1);
+        CallId { index, generation }
+    }
+
+    /// The reply has come: keeps it and wakes the caller.
+    ///
+    /// # Safety
+    /// `R` is the type that [`poll`](Self::poll) will be asked for this call.
+    #[inline]
+    pub unsafe fn complete<R>(&self, id: CallId, hint: u64, reply: R) {
+        const { assert!(align_of::<R>() <= 64, "replies are aligned to 64 bytes at most") };
+        let Some(entry) = self.find(id) else { return };
+        let (lane, cost) = (entry.lane.get(), entry.cost.get());
+        match entry.state.get() {
+            State::Waiting => {
+                entry.hint.set(hint);
+                // SAFETY: a waiting entry's place is empty.
+                unsafe { entry.put(reply, &self.blocks) };
+                entry.state.set(State::Replied);
+                if let Some(waker) = entry.waker.take() {
+                    waker.wake();
+                }
+            }
+            State::Abandoned => self.release(entry),
+            State::TimedOut => entry.state.set(State::TimedOutReplied),
+            State::Free | State::Replied | State::TimedOutReplied => {}
+        }
+        if cost != 0 {
+            entry.cost.set(0);
+            self.give_credit(lane, cost);
+        }
+    }
+
+    /// Ends every call whose deadline has come.
+    pub fn sweep(&self, now: Time) -> usize {
+        let mut ended = 0;
+        let now = Deadline::tick(now);
+        for index in 0..self.deadlines.borrow().len() {
+            let due = self.deadlines.borrow()[index];
+            if due != 0 && now.wrapping_sub(due).cast_signed() >= 0 {
+                self.deadlines.borrow_mut()[index] = 0;
+                self.time_out(self.entry(u32::try_from(index).expect("counted in `grow`")));
+                ended += 1;
+            }
+        }
+        ended
+    }
+
+    /// When the next call times out.
+    #[must_use]
+    pub fn next_deadline(&self, now: Time) -> Option<Time> {
+        if self.open.get() == 0 {
+            return None;
+        }
+        let tick = Deadline::tick(now);
+        let deadlines = self.deadlines.borrow();
+        let ticks = deadlines.iter().filter(|due| **due != 0);
+        let nearest = ticks.map(|due| due.wrapping_sub(tick).cast_signed().max(0)).min()?;
+        let begin = now.as_nanos() >> TICK_BITS << TICK_BITS;
+        Some(Time::from_nanos(begin) + Duration::from_nanos(u64::from(nearest.cast_unsigned()) << TICK_BITS))
+    }
+
+    fn time_out(&self, entry: &Entry) {
+        if entry.state.get() == State::Waiting {
+            entry.state.set(State::TimedOut);
+            self.unchain(entry);
+            if let Some(waker) = entry.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Takes the reply if it has come.
+    ///
+    /// # Safety
+    /// `R` is the type the call was [`complete`](Self::complete)d with.
+    #[inline]
+    pub unsafe fn poll<R>(&self, id: CallId, waker: &Waker) -> Poll<Fate<R>> {
+        let Some(entry) = self.find(id) else { return Poll::Ready(Fate::Unknown) };
+        match entry.state.get() {
+            State::Waiting => {
+                let kept = entry.waker.take().filter(|kept| kept.will_wake(waker));
+                entry.waker.set(Some(kept.unwrap_or_else(|| waker.clone())));
+                Poll::Pending
+            }
+            State::Replied => {
+                // SAFETY: the reply is there, of this type; it is taken once, since the entry
+                // is released just below.
+                let reply = unsafe { entry.take::<R>(&self.blocks) };
+                let hint = entry.hint.get();
+                self.release(entry);
+                Poll::Ready(Fate::Replied(reply, hint))
+            }
+            State::TimedOut => {
+                entry.state.set(State::Abandoned);
+                Poll::Ready(Fate::TimedOut)
+            }
+            State::TimedOutReplied => {
+                self.release(entry);
+                Poll::Ready(Fate::TimedOut)
+            }
+            State::Free | State::Abandoned => Poll::Ready(Fate::Unknown),
+        }
+    }
+
+    /// The caller has gone.
+    #[inline]
+    pub fn abandon(&self, id: CallId) {
+        let Some(entry) = self.find(id) else { return };
+        self.deadlines.borrow_mut()[entry.index as usize] = 0;
+        match entry.state.get() {
+            State::Waiting | State::TimedOut => {
+                entry.state.set(State::Abandoned);
+                drop(entry.waker.take());
+                self.unchain(entry);
+            }
+            State::Replied => {
+                entry.discard(&self.blocks);
+                self.release(entry);
+            }
+            State::TimedOutReplied => self.release(entry),
+            State::Free | State::Abandoned => {}
+        }
+    }
+
+    #[inline]
+    fn unchain(&self, entry: &Entry) {
+        if entry.chained.replace(false) {
+            self.chain.retract(entry.index);
+        }
+    }
+
+    #[inline]
+    fn release(&self, entry: &Entry) {
+        self.unchain(entry);
+        self.deadlines.borrow_mut()[entry.index as usize] = 0;
+        entry.state.set(State::Free);
+        entry.generation.set(entry.generation.get().wrapping_add(1).max(1));
+        self.open.set(self.open.get() - 1);
+        self.free.borrow_mut().push(entry.index);
+    }
+
+    #[inline]
+    fn entry(&self, index: u32) -> &Entry {
+        // SAFETY: single-threaded read of the vector; entries live as long as `self`.
+        unsafe { (&*self.entries.get())[index as usize].as_ref() }
+    }
+
+    #[inline]
+    fn find(&self, id: CallId) -> Option<&Entry> {
+        // SAFETY: as in `entry`.
+        let entry = unsafe { (&*self.entries.get()).get(id.index as usize)?.as_ref() };
+        (entry.generation.get() == id.generation).then_some(entry)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&self) -> u32 {
+        // SAFETY: single-threaded; no borrow of the vector outlives its expression.
+        let entries = unsafe { &mut *self.entries.get() };
+        let index = u32::try_from(entries.len()).expect("fewer than 2^32 calls in flight");
+        let entry = Entry {
+            index,
+            generation: Cell::new(1),
+            state: Cell::new(State::Free),
+            chained: Cell::new(false),
+            lane: Cell::new(0),
+            cost: Cell::new(0),
+            hint: Cell::new(0),
+            waker: Cell::new(None),
+            discard: Cell::new(discard_nothing),
+            value: UnsafeCell::new([const { MaybeUninit::uninit() }; INLINE / 8]),
+        };
+        let place = self.blocks.take(const { BlockClass::of(size_of::<Entry>()) }).cast::<Entry>();
+        // SAFETY: a fresh block, large and aligned enough.
+        unsafe { place.write(entry) };
+        entries.push(place);
+        self.deadlines.borrow_mut().push(0);
+        index
+    }
+}
+
+impl Drop for Calls {
+    fn drop(&mut self) {
+        for index in 0..self.entries.get_mut().len() {
+            let entry = self.entry(u32::try_from(index).expect("counted in `grow`"));
+            if entry.state.get() == State::Replied {
+                entry.discard(&self.blocks);
+            }
+            drop(entry.waker.take());
+        }
+    }
+}
+
+impl Lane {
+    #[inline]
+    fn wake_first(&self) {
+        if let Some((_, waker)) = self.waiting.borrow().front() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+impl Entry {
+    #[inline]
+    unsafe fn put<R>(&self, reply: R, blocks: &BlockPool) {
+        let place = self.value.get().cast::<u8>();
+        // SAFETY: the place is empty and ours; small replies fit it, large ones go to a block
+        // whose address fits it. Alignment: `value` starts a multiple of 8 into a 64-aligned
+        // entry, so what needs more goes to a block as well.
+        unsafe {
+            if const { is_inline::<R>() } {
+                place.cast::<R>().write(reply);
+            } else {
+                let block = blocks.take(const { BlockClass::of(size_of::<R>()) });
+                block.cast::<R>().write(reply);
+                place.cast::<NonNull<u8>>().write(block);
+            }
+        }
+        self.discard.set(discard::<R>);
+    }
+
+    #[inline]
+    unsafe fn take<R>(&self, blocks: &BlockPool) -> R {
+        let place = self.value.get().cast::<u8>();
+        // SAFETY: `put` has left an `R` here.
+        unsafe { take_from(place, blocks) }
+    }
+
+    fn discard(&self, blocks: &BlockPool) {
+        // SAFETY: set by `put` for what now lies in the place; the caller releases the entry.
+        unsafe { (self.discard.get())(self.value.get().cast(), blocks) };
+    }
+}
+
+const fn is_inline<R>() -> bool {
+    size_of::<R>() <= INLINE && align_of::<R>() <= 8
+}
+
+#[inline]
+unsafe fn take_from<R>(place: *mut u8, blocks: &BlockPool) -> R {
+    // SAFETY: the caller says an `R` was put here.
+    unsafe {
+        if const { is_inline::<R>() } {
+            place.cast::<R>().read()
+        } else {
+            let block = place.cast::<NonNull<u8>>().read();
+            let reply = block.cast::<R>().read();
+            blocks.give(block, const { BlockClass::of(size_of::<R>()) });
+            reply
+        }
+    }
+}
+
+unsafe fn discard<R>(place: *mut u8, blocks: &BlockPool) {
+    // SAFETY: passed on.
+    drop(unsafe { take_from::<R>(place, blocks) });
+}
+
+unsafe fn discard_nothing(_: *mut u8, _: &BlockPool) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::rc::Rc;
+
+    fn calls() -> Calls {
+        Calls::new(2, 4, 2)
+    }
+
+    fn open(calls: &Calls) -> CallId {
+        assert!(calls.try_credit(1, 1, 0));
+        calls.open(1, 1, Deadline::at(Time::from_nanos(1 << 30), Time::ZERO), Waker::noop().clone(), Waiter::NO_TURN)
+    }
+
+    #[test]
+    fn a_reply_reaches_its_caller_once() {
+        let calls = calls();
+        let id = open(&calls);
+        // SAFETY: one type throughout.
+        unsafe {
+            assert!(calls.poll::<u64>(id, Waker::noop()).is_pending());
+            calls.complete(id, 9, 42_u64);
+            assert_eq!(calls.poll::<u64>(id, Waker::noop()), Poll::Ready(Fate::Replied(42, 9)));
+            assert_eq!(calls.poll::<u64>(id, Waker::noop()), Poll::Ready(Fate::Unknown));
+        }
+        assert_eq!(calls.open_count(), 0);
+    }
+
+    #[test]
+    fn large_and_unwanted_replies_are_dropped_once() {
+        let calls = calls();
+        let witness = Rc::new(());
+        // SAFETY: one type throughout.
+        unsafe {
+            let id = open(&calls);
+            calls.complete(id, 0, ([7_u64; 40], witness.clone()));
+            let Poll::Ready(Fate::Replied(reply, _)) =
+                calls.poll::<([u64; 40], Rc<()>)>(id, Waker::noop())
+            else {
+                panic!("the reply has come")
+            };
+            assert_eq!(reply.0[39], 7);
+            drop(reply);
+            let id = open(&calls);
+            calls.complete(id, 0, ([7_u64; 40], witness.clone()));
+            calls.abandon(id);
+            let id = open(&calls);
+            calls.abandon(id);
+            calls.complete(id, 0, ([7_u64; 40], witness.clone()));
+            let id = open(&calls);
+            calls.complete(id, 0, witness.clone());
+        }
+        drop(calls);
+        assert_eq!(Rc::strong_count(&witness), 1);
+    }
+
+    #[test]
+    fn credit_is_held_until_the_reply() {
+        let calls = calls();
+        let ids: Vec<_> = (0..4).map(|_| open(&calls)).collect();
+        assert!(!calls.try_credit(1, 1, 0), "four slots at depth zero");
+        assert!(calls.try_credit(1, 2, 1), "a nested call has a reserve");
+        assert!(!calls.try_credit(1, 1, 1));
+        calls.give_credit(1, 2);
+        calls.time_out(calls.find(ids[0]).unwrap());
+        // SAFETY: one type throughout.
+        unsafe {
+            assert_eq!(calls.poll::<u8>(ids[0], Waker::noop()), Poll::Ready(Fate::TimedOut));
+            assert!(!calls.try_credit(1, 1, 0), "a late reply still needs its room");
+            calls.complete(ids[0], 0, 1_u8);
+        }
+        assert!(calls.try_credit(1, 1, 0));
+    }
+
+    #[test]
+    fn deadlines_come_and_order() {
+        let now = Time::from_nanos(5 << 30);
+        let soon = Deadline::at(now + Duration::from_millis(5), now);
+        let late = Deadline::at(now + Duration::from_secs(5), now);
+        assert_eq!(soon.or_sooner(late), soon);
+        assert_eq!(late.or_sooner(soon), soon);
+        assert_eq!(Deadline::NEVER.or_sooner(soon), soon);
+        assert!(!soon.is_past(now + Duration::from_millis(4)));
+        assert!(soon.is_past(now + Duration::from_millis(8)));
+        assert!(!Deadline::NEVER.is_past(Time::MAX));
+        assert_eq!(Deadline::at(now + Duration::MAX, now), Deadline::NEVER);
+        let calls = calls();
+        let id = open(&calls);
+        assert!(calls.next_deadline(Time::ZERO).is_some_and(|t| t >= Time::from_nanos(1 << 30)));
+        calls.sweep(Time::from_nanos(1 << 29));
+        // SAFETY: one type throughout.
+        unsafe {
+            assert!(calls.poll::<u8>(id, Waker::noop()).is_pending());
+            calls.sweep(Time::from_nanos(1 << 31));
+            assert_eq!(calls.poll::<u8>(id, Waker::noop()), Poll::Ready(Fate::TimedOut));
+        }
+    }
+
+    #[test]
+    fn waiters_are_served_in_order() {
+        let calls = calls();
+        let first = calls.wait_for_credit(1, Waker::noop().clone());
+        let second = calls.wait_for_credit(1, Waker::noop().clone());
+        assert!(calls.has_waiters(1) && !calls.has_waiters(0));
+        assert!(calls.is_first(1, first, Waker::noop()));
+        assert!(!calls.is_first(1, second, Waker::noop()));
+        calls.leave_queue(1, first);
+        assert!(calls.is_first(1, second, Waker::noop()));
+    }
+}

@@ -1,0 +1,543 @@
+//! The shard and its loop.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::calls::Calls;
+use crate::current::{self, Extension};
+use crate::driver::{Completion, Driver};
+use crate::foreign;
+use crate::idle::IdlePolicy;
+use crate::inbox::{Inbox, Wake, WakeInbox};
+use crate::io::{IoContext, Operations};
+use crate::local_ring::{LocalMessage, LocalRing};
+use crate::mesh::{Inbound, MeshEnd, MeshShared, Outbound, ShardHandle};
+use crate::park::Sleeper;
+use crate::pool::BufferPool;
+use crate::sleep::Timers;
+use crate::task::{TaskId, Tasks, unpack_id};
+use crate::time::Time;
+
+/// Something to be done on a shard, brought by any thread.
+pub type Errand = Box<dyn FnOnce(&Shard) + Send>;
+
+/// How a shard behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct ShardConfig {
+    /// What it does when idle.
+    pub idle: IdlePolicy,
+    /// How long ready turns may run before the loop looks around again.
+    pub quota: Duration,
+    /// Errands and foreign wakes that can wait.
+    pub inbox: usize,
+}
+
+impl Default for ShardConfig {
+    fn default() -> Self {
+        ShardConfig { idle: IdlePolicy::default(), quota: Duration::from_micros(500), inbox: 1024 }
+    }
+}
+
+/// Messages taken from one ring in one pass.
+const MESH_BATCH: usize = 64;
+/// Local messages, and tasks, between two looks at the clock.
+const TURN_BATCH: usize = 64;
+/// Passes between two looks at the clock while little happens in them.
+const CLOCK_PASSES: u32 = 16;
+/// Looks for arrivals between two idle passes of a spinning shard.
+const SPIN_LOOKS: u32 = 64;
+
+/// One core's world. Never leaves its thread.
+pub struct Shard {
+    id: u16,
+    uid: u32,
+    config: ShardConfig,
+    mesh: Arc<MeshShared>,
+    out: Box<[Option<Outbound>]>,
+    inward: Box<[Option<Inbound>]>,
+    ports: RefCell<Vec<Option<Rc<Inbound>>>>,
+    calls: Calls,
+    tasks: Tasks,
+    local: LocalRing<Shard>,
+    timers: Timers,
+    now: Cell<Time>,
+    clock_age: Cell<u32>,
+    driver: RefCell<Box<dyn Driver>>,
+    operations: Operations,
+    completions: RefCell<Vec<Completion>>,
+    buffers: BufferPool,
+    sleeper: Arc<Sleeper>,
+    inbox: Arc<Inbox<Errand>>,
+    wakes: Arc<WakeInbox>,
+    stopping: Cell<bool>,
+    extension: Extension,
+}
+
+impl Shard {
+    /// Makes the shard whose ends of the mesh are `end`, on the thread where it will live.
+    #[must_use]
+    pub fn new(end: MeshEnd, config: ShardConfig, mut driver: Box<dyn Driver>) -> Rc<Self> {
+        let uid = foreign::new_uid();
+        let sleeper = end.shared.sleeper(end.shard).clone();
+        let bell = driver.bell();
+        let inbox = Arc::new(Inbox::new(config.inbox, sleeper.clone(), bell.clone()));
+        let wakes = Arc::new(WakeInbox::new(config.inbox, sleeper.clone(), bell.clone()));
+        let credits = end.shared.credits();
+        let calls = Calls::new(usize::from(end.shared.shards()), credits.ask_slots, credits.reserve_slots);
+        foreign::register(uid, wakes.clone());
+        end.shared.publish_handle(
+            end.shard,
+            ShardHandle { uid, bell, inbox: inbox.clone(), wakes: wakes.clone(), chain: calls.chain().clone() },
+        );
+        let now = driver.now();
+        Rc::new(Shard {
+            id: end.shard,
+            uid,
+            config,
+            mesh: end.shared,
+            out: end.out,
+            inward: end.inward,
+            ports: RefCell::default(),
+            calls,
+            tasks: Tasks::new(uid),
+            local: LocalRing::new(),
+            timers: Timers::default(),
+            now: Cell::new(now),
+            clock_age: Cell::new(0),
+            driver: RefCell::new(driver),
+            operations: Operations::default(),
+            completions: RefCell::default(),
+            buffers: BufferPool::default(),
+            sleeper,
+            inbox,
+            wakes,
+            stopping: Cell::new(false),
+            extension: Extension::default(),
+        })
+    }
+
+    /// Runs the loop until [`stop`](Self::stop).
+    pub fn run(&self) {
+        let mut idle_since = None;
+        while !self.stopping.get() {
+            if self.pass() {
+                idle_since = None;
+                continue;
+            }
+            match self.config.idle {
+                IdlePolicy::Spin => self.look_around(),
+                IdlePolicy::Park => self.park(),
+                IdlePolicy::Adaptive { spin } => {
+                    self.look_around();
+                    let now = self.read_clock();
+                    if now - *idle_since.get_or_insert(now) >= spin {
+                        self.park();
+                        idle_since = None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// One turn of the loop; false if there was nothing to do.
+    #[inline]
+    pub fn pass(&self) -> bool {
+        current::enter(self, || {
+            let mut work = self.mesh_in();
+            // What was answered at once should not wait for the rest of the pass.
+            self.mesh_out();
+            work += self.take_errands();
+            work += self.complete_io();
+            work += self.fire_timers(work);
+            work += self.run_turns();
+            self.mesh_out();
+            work != 0
+        })
+    }
+
+    /// Ends [`run`](Self::run) after the current pass.
+    pub fn stop(&self) {
+        self.stopping.set(true);
+    }
+
+    /// Parks until something arrives or is due. Looks once more before it does; a sender that
+    /// publishes after that look sees the flag and rings (see [`crate::park`]).
+    pub fn park(&self) {
+        self.sleeper.prepare();
+        if self.may_park() {
+            let until = self.next_due();
+            self.driver.borrow_mut().park(until);
+        }
+        self.sleeper.cancel();
+        self.read_clock();
+    }
+
+    /// Whether nothing at all is left to do now: the look between raising the sleeping flag and
+    /// sleeping.
+    #[must_use]
+    pub fn may_park(&self) -> bool {
+        !self.has_arrivals() && !self.tasks.has_ready() && self.local.is_empty() && !self.stopping.get()
+    }
+
+    /// When the shard must run again even if nothing arrives.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Time> {
+        let timer = self.timers.next_due();
+        let call = self.calls.next_deadline(self.now.get());
+        timer.into_iter().chain(call).min()
+    }
+
+    /// Raises or lowers the sleeping flag by hand: the simulator parks without blocking.
+    pub fn set_sleeping(&self, sleeping: bool) {
+        if sleeping { self.sleeper.prepare() } else { self.sleeper.cancel() }
+    }
+
+    /// Its number in its engine.
+    #[must_use]
+    #[inline]
+    pub fn id(&self) -> u16 {
+        self.id
+    }
+
+    /// Its number among all shards this process ever had.
+    #[must_use]
+    #[inline]
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// What it shares with the other shards.
+    #[must_use]
+    #[inline]
+    pub fn mesh(&self) -> &Arc<MeshShared> {
+        &self.mesh
+    }
+
+    /// The way to another shard; `None` to itself and to shards that don't exist.
+    #[must_use]
+    #[inline]
+    pub fn outbound(&self, shard: u16) -> Option<&Outbound> {
+        self.out.get(usize::from(shard))?.as_ref()
+    }
+
+    /// Runs `f` with the way back to the shard or port `peer`, if it is still there.
+    #[inline]
+    pub fn with_inbound<R>(&self, peer: u16, f: impl FnOnce(&Inbound) -> R) -> Option<R> {
+        match self.inward.get(usize::from(peer)) {
+            Some(inward) => inward.as_ref().map(f),
+            None => {
+                let port = usize::from(peer) - self.inward.len();
+                let port = self.ports.borrow().get(port)?.clone()?;
+                Some(f(&port))
+            }
+        }
+    }
+
+    /// Its calls in flight.
+    #[must_use]
+    #[inline]
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// Its tasks.
+    #[must_use]
+    #[inline]
+    pub fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    /// Its timers.
+    #[must_use]
+    #[inline]
+    pub fn timers(&self) -> &Timers {
+        &self.timers
+    }
+
+    /// Its I/O buffers.
+    #[must_use]
+    pub fn buffers(&self) -> &BufferPool {
+        &self.buffers
+    }
+
+    /// Starts a local task.
+    pub fn spawn(&self, future: impl Future<Output = ()> + 'static) -> TaskId {
+        self.tasks.spawn(future)
+    }
+
+    /// Queues a message to itself, behind all queued before.
+    #[inline]
+    pub fn defer<M: LocalMessage<Shard>>(&self, message: M) {
+        self.local.push(message);
+    }
+
+    /// The clock as last read: good to a pass. For deadlines.
+    #[must_use]
+    #[inline]
+    pub fn now(&self) -> Time {
+        self.now.get()
+    }
+
+    /// Reads the clock. For sleeps, which must not end early.
+    pub fn read_clock(&self) -> Time {
+        let now = self.driver.borrow_mut().now();
+        self.now.set(now);
+        self.clock_age.set(0);
+        now
+    }
+
+    /// A word of the shard's seeded randomness.
+    #[must_use]
+    pub fn random(&self) -> u64 {
+        self.driver.borrow_mut().random()
+    }
+
+    /// Attaches the state of the layer above, once.
+    ///
+    /// # Panics
+    /// If something is attached already.
+    pub fn attach<T: Any>(&self, value: T) {
+        self.extension.attach(value);
+    }
+
+    /// What the layer above has attached.
+    #[must_use]
+    #[inline]
+    pub fn attached<T: Any>(&self) -> Option<&T> {
+        self.extension.get()
+    }
+
+    /// Ends all tasks and drops what was attached, with this shard as the current one: their
+    /// last words (replies, wakes) still find it.
+    pub fn clear(&self) {
+        current::enter(self, || {
+            self.tasks.clear();
+            while self.local.deliver_next(self) {}
+            self.tasks.clear();
+            self.extension.clear();
+            self.mesh_out();
+        });
+    }
+
+    /// Runs `f` with this shard as the current one, outside the loop.
+    pub fn enter<R>(&self, f: impl FnOnce(&Shard) -> R) -> R {
+        current::enter(self, || f(self))
+    }
+
+    pub(crate) fn add_port(&self, port: u16, inward: Inbound) {
+        let mut ports = self.ports.borrow_mut();
+        let index = usize::from(port) - self.inward.len();
+        if ports.len() <= index {
+            ports.resize_with(index + 1, || None);
+        }
+        ports[index] = Some(Rc::new(inward));
+    }
+
+    pub(crate) fn remove_port(&self, port: u16) {
+        let index = usize::from(port) - self.inward.len();
+        if let Some(place) = self.ports.borrow_mut().get_mut(index) {
+            *place = None;
+        }
+    }
+
+    #[inline]
+    fn mesh_in(&self) -> usize {
+        let mut taken = 0;
+        for (peer, (out, inward)) in self.out.iter().zip(&self.inward).enumerate() {
+            let (Some(out), Some(inward)) = (out, inward) else { continue };
+            if out.has_replies() || inward.has_requests() || out.tells().has_news() {
+                taken += self.take_from(peer as u16, out, inward);
+            }
+        }
+        if !self.ports.borrow().is_empty() {
+            taken += self.take_from_ports();
+        }
+        taken
+    }
+
+    #[inline]
+    fn take_from(&self, peer: u16, out: &Outbound, inward: &Inbound) -> usize {
+        let budget = self.mesh_budget(peer);
+        let replies = out.take_replies(budget, &self.calls);
+        if out.tells().has_news() && self.calls.has_waiters(peer) {
+            self.calls.wake_waiters(peer);
+        }
+        replies + inward.take_requests(budget, self)
+    }
+
+    fn take_from_ports(&self) -> usize {
+        let mut taken = 0;
+        let mut index = 0;
+        loop {
+            let port = match self.ports.borrow().get(index) {
+                Some(port) => port.clone(),
+                None => return taken,
+            };
+            if let Some(port) = port.filter(|port| port.has_requests()) {
+                taken += port.take_requests(MESH_BATCH, self);
+            }
+            index += 1;
+        }
+    }
+
+    #[inline]
+    fn mesh_budget(&self, peer: u16) -> usize {
+        self.driver.borrow_mut().mesh_budget(peer).min(MESH_BATCH)
+    }
+
+    /// Publishes what was sent, once for each ring, then wakes those who sleep.
+    #[inline]
+    fn mesh_out(&self) {
+        let mut published = false;
+        for out in self.out.iter().flatten() {
+            published |= out.publish();
+        }
+        for inward in self.inward.iter().flatten() {
+            published |= inward.publish();
+        }
+        for port in self.ports.borrow().iter().flatten() {
+            published |= port.publish();
+        }
+        if published && (self.mesh.may_sleep() || !self.ports.borrow().is_empty()) {
+            self.ring_sleepers();
+        }
+    }
+
+    fn ring_sleepers(&self) {
+        Sleeper::fence();
+        for out in self.out.iter().flatten() {
+            out.bell().ring_if_asleep();
+        }
+        for port in self.ports.borrow().iter().flatten() {
+            port.bell().ring_if_asleep();
+        }
+    }
+
+    #[inline]
+    fn take_errands(&self) -> usize {
+        let mut taken = 0;
+        if !self.wakes.is_empty() {
+            self.wakes.drain(|wake| {
+                taken += 1;
+                match wake {
+                    Wake::One(word) => self.tasks.wake(unpack_id(word)),
+                    Wake::All => self.tasks.wake_all(),
+                }
+            });
+        }
+        while taken < TURN_BATCH {
+            let Some(errand) = self.inbox.pop() else { break };
+            errand(self);
+            taken += 1;
+        }
+        taken
+    }
+
+    #[inline]
+    fn complete_io(&self) -> usize {
+        if self.driver.borrow().in_flight() == 0 {
+            return 0;
+        }
+        let mut completions = self.completions.take();
+        self.driver.borrow_mut().poll(&mut completions);
+        let count = completions.len();
+        for completion in completions.drain(..) {
+            self.operations.complete(completion);
+        }
+        self.completions.replace(completions);
+        count
+    }
+
+    #[inline]
+    fn fire_timers(&self, work: usize) -> usize {
+        let age = self.clock_age.get() + 1 + work as u32;
+        self.clock_age.set(age);
+        if age < CLOCK_PASSES {
+            return 0;
+        }
+        let before = self.now.get();
+        let now = self.read_clock();
+        let mut fired = self.timers.fire(now);
+        // The sweep looks at deadlines in ticks of a millisecond.
+        if before.as_nanos() >> 20 != now.as_nanos() >> 20 {
+            fired += self.calls.sweep(now);
+        }
+        fired
+    }
+
+    #[inline]
+    fn run_turns(&self) -> usize {
+        let mut ran = self.run_batch();
+        if ran >= TURN_BATCH {
+            let until = self.read_clock() + self.config.quota;
+            loop {
+                let batch = self.run_batch();
+                ran += batch;
+                if batch < TURN_BATCH || self.read_clock() >= until {
+                    break;
+                }
+                // Peers should not wait for our quota to hear what we have sent.
+                self.mesh_out();
+            }
+        }
+        ran
+    }
+
+    #[inline]
+    fn run_batch(&self) -> usize {
+        let mut ran = 0;
+        while ran < TURN_BATCH && self.local.deliver_next(self) {
+            ran += 1;
+        }
+        ran + self.tasks.run_ready(TURN_BATCH)
+    }
+
+    /// Looks at what can bring work, until something has or a while has passed.
+    #[inline]
+    fn look_around(&self) {
+        for _ in 0..SPIN_LOOKS {
+            if self.has_arrivals() {
+                return;
+            }
+        }
+    }
+
+    #[inline]
+    fn has_arrivals(&self) -> bool {
+        for (out, inward) in self.out.iter().zip(&self.inward) {
+            let (Some(out), Some(inward)) = (out, inward) else { continue };
+            if out.has_replies() || inward.has_requests() {
+                return true;
+            }
+        }
+        for (peer, out) in self.out.iter().enumerate() {
+            if out.as_ref().is_some_and(|out| out.tells().has_news() && self.calls.has_waiters(peer as u16)) {
+                return true;
+            }
+        }
+        !self.inbox.is_empty()
+            || !self.wakes.is_empty()
+            || self.ports.borrow().iter().flatten().any(|port| port.has_requests())
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        foreign::unregister(self.uid);
+        self.clear();
+    }
+}
+
+impl IoContext for Shard {
+    fn with_driver(&self, f: &mut dyn FnMut(&mut dyn Driver)) {
+        f(&mut **self.driver.borrow_mut());
+    }
+
+    fn operations(&self) -> &Operations {
+        &self.operations
+    }
+}
