@@ -3,7 +3,10 @@
 
 pub mod driver;
 mod envelope;
+pub mod inbox;
 pub mod local_ring;
+pub mod park;
 pub mod ring;
 mod sync;
 pub mod time;
+pub mod timer;

@@ -229,5 +229,4 @@ impl<C: ?Sized + 'static, M: LocalMessage<C>> VtableOf<M, C> {
 }
 
 #[cfg(all(test, not(loom)))]
-#[path = "local_ring_tests.rs"]
 mod tests;

@@ -7,6 +7,12 @@ pub(crate) use loom::sync::{Arc, atomic};
 #[cfg(not(loom))]
 pub(crate) use std::sync::{Arc, atomic};
 
+/// Many senders, one receiver, bounded.
+#[cfg(not(loom))]
+pub(crate) use crossbeam::queue::ArrayQueue;
+#[cfg(loom)]
+pub(crate) use queue::ArrayQueue;
+
 use atomic::Ordering;
 
 /// An ordering that correctness hangs on; a model may take it out.
@@ -22,6 +28,12 @@ pub(crate) enum Site {
     Reclaim,
     /// Emptying the slots that a long message ran over.
     Reset,
+    /// The fence between saying "I sleep" and looking once more.
+    SleeperFence,
+    /// The fence between publishing and reading "does it sleep".
+    SenderFence,
+    /// The mark of the wake inbox that wakes were too many to list.
+    Overflow,
 }
 
 /// `ordering`, or `Relaxed` where a model has taken `site` out.
@@ -39,6 +51,72 @@ pub(crate) fn ordering(site: Site, ordering: Ordering) -> Ordering {
 #[inline(always)]
 pub(crate) const fn kept(_: Site) -> bool {
     true
+}
+
+/// crossbeam's queue is opaque to loom. This one promises less than it (no more than that a value
+/// popped was pushed before), so what holds with this one holds with that.
+#[cfg(loom)]
+mod queue {
+    use loom::sync::Mutex;
+
+    use super::atomic::{AtomicUsize, Ordering};
+
+    pub(crate) struct ArrayQueue<T> {
+        /// Each locked by the pusher that claimed it, then by the one receiver.
+        values: Vec<Mutex<Option<T>>>,
+        /// Per place: how often it was filled.
+        filled: Vec<AtomicUsize>,
+        pushed: AtomicUsize,
+        popped: AtomicUsize,
+    }
+
+    impl<T> ArrayQueue<T> {
+        pub(crate) fn new(capacity: usize) -> Self {
+            ArrayQueue {
+                values: (0..capacity).map(|_| Mutex::new(None)).collect(),
+                filled: (0..capacity).map(|_| AtomicUsize::new(0)).collect(),
+                pushed: AtomicUsize::new(0),
+                popped: AtomicUsize::new(0),
+            }
+        }
+
+        pub(crate) fn push(&self, value: T) -> Result<(), T> {
+            let mut at = self.pushed.load(Ordering::Relaxed);
+            loop {
+                if at - self.popped.load(Ordering::Acquire) >= self.capacity() {
+                    return Err(value);
+                }
+                let order = Ordering::Relaxed;
+                match self.pushed.compare_exchange(at, at + 1, order, order) {
+                    Ok(_) => break,
+                    Err(now) => at = now,
+                }
+            }
+            let (place, lap) = (at % self.capacity(), at / self.capacity());
+            *self.values[place].lock().expect("not poisoned") = Some(value);
+            self.filled[place].store(lap + 1, Ordering::Release);
+            Ok(())
+        }
+
+        pub(crate) fn pop(&self) -> Option<T> {
+            let at = self.popped.load(Ordering::Relaxed);
+            let (place, lap) = (at % self.capacity(), at / self.capacity());
+            if self.filled[place].load(Ordering::Acquire) == lap {
+                return None;
+            }
+            let value = self.values[place].lock().expect("not poisoned").take();
+            self.popped.store(at + 1, Ordering::Release);
+            value
+        }
+
+        pub(crate) fn is_empty(&self) -> bool {
+            self.pushed.load(Ordering::Relaxed) == self.popped.load(Ordering::Relaxed)
+        }
+
+        pub(crate) fn capacity(&self) -> usize {
+            self.values.len()
+        }
+    }
 }
 
 #[cfg(loom)]
