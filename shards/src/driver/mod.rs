@@ -13,6 +13,13 @@ use bytes::{Bytes, BytesMut};
 
 use crate::time::Time;
 
+mod error;
+mod random;
+pub mod sim;
+pub mod uring;
+
+pub use error::DriverError;
+
 /// What stands between one shard and the world. Lives on the shard's thread.
 pub trait Driver {
     /// The monotonic clock now.
@@ -23,6 +30,13 @@ pub trait Driver {
 
     /// Queues one operation; the next [`poll`](Driver::poll) or [`park`](Driver::park) hands it on.
     fn submit(&mut self, token: Token, op: Op);
+
+    /// Asks that the operation submitted as `token` end early. It completes all the same: with
+    /// an error if it was stopped, with its outcome if that came first. Costs a look at every
+    /// operation in flight, so it is for timeouts and dropped futures, not for the hot path.
+    fn cancel(&mut self, token: Token) {
+        let _ = token;
+    }
 
     /// Operations submitted and not yet completed. The loop skips `poll` when it is zero.
     fn in_flight(&self) -> usize;
@@ -55,6 +69,15 @@ pub trait Driver {
     /// If `handle` is no socket of this driver.
     fn local_addr(&mut self, handle: Handle) -> io::Result<SocketAddr>;
 
+    /// The address at the other end of a connection.
+    ///
+    /// # Errors
+    /// If `handle` is no connection of this driver, or the peer is gone.
+    fn peer_addr(&mut self, handle: Handle) -> io::Result<SocketAddr> {
+        let _ = handle;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// What the driver can do here, for the launch report.
     fn report(&self) -> DriverReport;
 }
@@ -83,7 +106,8 @@ pub enum Op {
         /// How.
         options: OpenOptions,
     },
-    /// Fills the spare capacity of `buffer` from `offset` on; may read less.
+    /// Fills the spare capacity of `buffer` from `offset` on; may read less, and reads nothing
+    /// at the file's end. A buffer without spare capacity is refused.
     Read {
         /// An open file.
         file: Handle,
@@ -116,7 +140,8 @@ pub enum Op {
         /// To whom.
         addr: SocketAddr,
     },
-    /// Fills the spare capacity of `buffer`; zero bytes mean the peer has closed.
+    /// Fills the spare capacity of `buffer`; zero bytes mean the peer has closed. A buffer
+    /// without spare capacity is refused.
     Recv {
         /// A connection.
         socket: Handle,
@@ -130,7 +155,8 @@ pub enum Op {
         /// What to send.
         buffer: Bytes,
     },
-    /// Closes a file, listener or connection.
+    /// Closes a file, listener or connection. Whatever is still waiting on it completes with
+    /// an error; no later operation may name the handle.
     Close {
         /// What to close.
         handle: Handle,
