@@ -1,12 +1,36 @@
 //! A core's own world: the loop, its drivers, the mesh between cores, tasks, timers, ports and
 //! the hash ring. Knows nothing of actors.
 
+#[cfg(not(loom))]
+pub mod block;
+#[cfg(not(loom))]
+pub mod calls;
+#[cfg(not(loom))]
+pub mod chain;
+#[cfg(not(loom))]
+pub mod current;
 pub mod driver;
 mod envelope;
+#[cfg(not(loom))]
+mod foreign;
+#[cfg(not(loom))]
+pub mod idle;
 pub mod inbox;
+#[cfg(not(loom))]
+pub mod io;
 pub mod local_ring;
+#[cfg(not(loom))]
+pub mod mesh;
 pub mod park;
+#[cfg(not(loom))]
+pub mod port;
 pub mod ring;
+#[cfg(not(loom))]
+pub mod shard;
+#[cfg(not(loom))]
+pub mod sleep;
 mod sync;
+#[cfg(not(loom))]
+pub mod task;
 pub mod time;
 pub mod timer;

@@ -17,7 +17,6 @@ use crate::io::{IoContext, Operations};
 use crate::local_ring::{LocalMessage, LocalRing};
 use crate::mesh::{Inbound, MeshEnd, MeshShared, Outbound, ShardHandle};
 use crate::park::Sleeper;
-use crate::pool::BufferPool;
 use crate::sleep::Timers;
 use crate::task::{TaskId, Tasks, unpack_id};
 use crate::time::Time;
@@ -69,7 +68,6 @@ pub struct Shard {
     driver: RefCell<Box<dyn Driver>>,
     operations: Operations,
     completions: RefCell<Vec<Completion>>,
-    buffers: BufferPool,
     sleeper: Arc<Sleeper>,
     inbox: Arc<Inbox<Errand>>,
     wakes: Arc<WakeInbox>,
@@ -111,7 +109,6 @@ impl Shard {
             driver: RefCell::new(driver),
             operations: Operations::default(),
             completions: RefCell::default(),
-            buffers: BufferPool::default(),
             sleeper,
             inbox,
             wakes,
@@ -172,7 +169,7 @@ impl Shard {
             let until = self.next_due();
             self.driver.borrow_mut().park(until);
         }
-        self.sleeper.cancel();
+        self.sleeper.awake();
         self.read_clock();
     }
 
@@ -193,7 +190,7 @@ impl Shard {
 
     /// Raises or lowers the sleeping flag by hand: the simulator parks without blocking.
     pub fn set_sleeping(&self, sleeping: bool) {
-        if sleeping { self.sleeper.prepare() } else { self.sleeper.cancel() }
+        if sleeping { self.sleeper.prepare() } else { self.sleeper.awake() }
     }
 
     /// Its number in its engine.
@@ -256,12 +253,6 @@ impl Shard {
     #[inline]
     pub fn timers(&self) -> &Timers {
         &self.timers
-    }
-
-    /// Its I/O buffers.
-    #[must_use]
-    pub fn buffers(&self) -> &BufferPool {
-        &self.buffers
     }
 
     /// Starts a local task.

@@ -1,0 +1,211 @@
+//! Ports: how a plain thread joins the mesh, with a pair of rings to every shard.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use crate::calls::Calls;
+use crate::driver::Bell;
+use crate::mesh::{Doorbell, MeshShared, Outbound, lane};
+use crate::park::Sleeper;
+use crate::ring::Message;
+use crate::shard::{Errand, Shard};
+use crate::time::Time;
+
+/// A plain thread's place in the mesh. Stays on the thread that joined.
+pub struct Port {
+    number: u16,
+    mesh: Arc<MeshShared>,
+    lanes: Box<[Outbound]>,
+    calls: Calls,
+    sleeper: Arc<Sleeper>,
+    began: Instant,
+    swept: Cell<u64>,
+    /// How long to look for an answer before the thread sleeps.
+    spin: Duration,
+    _stays: std::marker::PhantomData<*const ()>,
+}
+
+/// Why a thread could not join.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PortError {
+    /// The engine has stopped, or is stopping.
+    #[error("shard {shard} takes no ports any more: its engine has stopped or is overloaded")]
+    Refused {
+        /// The first shard that refused.
+        shard: u16,
+    },
+    /// Too many.
+    #[error("an engine takes {limit} ports in its life: keep a port for the life of its thread")]
+    TooMany {
+        /// The limit.
+        limit: u16,
+    },
+}
+
+/// Numbers ports; one for each mesh.
+#[derive(Debug, Default)]
+pub struct PortNumbers(AtomicU16);
+
+/// Ports an engine can have in its life.
+const MAX_PORTS: u16 = 32_000;
+/// Looks between two readings of the clock.
+const LOOKS: u32 = 256;
+
+struct ThreadBell(Thread);
+
+impl Bell for ThreadBell {
+    fn ring(&self) {
+        self.0.unpark();
+    }
+}
+
+impl Port {
+    /// Joins the calling thread to `mesh`. `spin` is how long it looks for an answer before it
+    /// sleeps; [`Duration::MAX`] never sleeps.
+    ///
+    /// # Errors
+    /// [`PortError`], when the shards don't take it.
+    pub fn join(mesh: &Arc<MeshShared>, numbers: &PortNumbers, spin: Duration) -> Result<Self, PortError> {
+        let shards = mesh.shards();
+        let taken = numbers.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < MAX_PORTS).then_some(n + 1));
+        let number = shards + taken.map_err(|_| PortError::TooMany { limit: MAX_PORTS })?;
+        let sleeper = Arc::new(Sleeper::new());
+        let bell: Arc<dyn Bell> = Arc::new(ThreadBell(thread::current()));
+        let mut lanes = Vec::new();
+        for shard in 0..shards {
+            let here = Doorbell::of_port(sleeper.clone(), bell.clone());
+            let (out, inward) = lane(number, shard, mesh.credits(), here, Doorbell::of(mesh, shard));
+            let errand: Errand = Box::new(move |shard: &Shard| shard.add_port(number, inward));
+            let handle = mesh.handle(shard).ok_or(PortError::Refused { shard })?;
+            handle.inbox.push(errand).map_err(|_| PortError::Refused { shard })?;
+            lanes.push(out);
+        }
+        let credits = mesh.credits();
+        Ok(Port {
+            number,
+            mesh: mesh.clone(),
+            lanes: lanes.into(),
+            calls: Calls::new(usize::from(shards), credits.ask_slots, credits.reserve_slots),
+            sleeper,
+            began: Instant::now(),
+            swept: Cell::new(0),
+            spin,
+            _stays: std::marker::PhantomData,
+        })
+    }
+
+    /// Its number as a peer of the shards.
+    #[must_use]
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+
+    /// The mesh it joined.
+    #[must_use]
+    pub fn mesh(&self) -> &Arc<MeshShared> {
+        &self.mesh
+    }
+
+    /// Its calls in flight.
+    #[must_use]
+    #[inline]
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// The way to a shard.
+    #[must_use]
+    #[inline]
+    pub fn outbound(&self, shard: u16) -> Option<&Outbound> {
+        self.lanes.get(usize::from(shard))
+    }
+
+    /// Sends `message` to `shard` at once; the caller holds credit for it.
+    ///
+    /// # Panics
+    /// If there is no such shard.
+    #[inline]
+    pub fn send<M: Message<Shard>>(&self, shard: u16, message: M) {
+        let lane = &self.lanes[usize::from(shard)];
+        lane.send(message);
+        lane.publish();
+        if self.mesh.may_sleep() {
+            Sleeper::fence();
+            lane.bell().ring_if_asleep();
+        }
+    }
+
+    /// The port's clock.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        Time::ZERO + self.began.elapsed()
+    }
+
+    /// Takes what has arrived; true if something has.
+    #[inline]
+    pub fn poll(&self) -> bool {
+        let mut some = false;
+        for lane in &self.lanes {
+            if lane.has_replies() {
+                some |= lane.take_replies(usize::MAX, &self.calls) != 0;
+            }
+        }
+        some
+    }
+
+    /// Takes arrivals until `done` says so. Spins for the port's budget, then sleeps between
+    /// arrivals. Ends calls whose deadline passes; `done` is asked again after each.
+    pub fn run_until<R>(&self, mut done: impl FnMut() -> Option<R>) -> R {
+        let mut spinning_since = None;
+        loop {
+            for _ in 0..LOOKS {
+                if self.poll() {
+                    spinning_since = None;
+                    if let Some(result) = done() {
+                        return result;
+                    }
+                }
+            }
+            let now = self.now();
+            self.sweep(now);
+            if let Some(result) = done() {
+                return result;
+            }
+            if now - *spinning_since.get_or_insert(now) >= self.spin {
+                self.sleep(now);
+            }
+        }
+    }
+
+    fn sweep(&self, now: Time) {
+        let tick = now.as_nanos() >> 20;
+        if self.swept.replace(tick) != tick {
+            self.calls.sweep(now);
+        }
+    }
+
+    fn sleep(&self, now: Time) {
+        self.sleeper.prepare();
+        if self.lanes.iter().all(|lane| !lane.has_replies()) {
+            let longest = Duration::from_millis(if self.calls.open_count() == 0 { 1 } else { 100 });
+            let until = self.calls.next_deadline(now).map_or(longest, |due| (due - now).min(longest));
+            thread::park_timeout(until);
+        }
+        self.sleeper.awake();
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        for shard in 0..self.mesh.shards() {
+            let number = self.number;
+            if let Some(handle) = self.mesh.handle(shard) {
+                // A shard that takes no errands any more has let its ports go already.
+                let _ = handle.inbox.push(Box::new(move |shard: &Shard| shard.remove_port(number)));
+            }
+        }
+    }
+}
