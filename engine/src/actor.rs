@@ -1,5 +1,6 @@
 //! What an actor and a message are, to the engine. The `#[actor]` attribute writes these.
 
+use std::any::TypeId;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
@@ -54,7 +55,7 @@ pub trait ActorRef: From<RefCore> + Clone {
 }
 
 /// A message: the arguments of one method, by value.
-pub trait Method: Sized + 'static {
+pub trait Method: Send + Sized + 'static {
     /// Whose method it is.
     type Actor: Actor;
     /// How it borrows the actor: [`Exclusive`] or [`Shared`].
@@ -331,4 +332,6 @@ pub struct MethodInfo {
     pub actor: &'static str,
     /// The method.
     pub method: &'static str,
+    /// What its calls are answered with.
+    pub(crate) reply: fn() -> TypeId,
 }

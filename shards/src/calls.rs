@@ -4,6 +4,7 @@
 //! keeps the credit, and so the room in both rings, accounted for.
 #![allow(unsafe_code)]
 
+use std::any::TypeId;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
@@ -130,6 +131,8 @@ struct Entry {
     cost: Cell<u16>,
     hint: Cell<u64>,
     waker: Cell<Option<Waker>>,
+    /// What its reply will be, checked at both ends: nobody can mistake one for another.
+    reply: Cell<TypeId>,
     discard: Cell<unsafe fn(*mut u8, &BlockPool)>,
     value: UnsafeCell<[MaybeUninit<u64>; INLINE / 8]>,
 }
@@ -258,9 +261,20 @@ impl Calls {
         self.lanes[usize::from(lane)].wake_first();
     }
 
-    /// Opens a call that holds `cost` slots of credit towards `lane`.
+    /// Opens a call without credit, in the name of a caller that will wait for it.
+    pub fn open_for(&self, reply: fn() -> TypeId, lane: u16, deadline: Deadline, waiter: Waiter) -> CallId {
+        self.open_typed(reply(), lane, 0, deadline, None, waiter)
+    }
+
+    /// Opens a call that holds `cost` slots of credit towards `lane`, and will be answered by
+    /// an `R`.
     #[inline]
-    pub fn open(&self, lane: u16, cost: u16, deadline: Deadline, waker: Waker, waiter: Waiter) -> CallId {
+    pub fn open<R: 'static>(&self, lane: u16, cost: u16, deadline: Deadline, waker: Waker, waiter: Waiter) -> CallId {
+        self.open_typed(TypeId::of::<R>(), lane, cost, deadline, Some(waker), waiter)
+    }
+
+    #[inline]
+    fn open_typed(&self, reply: TypeId, lane: u16, cost: u16, deadline: Deadline, waker: Option<Waker>, waiter: Waiter) -> CallId {
         let free = self.free.borrow_mut().pop();
         let index = free.unwrap_or_else(|| self.grow());
         self.deadlines.borrow_mut()[index as usize] = deadline.0;
@@ -268,7 +282,8 @@ impl Calls {
         entry.state.set(State::Waiting);
         entry.lane.set(lane);
         entry.cost.set(cost);
-        entry.waker.set(Some(waker));
+        entry.reply.set(reply);
+        entry.waker.set(waker);
         entry.chained.set(waiter.turn != 0);
         let generation = entry.generation.get();
         if waiter.turn != 0 {
@@ -280,12 +295,13 @@ impl Calls {
 
     /// The reply has come: keeps it and wakes the caller.
     ///
-    /// # Safety
-    /// `R` is the type that [`poll`](Self::poll) will be asked for this call.
+    /// # Panics
+    /// If the call was opened for another type.
     #[inline]
-    pub unsafe fn complete<R>(&self, id: CallId, hint: u64, reply: R) {
+    pub fn complete<R: 'static>(&self, id: CallId, hint: u64, reply: R) {
         const { assert!(align_of::<R>() <= 64, "replies are aligned to 64 bytes at most") };
         let Some(entry) = self.find(id) else { return };
+        assert!(entry.reply.get() == TypeId::of::<R>(), "a reply of another call's type");
         let (lane, cost) = (entry.lane.get(), entry.cost.get());
         match entry.state.get() {
             State::Waiting => {
@@ -348,11 +364,12 @@ impl Calls {
 
     /// Takes the reply if it has come.
     ///
-    /// # Safety
-    /// `R` is the type the call was [`complete`](Self::complete)d with.
+    /// # Panics
+    /// If the call was opened for another type.
     #[inline]
-    pub unsafe fn poll<R>(&self, id: CallId, waker: &Waker) -> Poll<Fate<R>> {
+    pub fn poll<R: 'static>(&self, id: CallId, waker: &Waker) -> Poll<Fate<R>> {
         let Some(entry) = self.find(id) else { return Poll::Ready(Fate::Unknown) };
+        assert!(entry.reply.get() == TypeId::of::<R>(), "a call asked for another's reply");
         match entry.state.get() {
             State::Waiting => {
                 let kept = entry.waker.take().filter(|kept| kept.will_wake(waker));
@@ -360,7 +377,7 @@ impl Calls {
                 Poll::Pending
             }
             State::Replied => {
-                // SAFETY: the reply is there, of this type; it is taken once, since the entry
+                // SAFETY: the reply is there, of the type just compared; it is taken once, since the entry
                 // is released just below.
                 let reply = unsafe { entry.take::<R>(&self.blocks) };
                 let hint = entry.hint.get();
@@ -444,6 +461,7 @@ impl Calls {
             cost: Cell::new(0),
             hint: Cell::new(0),
             waker: Cell::new(None),
+            reply: Cell::new(TypeId::of::<()>()),
             discard: Cell::new(discard_nothing),
             value: UnsafeCell::new([const { MaybeUninit::uninit() }; INLINE / 8]),
         };
@@ -540,53 +558,57 @@ mod tests {
     use super::*;
     use std::rc::Rc;
 
+    type Large = ([u64; 40], Rc<()>);
+
     fn calls() -> Calls {
         Calls::new(2, 4, 2)
     }
 
-    fn open(calls: &Calls) -> CallId {
+    fn open<R: 'static>(calls: &Calls) -> CallId {
         assert!(calls.try_credit(1, 1, 0));
-        calls.open(1, 1, Deadline::at(Time::from_nanos(1 << 30), Time::ZERO), Waker::noop().clone(), Waiter::NO_TURN)
+        let deadline = Deadline::at(Time::from_nanos(1 << 30), Time::ZERO);
+        calls.open::<R>(1, 1, deadline, Waker::noop().clone(), Waiter::NO_TURN)
     }
 
     #[test]
     fn a_reply_reaches_its_caller_once() {
         let calls = calls();
-        let id = open(&calls);
-        // SAFETY: one type throughout.
-        unsafe {
-            assert!(calls.poll::<u64>(id, Waker::noop()).is_pending());
-            calls.complete(id, 9, 42_u64);
-            assert_eq!(calls.poll::<u64>(id, Waker::noop()), Poll::Ready(Fate::Replied(42, 9)));
-            assert_eq!(calls.poll::<u64>(id, Waker::noop()), Poll::Ready(Fate::Unknown));
-        }
+        let id = open::<u64>(&calls);
+        assert!(calls.poll::<u64>(id, Waker::noop()).is_pending());
+        calls.complete(id, 9, 42_u64);
+        assert_eq!(calls.poll::<u64>(id, Waker::noop()), Poll::Ready(Fate::Replied(42, 9)));
+        assert_eq!(calls.poll::<u64>(id, Waker::noop()), Poll::Ready(Fate::Unknown));
         assert_eq!(calls.open_count(), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "another call's type")]
+    fn a_reply_of_the_wrong_type_is_never_taken_for_another() {
+        let calls = calls();
+        let id = open::<u64>(&calls);
+        calls.complete(id, 0, 1_i64);
     }
 
     #[test]
     fn large_and_unwanted_replies_are_dropped_once() {
         let calls = calls();
         let witness = Rc::new(());
-        // SAFETY: one type throughout.
-        unsafe {
-            let id = open(&calls);
-            calls.complete(id, 0, ([7_u64; 40], witness.clone()));
-            let Poll::Ready(Fate::Replied(reply, _)) =
-                calls.poll::<([u64; 40], Rc<()>)>(id, Waker::noop())
-            else {
-                panic!("the reply has come")
-            };
-            assert_eq!(reply.0[39], 7);
-            drop(reply);
-            let id = open(&calls);
-            calls.complete(id, 0, ([7_u64; 40], witness.clone()));
-            calls.abandon(id);
-            let id = open(&calls);
-            calls.abandon(id);
-            calls.complete(id, 0, ([7_u64; 40], witness.clone()));
-            let id = open(&calls);
-            calls.complete(id, 0, witness.clone());
-        }
+        let large = || ([7_u64; 40], witness.clone());
+        let id = open::<Large>(&calls);
+        calls.complete(id, 0, large());
+        let Poll::Ready(Fate::Replied(reply, _)) = calls.poll::<Large>(id, Waker::noop()) else {
+            panic!("the reply has come")
+        };
+        assert_eq!(reply.0[39], 7);
+        drop(reply);
+        let untaken = open::<Large>(&calls);
+        calls.complete(untaken, 0, large());
+        calls.abandon(untaken);
+        let late = open::<Large>(&calls);
+        calls.abandon(late);
+        calls.complete(late, 0, large());
+        let left = open::<Rc<()>>(&calls);
+        calls.complete(left, 0, witness.clone());
         drop(calls);
         assert_eq!(Rc::strong_count(&witness), 1);
     }
@@ -594,18 +616,15 @@ mod tests {
     #[test]
     fn credit_is_held_until_the_reply() {
         let calls = calls();
-        let ids: Vec<_> = (0..4).map(|_| open(&calls)).collect();
+        let ids: Vec<_> = (0..4).map(|_| open::<u8>(&calls)).collect();
         assert!(!calls.try_credit(1, 1, 0), "four slots at depth zero");
         assert!(calls.try_credit(1, 2, 1), "a nested call has a reserve");
         assert!(!calls.try_credit(1, 1, 1));
         calls.give_credit(1, 2);
-        calls.time_out(calls.find(ids[0]).unwrap());
-        // SAFETY: one type throughout.
-        unsafe {
-            assert_eq!(calls.poll::<u8>(ids[0], Waker::noop()), Poll::Ready(Fate::TimedOut));
-            assert!(!calls.try_credit(1, 1, 0), "a late reply still needs its room");
-            calls.complete(ids[0], 0, 1_u8);
-        }
+        calls.sweep(Time::from_nanos(1 << 31));
+        assert_eq!(calls.poll::<u8>(ids[0], Waker::noop()), Poll::Ready(Fate::TimedOut));
+        assert!(!calls.try_credit(1, 1, 0), "a late reply still needs its room");
+        calls.complete(ids[0], 0, 1_u8);
         assert!(calls.try_credit(1, 1, 0));
     }
 
@@ -622,15 +641,12 @@ mod tests {
         assert!(!Deadline::NEVER.is_past(Time::MAX));
         assert_eq!(Deadline::at(now + Duration::MAX, now), Deadline::NEVER);
         let calls = calls();
-        let id = open(&calls);
+        let id = open::<u8>(&calls);
         assert!(calls.next_deadline(Time::ZERO).is_some_and(|t| t >= Time::from_nanos(1 << 30)));
         calls.sweep(Time::from_nanos(1 << 29));
-        // SAFETY: one type throughout.
-        unsafe {
-            assert!(calls.poll::<u8>(id, Waker::noop()).is_pending());
-            calls.sweep(Time::from_nanos(1 << 31));
-            assert_eq!(calls.poll::<u8>(id, Waker::noop()), Poll::Ready(Fate::TimedOut));
-        }
+        assert!(calls.poll::<u8>(id, Waker::noop()).is_pending());
+        calls.sweep(Time::from_nanos(1 << 31));
+        assert_eq!(calls.poll::<u8>(id, Waker::noop()), Poll::Ready(Fate::TimedOut));
     }
 
     #[test]

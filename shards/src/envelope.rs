@@ -25,22 +25,16 @@ pub(crate) struct Slot {
 const _: () = assert!(size_of::<Slot>() == SLOT_BYTES && size_of::<*mut ()>() <= HEADER_BYTES);
 
 /// Slots that a message of type `M` takes, its header included.
-///
-/// # Panics
-/// At compile time where it is used in a const: if `M` is larger than [`MAX_SLOTS`] slots hold
-/// (1,016 bytes), or wants an alignment above 8.
 #[must_use]
 pub(crate) const fn slots_of<M>() -> usize {
-    assert!(
-        align_of::<M>() <= HEADER_BYTES,
-        "a message may not want more alignment than 8 bytes: box it"
-    );
-    let slots = (HEADER_BYTES + size_of::<M>()).div_ceil(SLOT_BYTES);
-    assert!(
-        slots <= MAX_SLOTS,
-        "a message may not be larger than 1,016 bytes: box it"
-    );
-    slots
+    (HEADER_BYTES + size_of::<M>()).div_ceil(SLOT_BYTES)
+}
+
+/// Whether a message of type `M` can lie in a ring: at most [`MAX_SLOTS`] slots (1,016 bytes),
+/// aligned to at most 8 bytes. Others belong in a box.
+#[must_use]
+pub(crate) const fn fits<M>() -> bool {
+    align_of::<M>() <= HEADER_BYTES && slots_of::<M>() <= MAX_SLOTS
 }
 
 /// The memory of a ring: a power of two of slots, and a tail behind them into which a message

@@ -7,12 +7,11 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr;
 
-use crate::envelope::{MAX_SLOTS, Slots, slots_of};
+use crate::envelope::{MAX_SLOTS, Slots, fits, slots_of};
 
 /// A value that waits in a [`LocalRing`] and acts when its turn comes. Need not be `Send`.
 ///
-/// `C` is what the owner offers. At most 1,016 bytes, aligned to at most 8: checked when the
-/// program is compiled.
+/// `C` is what the owner offers. At most 1,016 bytes, aligned to at most 8.
 pub trait LocalMessage<C: ?Sized>: 'static {
     /// Acts on the owner.
     fn deliver(self, context: &C);
@@ -56,8 +55,13 @@ impl<C: ?Sized + 'static> LocalRing<C> {
     }
 
     /// Appends `message`. Grows the ring when it is full.
+    ///
+    /// # Panics
+    /// If the message is larger than 1,016 bytes or aligned beyond 8.
     #[inline]
     pub fn push<M: LocalMessage<C>>(&self, message: M) {
+        // As in the mesh's ring: folds away.
+        assert!(const { fits::<M>() }, "a message beyond 1,016 bytes or an alignment of 8: box it");
         let slots = const { slots_of::<M>() };
         let tail = self.tail.get();
         if tail - self.head.get() + slots > self.slots.get().capacity() {

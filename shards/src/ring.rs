@@ -18,14 +18,14 @@ use std::ptr;
 use crossbeam::utils::CachePadded;
 
 pub use crate::envelope::MAX_SLOTS;
-use crate::envelope::{Slots, slots_of};
+use crate::envelope::{Slots, fits, slots_of};
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use crate::sync::{Arc, Site, kept, ordering};
 
 /// A value that travels by ring and acts where it arrives.
 ///
-/// `C` is what the receiver offers. At most 1,016 bytes, aligned to at most 8: checked when the
-/// program is compiled.
+/// `C` is what the receiver offers. At most 1,016 bytes, aligned to at most 8 (see
+/// [`Producer::fits`]).
 pub trait Message<C: ?Sized>: Send + 'static {
     /// Acts on the receiver; `from` is the number that the ring was made with.
     fn deliver(self, context: &C, from: u16);
@@ -81,8 +81,14 @@ impl<C: ?Sized + 'static> Producer<C> {
     ///
     /// # Errors
     /// Gives the message back when there is no room.
+    ///
+    /// # Panics
+    /// If the message does not [fit](Self::fits).
     #[inline]
     pub fn push<M: Message<C>>(&self, message: M) -> Result<(), M> {
+        // Not a compile-time check: generic senders choose by `fits` between a message and a box
+        // of it, and both arms are compiled. The test folds away.
+        assert!(const { fits::<M>() }, "a message beyond 1,016 bytes or an alignment of 8: box it");
         let slots = const { slots_of::<M>() };
         let tail = self.tail.get();
         if tail.wrapping_sub(self.head_seen.get()) + slots > self.lines.capacity() {
@@ -108,6 +114,12 @@ impl<C: ?Sized + 'static> Producer<C> {
     #[must_use]
     pub const fn slots_of<M>() -> usize {
         slots_of::<M>()
+    }
+
+    /// Whether an `M` can lie in a ring: at most 1,016 bytes, aligned to at most 8.
+    #[must_use]
+    pub const fn fits<M>() -> bool {
+        fits::<M>()
     }
 
     /// Makes all that was pushed visible at once; true if there was something.

@@ -1,0 +1,395 @@
+//! The activation cell: one actor in memory, who is inside it, and who waits.
+//!
+//! Cells never move and are never freed while their runtime stands, so turns and messages may
+//! point at them. The *gate* says in one word whether a turn may enter: every rule of borrowing
+//! between turns is a test of it.
+#![allow(unsafe_code)]
+
+mod slab;
+
+use std::cell::{Cell, UnsafeCell};
+use std::ops::Deref;
+use std::ptr::NonNull;
+
+use quark_shards::chain::TurnId;
+
+use crate::actor::sealed::Borrow;
+use crate::actor::{Receiver, TypeToken};
+use crate::key::{ActorId, Key};
+use crate::mailbox::Mailbox;
+use crate::reference::Hint;
+use crate::turn::TurnRef;
+
+pub(crate) use slab::Slab;
+
+/// One actor's cell.
+pub(crate) struct Activation<A> {
+    head: Head,
+    actor: UnsafeCell<Option<A>>,
+}
+
+/// What does not depend on the actor's type.
+pub(crate) struct Head {
+    gate: Cell<u32>,
+    phase: Cell<Phase>,
+    collect_soon: Cell<bool>,
+    restarts: Cell<u16>,
+    index: u32,
+    generation: Cell<u32>,
+    /// Messages for it in the shard's own queue.
+    queued: Cell<u32>,
+    /// When it was last entered, in [`ticks`](used_tick).
+    used: Cell<u32>,
+    hash: Cell<u64>,
+    key: UnsafeCell<Key>,
+    /// The asynchronous turn that is alone in it; zero if none is.
+    holder: Cell<TurnId>,
+    /// Asynchronous `&self` turns inside.
+    turns: Cell<Option<TurnRef>>,
+    pub(crate) mailbox: Mailbox,
+    token: &'static TypeToken,
+}
+
+/// Where an activation stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The cell is free.
+    Free,
+    /// `on_activate` runs; messages wait.
+    Activating,
+    Active,
+    /// `on_deactivate` runs; messages wait.
+    Deactivating,
+    /// A turn panicked; messages wait for a fresh instance.
+    Restarting,
+    /// Out of the directory; the cell is freed when the last queued message has left it.
+    Gone,
+}
+
+/// Nobody may enter: not active.
+const CLOSED: u32 = 1;
+/// A turn is alone inside.
+const HELD: u32 = 2;
+/// Messages wait in the mailbox.
+const MAIL: u32 = 4;
+/// Messages wait in the shard's own queue.
+const QUEUED: u32 = 8;
+/// One `&self` turn; the rest of the word counts them.
+const SHARED: u32 = 16;
+
+impl Head {
+    fn new(index: u32, token: &'static TypeToken) -> Self {
+        Head {
+            gate: Cell::new(CLOSED),
+            phase: Cell::new(Phase::Free),
+            collect_soon: Cell::new(false),
+            restarts: Cell::new(0),
+            index,
+            generation: Cell::new(1),
+            queued: Cell::new(0),
+            used: Cell::new(0),
+            hash: Cell::new(0),
+            key: UnsafeCell::new(Key::Int(0)),
+            holder: Cell::new(0),
+            turns: Cell::new(None),
+            mailbox: Mailbox::default(),
+            token,
+        }
+    }
+
+    /// Whether a caller on this shard may enter right now: nobody is inside that must not be,
+    /// and nobody waits, anywhere.
+    #[inline]
+    pub(crate) fn is_clear(&self, exclusive: bool) -> bool {
+        let gate = self.gate.get();
+        if exclusive { gate == 0 } else { gate & (CLOSED | HELD | MAIL | QUEUED) == 0 }
+    }
+
+    /// The same for a message that has waited in the shard's own queue, or comes from elsewhere.
+    #[inline]
+    pub(crate) fn admits_arrival(&self, exclusive: bool) -> bool {
+        let gate = self.gate.get() & !QUEUED;
+        if exclusive { gate == 0 } else { gate & (CLOSED | HELD | MAIL) == 0 }
+    }
+
+    /// The same for the message at the head of the mailbox.
+    #[inline]
+    pub(crate) fn admits_next(&self, exclusive: bool) -> bool {
+        let gate = self.gate.get() & !(QUEUED | MAIL);
+        if exclusive { gate == 0 } else { gate & (CLOSED | HELD) == 0 }
+    }
+
+    /// Whether a `&self` turn may enter past those that wait: one of a chain already inside.
+    #[inline]
+    pub(crate) fn admits_chained(&self) -> bool {
+        self.gate.get() & (CLOSED | HELD) == 0
+    }
+
+    #[inline]
+    pub(crate) fn enter(&self, exclusive: bool, used: u32) {
+        let gate = self.gate.get();
+        debug_assert_eq!(gate & HELD, 0, "a turn entered beside an exclusive one");
+        debug_assert!(!exclusive || gate < SHARED, "an exclusive turn entered beside others");
+        self.gate.set(if exclusive { gate | HELD } else { gate + SHARED });
+        self.used.set(used);
+    }
+
+    #[inline]
+    pub(crate) fn leave(&self, exclusive: bool) {
+        let gate = self.gate.get();
+        self.gate.set(if exclusive { gate & !HELD } else { gate - SHARED });
+    }
+
+    /// Whether no turn is inside.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        let gate = self.gate.get();
+        gate & HELD == 0 && gate < SHARED
+    }
+
+    /// Whether nobody is inside and nobody waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.gate.get() & !CLOSED == 0
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    pub(crate) fn set_phase(&self, phase: Phase) {
+        self.phase.set(phase);
+        let gate = self.gate.get();
+        self.gate.set(if phase == Phase::Active { gate & !CLOSED } else { gate | CLOSED });
+    }
+
+    #[inline]
+    pub(crate) fn has_mail(&self) -> bool {
+        self.gate.get() & MAIL != 0
+    }
+
+    #[inline]
+    pub(crate) fn set_mail(&self, some: bool) {
+        let gate = self.gate.get();
+        self.gate.set(if some { gate | MAIL } else { gate & !MAIL });
+    }
+
+    /// A message for it entered the shard's own queue.
+    #[inline]
+    pub(crate) fn count_queued(&self) {
+        self.queued.set(self.queued.get() + 1);
+        self.gate.set(self.gate.get() | QUEUED);
+    }
+
+    /// That message has left the queue.
+    #[inline]
+    pub(crate) fn uncount_queued(&self) {
+        let left = self.queued.get() - 1;
+        self.queued.set(left);
+        if left == 0 {
+            self.gate.set(self.gate.get() & !QUEUED);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn queued(&self) -> u32 {
+        self.queued.get()
+    }
+
+    #[inline]
+    pub(crate) fn holder(&self) -> TurnId {
+        self.holder.get()
+    }
+
+    #[inline]
+    pub(crate) fn set_holder(&self, turn: TurnId) {
+        self.holder.set(turn);
+    }
+
+    pub(crate) fn used(&self) -> u32 {
+        self.used.get()
+    }
+
+    pub(crate) fn collect_soon(&self) {
+        self.collect_soon.set(true);
+    }
+
+    pub(crate) fn wants_collection(&self) -> bool {
+        self.collect_soon.get()
+    }
+
+    /// Counts a restart; says the how manieth it is since the last calm.
+    pub(crate) fn count_restart(&self) -> u16 {
+        let restarts = self.restarts.get().saturating_add(1);
+        self.restarts.set(restarts);
+        restarts
+    }
+
+    pub(crate) fn restarts(&self) -> u16 {
+        self.restarts.get()
+    }
+
+    pub(crate) fn forgive_restarts(&self) {
+        self.restarts.set(0);
+    }
+
+    #[inline]
+    pub(crate) fn hint(&self) -> Hint {
+        Hint::new(self.index, self.generation.get())
+    }
+
+    #[inline]
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    #[inline]
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash.get()
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        // SAFETY: written only in `occupy`, when nobody else looks at the cell.
+        unsafe { &*self.key.get() }.clone()
+    }
+
+    #[inline]
+    pub(crate) fn has_key(&self, key: &Key) -> bool {
+        // SAFETY: as in `key`.
+        unsafe { &*self.key.get() == key }
+    }
+
+    pub(crate) fn id(&self) -> ActorId {
+        ActorId { actor: self.token.name(), key: self.key() }
+    }
+
+    /// Puts a `&self` turn on the list of those inside.
+    #[inline]
+    pub(crate) fn link(&self, turn: TurnRef) {
+        let first = self.turns.replace(Some(turn));
+        turn.next.set(first);
+        turn.previous.set(None);
+        if let Some(first) = first {
+            first.previous.set(Some(turn));
+        }
+    }
+
+    /// Takes it off again.
+    #[inline]
+    pub(crate) fn unlink(&self, turn: TurnRef) {
+        let (previous, next) = (turn.previous.get(), turn.next.get());
+        match previous {
+            Some(previous) => previous.next.set(next),
+            None => self.turns.set(next),
+        }
+        if let Some(next) = next {
+            next.previous.set(previous);
+        }
+    }
+
+    /// The asynchronous `&self` turns inside.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = TurnRef> {
+        std::iter::successors(self.turns.get(), |turn| turn.next.get())
+    }
+
+    /// Makes the free cell a new activation's.
+    fn occupy(&self, key: Key, hash: u64) {
+        debug_assert_eq!(self.phase.get(), Phase::Free);
+        // SAFETY: a free cell's key is looked at by nobody.
+        unsafe { *self.key.get() = key };
+        self.hash.set(hash);
+        self.restarts.set(0);
+        self.collect_soon.set(false);
+    }
+
+    /// Makes the cell free; hints to it are void from now on.
+    fn vacate(&self) {
+        self.generation.set(self.generation.get().wrapping_add(1).max(1));
+        self.phase.set(Phase::Free);
+        self.gate.set(CLOSED);
+        // SAFETY: nobody refers to the cell any more. Long keys need not stay in memory.
+        unsafe { *self.key.get() = Key::Int(0) };
+    }
+}
+
+/// The unit that idle times are counted in: 2^20 ns, about a millisecond.
+#[inline]
+pub(crate) fn used_tick(now: quark_shards::time::Time) -> u32 {
+    (now.as_nanos() >> 20) as u32
+}
+
+/// A cell that is in use, or was.
+pub(crate) struct Resident<A>(NonNull<Activation<A>>);
+
+impl<A> Clone for Resident<A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A> Copy for Resident<A> {}
+
+impl<A> Deref for Resident<A> {
+    type Target = Head;
+
+    #[inline]
+    fn deref(&self) -> &Head {
+        // SAFETY: cells live as long as their runtime, which drops all turns and messages, the
+        // only places where residents are kept, before its cells.
+        unsafe { &(*self.0.as_ptr()).head }
+    }
+}
+
+impl<A> Resident<A> {
+    /// The cell without its type.
+    #[inline]
+    pub(crate) fn head_ref(self) -> HeadRef {
+        // SAFETY: as in `deref`; a field's address is never null.
+        HeadRef(unsafe { NonNull::new_unchecked(&raw mut (*self.0.as_ptr()).head) })
+    }
+
+    /// Borrows the actor for a turn of the kind `R`.
+    ///
+    /// # Safety
+    /// The gate has let this turn in as `R` says, the actor is there, and the borrow ends before
+    /// the turn leaves.
+    #[inline]
+    pub(crate) unsafe fn borrow<'a, R: Receiver>(self) -> R::Of<'a, A> {
+        // SAFETY: the gate keeps exclusive turns alone; see above.
+        let actor = unsafe { (*self.0.as_ptr()).actor.get() };
+        R::narrow(if R::EXCLUSIVE {
+            // SAFETY: nobody else is inside.
+            Borrow::Exclusive(unsafe { (*actor).as_mut() }.expect("an active cell has its actor"))
+        } else {
+            // SAFETY: only shared borrows are inside.
+            Borrow::Shared(unsafe { (*actor).as_ref() }.expect("an active cell has its actor"))
+        })
+    }
+
+    /// Puts an instance in.
+    pub(crate) fn install(self, actor: A) {
+        assert!(self.is_empty(), "an instance was replaced under a turn");
+        // SAFETY: no turn is inside.
+        unsafe { *(*self.0.as_ptr()).actor.get() = Some(actor) };
+    }
+
+    /// Takes the instance out.
+    pub(crate) fn remove(self) -> Option<A> {
+        assert!(self.is_empty(), "an instance was taken away under a turn");
+        // SAFETY: no turn is inside.
+        unsafe { (*(*self.0.as_ptr()).actor.get()).take() }
+    }
+}
+
+/// A cell without its type.
+#[derive(Clone, Copy)]
+pub(crate) struct HeadRef(NonNull<Head>);
+
+impl Deref for HeadRef {
+    type Target = Head;
+
+    #[inline]
+    fn deref(&self) -> &Head {
+        // SAFETY: as for `Resident`.
+        unsafe { self.0.as_ref() }
+    }
+}

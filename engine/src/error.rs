@@ -1,0 +1,171 @@
+//! What can become of a call.
+
+use std::convert::Infallible;
+use std::fmt;
+
+use crate::actor::ActivateError;
+
+/// Why a call has no answer, or what its method answered instead of one.
+///
+/// `E` is the method's own error; [`Infallible`] for methods that have none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError<E = Infallible> {
+    /// The method's own error.
+    #[error("{0}")]
+    Failed(E),
+    /// No answer came before the deadline. Whether the turn ran, runs or will run is unknown.
+    #[error("no answer before the deadline: the outcome is unknown")]
+    Timeout,
+    /// Refused before it was sent: too many calls to that shard are in flight.
+    #[error("too many calls are in flight to that shard: slow down or retry later")]
+    Overloaded,
+    /// The actor's mailbox was full; the method did not run.
+    #[error("the actor's mailbox is full: slow down, or let its type wait (when_full = \"wait\")")]
+    MailboxFull,
+    /// The call came back to an actor that its own chain holds.
+    #[error("the call came back to an actor that its own chain holds: break the cycle, or make the methods &self")]
+    CallCycle,
+    /// The method panicked.
+    #[error("the method panicked; its actor restarts with fresh state")]
+    Panicked,
+    /// The actor was restarted while the turn was suspended.
+    #[error("the actor restarted while the call was under way: the outcome is unknown")]
+    Restarted,
+    /// The actor could not be activated; the method did not run.
+    #[error("the actor could not be activated: {0}")]
+    Activation(Box<ActivateError>),
+    /// The engine is stopping or has stopped.
+    #[error("the engine has stopped or is stopping")]
+    Stopped,
+    /// The type can't be made: it is not `Default` and has no factory, or its name is taken.
+    #[error("{0}")]
+    Unregistered(Box<RegisterError>),
+    /// A blocking wait on a shard, which would stop every actor there.
+    #[error("a shard must not block: await the call instead of .wait()")]
+    WouldBlock,
+    /// A call that was begun on one shard was awaited elsewhere.
+    #[error("a call must be awaited where it was first polled")]
+    Elsewhere,
+}
+
+impl<E> CallError<E> {
+    /// The same error with the method's own error changed.
+    pub fn map<F>(self, change: impl FnOnce(E) -> F) -> CallError<F> {
+        match self {
+            CallError::Failed(error) => CallError::Failed(change(error)),
+            CallError::Timeout => CallError::Timeout,
+            CallError::Overloaded => CallError::Overloaded,
+            CallError::MailboxFull => CallError::MailboxFull,
+            CallError::CallCycle => CallError::CallCycle,
+            CallError::Panicked => CallError::Panicked,
+            CallError::Restarted => CallError::Restarted,
+            CallError::Activation(error) => CallError::Activation(error),
+            CallError::Stopped => CallError::Stopped,
+            CallError::Unregistered(error) => CallError::Unregistered(error),
+            CallError::WouldBlock => CallError::WouldBlock,
+            CallError::Elsewhere => CallError::Elsewhere,
+        }
+    }
+
+    /// Whether the method certainly did not run, so that the call may be tried again.
+    #[must_use]
+    pub const fn never_ran(&self) -> bool {
+        matches!(
+            self,
+            CallError::Overloaded
+                | CallError::MailboxFull
+                | CallError::CallCycle
+                | CallError::Activation(_)
+                | CallError::Unregistered(_)
+                | CallError::WouldBlock
+        )
+    }
+}
+
+/// Why a message was not taken, on its way to an actor or at its door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Timeout,
+    Overloaded,
+    MailboxFull,
+    CallCycle,
+    Panicked,
+    Restarted,
+    Activation(ActivateError),
+    Stopped,
+    Unregistered(RegisterError),
+}
+
+impl<E> From<Refusal> for CallError<E> {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Timeout => CallError::Timeout,
+            Refusal::Overloaded => CallError::Overloaded,
+            Refusal::MailboxFull => CallError::MailboxFull,
+            Refusal::CallCycle => CallError::CallCycle,
+            Refusal::Panicked => CallError::Panicked,
+            Refusal::Restarted => CallError::Restarted,
+            Refusal::Activation(error) => CallError::Activation(Box::new(error)),
+            Refusal::Stopped => CallError::Stopped,
+            Refusal::Unregistered(error) => CallError::Unregistered(Box::new(error)),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        CallError::<Infallible>::from(self.clone()).fmt(f)
+    }
+}
+
+/// A one-way message that was refused, with the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TellError<M> {
+    /// The message; [`Call::new`](crate::Call::new) makes a call of it again.
+    pub message: M,
+    /// Why.
+    pub reason: CallError,
+}
+
+impl<M> fmt::Display for TellError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the message was not sent: {}", self.reason)
+    }
+}
+
+impl<M: fmt::Debug> std::error::Error for TellError<M> {}
+
+/// Why a type can't be used in an engine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// Two types with one name.
+    #[error("two actor types are named {name:?}: rename one with #[actor(name = \"…\")]")]
+    NameTaken {
+        /// The name.
+        name: &'static str,
+    },
+    /// Registered twice.
+    #[error("the actor type {name:?} is registered twice")]
+    Twice {
+        /// The name.
+        name: &'static str,
+    },
+    /// Nobody can make one.
+    #[error("the actor type {name:?} is not Default: register a factory before launch, builder.register::<…>(|cx| …)")]
+    NoFactory {
+        /// The name.
+        name: &'static str,
+    },
+    /// Pinned to a shard that is not there.
+    #[error("the actor type {name:?} is pinned to shard {shard}, but the engine has {shards} (numbered from 0)")]
+    NoSuchShard {
+        /// The name.
+        name: &'static str,
+        /// The shard it is pinned to.
+        shard: u16,
+        /// How many there are.
+        shards: u16,
+    },
+}

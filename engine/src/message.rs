@@ -1,0 +1,238 @@
+//! Messages on their way: as they lie in a ring, as they arrive, and as they are answered.
+
+use std::sync::Arc;
+
+use quark_shards::calls::{CallId, Calls, Deadline};
+use quark_shards::chain::Origin;
+use quark_shards::local_ring::LocalMessage;
+use quark_shards::ring::{Message, Producer};
+use quark_shards::shard::Shard;
+
+use crate::activation::Resident;
+use crate::actor::Method;
+use crate::call::outside::OutsideCell;
+use crate::context::Context;
+use crate::error::{CallError, Refusal};
+use crate::key::Key;
+use crate::mailbox::Waiting;
+use crate::reference::Hint;
+use crate::runtime::Runtime;
+
+/// What a call of `M` is answered with.
+pub(crate) type ReplyOf<M> = Result<<M as Method>::Ok, CallError<<M as Method>::Err>>;
+
+/// A message that has reached its actor's shard.
+pub(crate) struct Incoming<M: Method> {
+    pub(crate) args: M,
+    pub(crate) reply: ReplyTo<M>,
+    pub(crate) deadline: Deadline,
+    /// How many turns wait above it.
+    pub(crate) depth: u8,
+    pub(crate) context: Option<Context>,
+    /// Credit that its sender gets back when it is admitted.
+    pub(crate) toll: Toll,
+}
+
+/// Credit for a one-way message, owed to its sender; nothing if there are no slots.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Toll {
+    pub(crate) peer: u16,
+    pub(crate) slots: u16,
+}
+
+impl Toll {
+    #[inline]
+    pub(crate) fn pay(&mut self, shard: &Shard) {
+        if self.slots != 0 {
+            shard.with_inbound(self.peer, |inward| inward.admit_tell(self.slots));
+            self.slots = 0;
+        }
+    }
+}
+
+/// Whom a turn answers.
+pub(crate) enum ReplyTo<M: Method> {
+    /// Nobody: a one-way message.
+    Nobody,
+    /// A call of an endpoint, this shard among them.
+    Call { peer: u16, id: CallId },
+    /// A caller on this shard who looks into the turn's own place as soon as its first poll is
+    /// over.
+    Here,
+    /// A future outside all shards.
+    Outside(Arc<OutsideCell<ReplyOf<M>>>),
+}
+
+impl<M: Method> ReplyTo<M> {
+    /// The call that is served, for chains.
+    #[inline]
+    pub(crate) fn origin(&self) -> Origin {
+        match self {
+            ReplyTo::Call { peer, id } => {
+                Origin { peer: *peer, index: id.index, generation: id.generation }
+            }
+            ReplyTo::Nobody | ReplyTo::Here | ReplyTo::Outside(_) => Origin::NOBODY,
+        }
+    }
+
+    /// Whether somebody waits.
+    pub(crate) fn is_ask(&self) -> bool {
+        !matches!(self, ReplyTo::Nobody)
+    }
+
+    /// Answers; `hint` says where the actor lives.
+    #[inline]
+    pub(crate) fn send(self, shard: &Shard, hint: Hint, reply: ReplyOf<M>) {
+        match self {
+            ReplyTo::Nobody => {}
+            ReplyTo::Call { peer, id } if peer == shard.id() => {
+                shard.calls().complete(id, hint.0, reply);
+            }
+            ReplyTo::Call { peer, id } => {
+                let _ = shard.with_inbound(peer, |inward| {
+                    if const { fits::<Reply<ReplyOf<M>>>() } {
+                        inward.reply(Reply { call: id, hint: hint.0, reply });
+                    } else {
+                        inward.reply(BoxedReply(Box::new(Reply { call: id, hint: hint.0, reply })));
+                    }
+                });
+            }
+            ReplyTo::Here => unreachable!("a local caller takes its reply itself"),
+            ReplyTo::Outside(cell) => cell.complete(reply, hint),
+        }
+    }
+}
+
+/// Whether a message can lie in a ring as it is; larger ones go by a box.
+pub(crate) const fn fits<T>() -> bool {
+    Producer::<Shard>::fits::<T>()
+}
+
+/// A call or one-way message as it lies in a ring: 40 bytes beside its arguments.
+pub(crate) struct Request<M> {
+    /// A hint if `hinted`, else the key's hash.
+    pub(crate) target: u64,
+    pub(crate) key: Key,
+    /// Generation zero: nobody waits.
+    pub(crate) call: CallId,
+    pub(crate) deadline: Deadline,
+    pub(crate) depth: u8,
+    pub(crate) hinted: bool,
+    pub(crate) args: M,
+}
+
+/// The id of no call.
+pub(crate) const NO_CALL: CallId = CallId { index: 0, generation: 0 };
+
+impl<M: Method> Request<M> {
+    #[inline]
+    fn arrive(self, shard: &Shard, from: u16, slots: usize, context: Option<Context>) {
+        let Some(runtime) = shard.attached::<Runtime>() else { return };
+        let is_ask = self.call.generation != 0;
+        let incoming = Incoming {
+            args: self.args,
+            reply: if is_ask { ReplyTo::Call { peer: from, id: self.call } } else { ReplyTo::Nobody },
+            deadline: self.deadline,
+            depth: self.depth,
+            context,
+            toll: Toll { peer: from, slots: if is_ask { 0 } else { slots as u16 } },
+        };
+        let hint = if self.hinted { Hint(self.target) } else { Hint::NONE };
+        let hash = (!self.hinted).then_some(self.target);
+        runtime.receive(shard, hint, self.key, hash, incoming);
+    }
+}
+
+impl<M: Method> Message<Shard> for Request<M> {
+    #[inline]
+    fn deliver(self, shard: &Shard, from: u16) {
+        self.arrive(shard, from, Producer::<Shard>::slots_of::<Self>(), None);
+    }
+}
+
+/// A [`Request`] too large for a ring, or with a context.
+pub(crate) struct BoxedRequest<M>(pub(crate) Box<(Request<M>, Option<Context>)>);
+
+impl<M: Method> Message<Shard> for BoxedRequest<M> {
+    fn deliver(self, shard: &Shard, from: u16) {
+        let (request, context) = *self.0;
+        request.arrive(shard, from, Producer::<Shard>::slots_of::<Self>(), context);
+    }
+}
+
+/// A reply as it lies in a ring.
+pub(crate) struct Reply<R> {
+    pub(crate) call: CallId,
+    pub(crate) hint: u64,
+    pub(crate) reply: R,
+}
+
+impl<R: Send + 'static> Message<Calls> for Reply<R> {
+    #[inline]
+    fn deliver(self, calls: &Calls, _from: u16) {
+        calls.complete(self.call, self.hint, self.reply);
+    }
+}
+
+/// A [`Reply`] too large for a ring.
+pub(crate) struct BoxedReply<R>(pub(crate) Box<Reply<R>>);
+
+impl<R: Send + 'static> Message<Calls> for BoxedReply<R> {
+    fn deliver(self, calls: &Calls, _from: u16) {
+        let reply = *self.0;
+        calls.complete(reply.call, reply.hint, reply.reply);
+    }
+}
+
+/// A message in its shard's own queue, or in its actor's mailbox.
+pub(crate) struct Held<M: Method> {
+    pub(crate) resident: Resident<M::Actor>,
+    pub(crate) incoming: Incoming<M>,
+}
+
+impl<M: Method> LocalMessage<Shard> for Held<M> {
+    #[inline]
+    fn deliver(self, shard: &Shard) {
+        let Some(runtime) = shard.attached::<Runtime>() else { return };
+        self.resident.uncount_queued();
+        runtime.arrive_from_queue(shard, self.resident, self.incoming);
+    }
+}
+
+impl<M: Method> Waiting for Held<M> {
+    const EXCLUSIVE: bool = <M::Receiver as crate::actor::Receiver>::EXCLUSIVE;
+
+    fn start(mut self, shard: &Shard, runtime: &Runtime) {
+        self.incoming.toll.pay(shard);
+        if self.incoming.deadline.is_past(shard.now()) && self.incoming.reply.is_ask() {
+            // Its caller has gone; running it would be work for nobody.
+            return self.refuse(shard, runtime, Refusal::Timeout);
+        }
+        runtime.begin(shard, self.resident, self.incoming);
+    }
+
+    fn refuse(self, shard: &Shard, runtime: &Runtime, refusal: Refusal) {
+        runtime.refuse(shard, &self.resident, self.incoming, refusal);
+    }
+}
+
+/// A message too large for the shard's own queue.
+pub(crate) struct BoxedHeld<M: Method>(pub(crate) Box<Held<M>>);
+
+impl<M: Method> LocalMessage<Shard> for BoxedHeld<M> {
+    fn deliver(self, shard: &Shard) {
+        (*self.0).deliver(shard);
+    }
+}
+
+/// Lets the next waiting messages of an actor in.
+pub(crate) struct Resume<A>(pub(crate) Resident<A>);
+
+impl<A: crate::actor::Actor> LocalMessage<Shard> for Resume<A> {
+    #[inline]
+    fn deliver(self, shard: &Shard) {
+        let Some(runtime) = shard.attached::<Runtime>() else { return };
+        self.0.uncount_queued();
+        runtime.resume(shard, self.0);
+    }
+}

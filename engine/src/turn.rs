@@ -1,0 +1,356 @@
+//! Turns: one message's stay inside its actor.
+//!
+//! A turn that never suspends runs on the caller's stack. Any other lives in a recycled task
+//! cell, so that a caller who goes away does not take it along. Whatever ends a turn, its frame
+//! is dropped last: it answers whoever was not answered, leaves the gate, and lets the next in.
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::ptr::NonNull;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use quark_shards::calls::CallId;
+use quark_shards::chain::Origin;
+use quark_shards::shard::Shard;
+use quark_shards::task::{Frame, TaskId};
+
+use crate::activation::Resident;
+use crate::actor::{Actor, Method, MethodInfo, Receiver};
+use crate::context::{Cx, Turn};
+use crate::error::{CallError, Refusal};
+use crate::message::{Incoming, ReplyOf, ReplyTo};
+use crate::runtime::{Runtime, with_runtime};
+
+/// A turn that is inside its actor. Good until its frame is dropped, which takes it off every
+/// list it is on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TurnRef(NonNull<Turn>);
+
+impl TurnRef {
+    #[inline]
+    pub(crate) fn new(turn: &Turn) -> Self {
+        TurnRef(NonNull::from(turn))
+    }
+}
+
+impl Deref for TurnRef {
+    type Target = Turn;
+
+    #[inline]
+    fn deref(&self) -> &Turn {
+        // SAFETY: see the type.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// How a turn of a suspending kind ends: a message's answers its caller, a hook's moves its
+/// actor on.
+pub(crate) trait Ending<A: Actor>: 'static {
+    /// What the body gives.
+    type Output;
+    /// Whether the turn must be alone.
+    const EXCLUSIVE: bool;
+    /// The body has returned.
+    fn returned(&self, shard: &Shard, runtime: &Runtime, resident: Resident<A>, output: Self::Output);
+    /// The turn is over, and the gate was left.
+    fn left(&self, shard: &Shard, runtime: &Runtime, resident: Resident<A>, lost: Option<Refusal>);
+}
+
+/// Surrounds every poll of a suspending turn.
+pub(crate) struct TurnFrame<A: Actor, E: Ending<A>> {
+    pub(crate) cx: Cx<A>,
+    pub(crate) ending: E,
+    resident: Resident<A>,
+    returned: Cell<bool>,
+    panicked: Cell<bool>,
+}
+
+impl<A: Actor, E: Ending<A>, F: Future<Output = E::Output>> Frame<F> for TurnFrame<A, E> {
+    #[inline]
+    fn poll(&self, body: Pin<&mut F>, task: &mut TaskContext<'_>) -> Poll<()> {
+        with_runtime(|shard, runtime| {
+            let polled = runtime.within(&self.cx.turn, || {
+                catch_unwind(AssertUnwindSafe(|| body.poll(task)))
+            });
+            match polled {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(output)) => {
+                    self.returned.set(true);
+                    self.ending.returned(shard, runtime, self.resident, output);
+                }
+                Err(_) => self.panicked.set(true),
+            }
+            Poll::Ready(())
+        })
+    }
+}
+
+impl<A: Actor, E: Ending<A>> Drop for TurnFrame<A, E> {
+    #[inline]
+    fn drop(&mut self) {
+        with_runtime(|shard, runtime| {
+            if E::EXCLUSIVE {
+                self.resident.set_holder(0);
+            } else {
+                self.resident.unlink(TurnRef::new(&self.cx.turn));
+            }
+            self.resident.leave(E::EXCLUSIVE);
+            let lost = (!self.returned.get()).then(|| {
+                if self.panicked.get() { Refusal::Panicked } else { runtime.why_dropped() }
+            });
+            self.ending.left(shard, runtime, self.resident, lost);
+        });
+    }
+}
+
+/// Starts a suspending turn and polls it once. Returns the task if it has not ended.
+///
+/// `turn.task` is set before the body is made.
+#[inline]
+pub(crate) fn start<A, E, F>(
+    shard: &Shard,
+    resident: Resident<A>,
+    turn: Turn,
+    ending: E,
+    body: impl FnOnce(&'static Cx<A>, &'static E) -> F,
+) -> Option<TaskId>
+where
+    A: Actor,
+    E: Ending<A>,
+    F: Future<Output = E::Output> + 'static,
+{
+    let frame = TurnFrame {
+        cx: Cx { turn, _actor: PhantomData },
+        ending,
+        resident,
+        returned: Cell::new(false),
+        panicked: Cell::new(false),
+    };
+    // SAFETY: the body borrows the frame's context and is dropped before the frame; `inside`
+    // and `holder` are taken back when the frame is dropped.
+    unsafe {
+        shard.tasks().start(frame, |frame: &'static TurnFrame<A, E>, task| {
+            let turn = &frame.cx.turn;
+            turn.task.set(Some(task));
+            if E::EXCLUSIVE {
+                resident.set_holder(turn.id);
+            } else {
+                resident.link(TurnRef::new(turn));
+            }
+            body(&frame.cx, &frame.ending)
+        })
+    }
+}
+
+/// How a message's turn ends.
+pub(crate) struct MessageEnding<M: Method> {
+    reply: Cell<Option<ReplyTo<M>>>,
+    /// Where a local caller finds the reply after the first poll.
+    here: Cell<Option<NonNull<Option<ReplyOf<M>>>>>,
+}
+
+impl<M: Method> Ending<M::Actor> for MessageEnding<M> {
+    type Output = M::Output;
+    const EXCLUSIVE: bool = <M::Receiver as Receiver>::EXCLUSIVE;
+
+    #[inline]
+    fn returned(&self, shard: &Shard, _: &Runtime, resident: Resident<M::Actor>, output: M::Output) {
+        self.answer(shard, resident, M::reply(output).map_err(CallError::Failed));
+    }
+
+    #[inline]
+    fn left(&self, shard: &Shard, runtime: &Runtime, resident: Resident<M::Actor>, lost: Option<Refusal>) {
+        if let Some(refusal) = lost {
+            let panicked = refusal == Refusal::Panicked;
+            self.answer(shard, resident, Err(refusal.into()));
+            if panicked {
+                runtime.panicked(shard, resident, info::<M>());
+            }
+        }
+        runtime.turn_left(shard, resident);
+    }
+}
+
+impl<M: Method> MessageEnding<M> {
+    #[inline]
+    fn answer(&self, shard: &Shard, resident: Resident<M::Actor>, reply: ReplyOf<M>) {
+        match self.reply.take() {
+            Some(ReplyTo::Here) => {
+                let here = self.here.get().expect("a caller that looks here said where");
+                // SAFETY: `Here` is replaced before the caller returns from the first poll, so
+                // the place is still on its stack.
+                unsafe { *here.as_ptr() = Some(reply) };
+            }
+            Some(to) => to.send(shard, resident.hint(), reply),
+            None => {}
+        }
+    }
+}
+
+/// What a local caller has after the first poll of its callee's turn.
+pub(crate) enum Inline<M: Method> {
+    /// The answer.
+    Done(ReplyOf<M>),
+    /// The turn goes on; this call will be answered.
+    Waiting(CallId),
+}
+
+impl Runtime {
+    /// Starts the turn of a message whose actor admits it.
+    #[inline]
+    pub(crate) fn begin<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        incoming: Incoming<M>,
+    ) {
+        let Incoming { args, reply, deadline, depth, context, mut toll } = incoming;
+        toll.pay(shard);
+        let turn = self.turn::<M>(shard, resident, reply.origin(), deadline, depth, context, None);
+        if M::SYNC {
+            let result = self.run_sync(shard, resident, turn, args);
+            reply.send(shard, resident.hint(), result);
+            self.turn_left(shard, resident);
+            return;
+        }
+        let ending = MessageEnding { reply: Cell::new(Some(reply)), here: Cell::new(None) };
+        self.start_message(shard, resident, turn, ending, args);
+    }
+
+    /// Starts the turn of a local call whose actor is clear, on the caller's stack as far as it
+    /// goes. `caller` is the turn that calls, if one does.
+    #[inline]
+    pub(crate) fn begin_here<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        incoming: Incoming<M>,
+        caller: Option<TurnRef>,
+        waker: &Waker,
+    ) -> Inline<M> {
+        let Incoming { args, deadline, depth, context, .. } = incoming;
+        let turn = self.turn::<M>(shard, resident, Origin::NOBODY, deadline, depth, context, caller);
+        if M::SYNC {
+            let result = self.run_sync(shard, resident, turn, args);
+            self.turn_left(shard, resident);
+            return Inline::Done(result);
+        }
+        let mut here = None;
+        let ending = MessageEnding {
+            reply: Cell::new(Some(ReplyTo::Here)),
+            here: Cell::new(Some(NonNull::from(&mut here))),
+        };
+        let Some((turn, ending)) = self.start_message(shard, resident, turn, ending, args) else {
+            return Inline::Done(here.take().expect("a turn that ended has answered"));
+        };
+        let waiter = caller.map(|caller| caller.waiter(shard));
+        let id = turn.upcall.get().unwrap_or_else(|| self.open_call::<M>(shard, deadline, waiter));
+        turn.serves.set(Origin { peer: shard.id(), index: id.index, generation: id.generation });
+        turn.caller.set(None);
+        ending.reply.set(Some(ReplyTo::Call { peer: shard.id(), id }));
+        ending.here.set(None);
+        let registered = shard.calls().poll::<ReplyOf<M>>(id, waker);
+        debug_assert!(registered.is_pending(), "nobody could have answered yet");
+        Inline::Waiting(id)
+    }
+
+    /// Starts a suspending message turn; `None` if its first poll has ended it.
+    #[inline]
+    fn start_message<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        turn: Turn,
+        ending: MessageEnding<M>,
+        args: M,
+    ) -> Option<(TurnRef, &'static MessageEnding<M>)> {
+        resident.enter(<M::Receiver as Receiver>::EXCLUSIVE, self.used_tick(shard));
+        let mut placed = None;
+        start(shard, resident, turn, ending, |cx, ending| {
+            placed = Some((TurnRef::new(&cx.turn), ending));
+            // SAFETY: the gate was entered just now, and is left when the frame is dropped,
+            // after the body.
+            let actor = unsafe { resident.borrow::<'static, M::Receiver>() };
+            M::call(args, actor, cx)
+        })?;
+        placed
+    }
+
+    /// Runs a turn that never suspends, whole, and leaves the gate.
+    #[inline]
+    fn run_sync<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        turn: Turn,
+        args: M,
+    ) -> ReplyOf<M> {
+        let exclusive = <M::Receiver as Receiver>::EXCLUSIVE;
+        resident.enter(exclusive, self.used_tick(shard));
+        let cx = Cx { turn, _actor: PhantomData };
+        let output = self.within(&cx.turn, || {
+            catch_unwind(AssertUnwindSafe(|| {
+                // SAFETY: the gate was entered, and is left below, after the call.
+                let actor = unsafe { resident.borrow::<M::Receiver>() };
+                let mut body = pin!(M::call(args, actor, &cx));
+                match body.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+                    Poll::Ready(output) => output,
+                    Poll::Pending => unreachable!("a synchronous method suspended"),
+                }
+            }))
+        });
+        resident.leave(exclusive);
+        match output {
+            Ok(output) => M::reply(output).map_err(CallError::Failed),
+            Err(_) => {
+                self.panicked(shard, resident, info::<M>());
+                Err(CallError::Panicked)
+            }
+        }
+    }
+
+    #[inline]
+    #[allow(clippy::too_many_arguments)] // a turn is made in two places, and has these parts
+    fn turn<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        serves: Origin,
+        deadline: quark_shards::calls::Deadline,
+        depth: u8,
+        context: Option<crate::context::Context>,
+        caller: Option<TurnRef>,
+    ) -> Turn {
+        Turn {
+            id: if M::SYNC { 0 } else { self.next_turn(shard) },
+            serves: Cell::new(serves),
+            caller: Cell::new(caller),
+            upcall: Cell::new(None),
+            task: Cell::new(None),
+            deadline,
+            depth,
+            context,
+            info: info::<M>(),
+            head: resident.head_ref(),
+            previous: Cell::new(None),
+            next: Cell::new(None),
+        }
+    }
+}
+
+/// What a message's turn is called.
+#[inline]
+pub(crate) fn info<M: Method>() -> &'static MethodInfo {
+    const {
+        &MethodInfo {
+            actor: <M::Actor as Actor>::NAME,
+            method: M::NAME,
+            reply: std::any::TypeId::of::<ReplyOf<M>>,
+        }
+    }
+}
