@@ -1,2 +1,72 @@
-//! The quark command.
-fn main() {}
+//! The `quark` command.
+
+#![forbid(unsafe_code)]
+
+mod topology;
+
+use std::{
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// What a wrong request ends with; clap uses the same for bad flags.
+const REFUSED: u8 = 2;
+
+/// Looks after Quark: what the machine is, and whether the house keeps its rules.
+#[derive(Parser)]
+#[command(name = "quark", version, arg_required_else_help = true)]
+struct Quark {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show this machine, and where shards would run on it.
+    Topology(topology::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Quark::try_parse() {
+        Ok(Quark {
+            command: Command::Topology(options),
+        }) => topology::run(&options),
+        Err(error) => refuse_or_help(&error),
+    };
+    result.unwrap_or_else(|error| {
+        // Nobody is left to tell when stderr is closed.
+        let _ = writeln!(io::stderr(), "error: {error}");
+        ExitCode::from(REFUSED)
+    })
+}
+
+/// Help is shown as clap has it; a wrong flag becomes one line.
+fn refuse_or_help(error: &clap::Error) -> Result<ExitCode, Box<dyn Error>> {
+    let help = ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if !error.use_stderr() || error.kind() == help {
+        error.exit();
+    }
+    let text = error.to_string();
+    let said: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    let said = said.join(" ");
+    Err(format!("{} (see --help)", said.trim_start_matches("error: ")).into())
+}
+
+/// Writes to standard output. A reader that has seen enough (`| head`) is no error.
+fn say(text: &str) -> Result<(), Box<dyn Error>> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
