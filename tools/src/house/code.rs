@@ -188,7 +188,7 @@ struct Place<'a> {
 
 /// Files that only a `#[cfg(test)] mod …;` brings in.
 fn is_test_file(path: &str) -> bool {
-    path.ends_with("/tests.rs") || path.contains("/tests/")
+    path.ends_with("/tests.rs") || path.ends_with("_tests.rs") || path.contains("/tests/")
 }
 
 fn open(group: &Group) -> &'static str {
