@@ -5,6 +5,7 @@
 
 mod arrows;
 mod code;
+mod promises;
 mod seam;
 mod tables;
 mod tidy;
@@ -36,6 +37,7 @@ pub fn check(root: &Path) -> Result<Vec<Violation>, HouseError> {
     found.extend(seam::check(&code, tables::SHARD_SIDE, tables::EXEMPT));
     found.extend(unsafety::check(&code, tables::UNSAFE));
     found.extend(tidy::check(&tree, &code, tables::CRATES));
+    found.extend(promises::check(&tree));
     found.sort();
     Ok(found)
 }

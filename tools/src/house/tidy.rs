@@ -61,7 +61,7 @@ fn violation(path: &str, line: usize, what: &str, remedy: &str) -> Violation {
 }
 
 /// Whether `word` stands in `line` with no letter, digit or underscore beside it.
-fn has_word(line: &str, word: &str) -> bool {
+pub(super) fn has_word(line: &str, word: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word)
         .any(|(at, _)| !line[..at].ends_with(part) && !line[at + word.len()..].starts_with(part))

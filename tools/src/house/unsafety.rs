@@ -7,17 +7,18 @@ use super::tables::Unsafe;
 /// How many lines of its own statement may stand between a reason and its `unsafe`.
 const REACH: usize = 3;
 
-/// Looks at every file of the workspace, tests and examples included.
+/// Looks at every file of the workspace, tests and examples included. A file that may not hold
+/// `unsafe` is named once, however much it holds.
 pub(super) fn check(code: &[Code<'_>], allowed: &[Unsafe]) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut used = vec![false; allowed.len()];
     for code in code {
+        let place = allowed.iter().position(|a| code.path.starts_with(a.path));
         for at in 0..code.tokens.len() {
             let token = &code.tokens[at];
             if token.text != "unsafe" || is_type(&code.tokens[at + 1..]) {
                 continue;
             }
-            let place = allowed.iter().position(|a| code.path.starts_with(a.path));
             let (what, remedy) = match place {
                 None => (
                     "unsafe outside the files that may hold it",
@@ -37,6 +38,9 @@ pub(super) fn check(code: &[Code<'_>], allowed: &[Unsafe]) -> Vec<Violation> {
                 what: what.to_owned(),
                 remedy: remedy.to_owned(),
             });
+            if place.is_none() {
+                break;
+            }
         }
     }
     for (allowed, _) in allowed.iter().zip(used).filter(|(_, used)| !used) {
@@ -104,7 +108,7 @@ mod tests {
             "\nfn a() { unsafe { b() } }",
             "\nunsafe fn a() {}",
             "\n#[unsafe(no_mangle)] fn a() {}",
-            "\n#[cfg(test)] mod tests { unsafe impl Send for A {} }",
+            "\n#[cfg(test)] mod tests { unsafe impl Send for A {} unsafe impl Sync for A {} }",
         ] {
             let found = found("a/b.rs", &format!("// SAFETY: so\n{text}"));
             assert_eq!(found.len(), 1, "{text}: {found:?}");
