@@ -6,8 +6,8 @@ unset QUARK_FULL
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/setup.sh
 
-# The models' tests in quark-shards, by their names.
-LOOM_TESTS=loom
+# The models in quark-shards, by the name of their module.
+LOOM_TESTS=loom_models
 EXAMPLES=(hello counter order_book)
 
 full=

@@ -29,7 +29,7 @@ pub(super) fn check(code: &[Code<'_>], allowed: &[Unsafe]) -> Vec<Violation> {
                     if is_explained(&code.lines, token.line) {
                         continue;
                     }
-                    ("unsafe without its reason", "write // SAFETY: above it")
+                    explanation_due(&code.tokens[at + 1..])
                 }
             };
             found.push(Violation {
@@ -52,6 +52,23 @@ pub(super) fn check(code: &[Code<'_>], allowed: &[Unsafe]) -> Vec<Violation> {
         });
     }
     found
+}
+
+/// What is missing at an `unsafe` that `after` follows: a function states a duty, the rest
+/// gives a reason.
+fn explanation_due(after: &[Token]) -> (&'static str, &'static str) {
+    let declares = after
+        .iter()
+        .take_while(|token| token.text != "{")
+        .any(|token| token.text == "fn");
+    if declares {
+        (
+            "unsafe fn that doesn't say what its callers owe",
+            "write /// # Safety (or // SAFETY:) above it",
+        )
+    } else {
+        ("unsafe without its reason", "write // SAFETY: above it")
+    }
 }
 
 /// `unsafe fn(…)` and `unsafe extern "C" fn(…)` are types: whoever calls one gives the reason.
@@ -147,7 +164,12 @@ mod tests {
         ] {
             let found = found("a/ring.rs", text);
             assert_eq!(found.len(), 1, "{text}: {found:?}");
-            assert!(found[0].contains("without its reason"), "{}", found[0]);
+            let due = if text.contains("unsafe fn") {
+                "unsafe fn that doesn't say"
+            } else {
+                "unsafe without its reason"
+            };
+            assert!(found[0].contains(due), "{}", found[0]);
         }
     }
 
