@@ -1,26 +1,33 @@
 //! The `quark` command: what the machine is, and whether the house keeps its rules.
 
+#![forbid(unsafe_code)]
+
 mod check;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Quark's command.
+/// What a wrong request ends with; clap uses the same for bad flags.
+const REFUSED: u8 = 2;
+
+/// Looks after Quark: what the machine is, and whether the house keeps its rules.
 #[derive(Parser)]
-#[command(name = "quark", version)]
-struct Cli {
+#[command(name = "quark", version, arg_required_else_help = true)]
+struct Quark {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Checks the rules of the house: dependency arrows, the driver seam, unsafe, tidiness.
+    /// List what breaks a rule of the house: dependency arrows, the driver seam, unsafe, tidiness.
     Check {
         /// The workspace's root folder.
         #[arg(default_value = ".")]
@@ -29,22 +36,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let result = match Quark::parse().command {
         Command::Check { root } => check::run(&root),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(&error);
-            ExitCode::from(error.exit_code())
-        }
-    }
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "a command tells its user what went wrong"
-)]
-fn complain(error: &check::CheckError) {
-    eprintln!("quark: {error}");
+    result.unwrap_or_else(|error| {
+        // Nobody is left to tell when stderr is closed.
+        let _ = writeln!(io::stderr(), "error: {error}");
+        ExitCode::from(REFUSED)
+    })
 }
