@@ -11,12 +11,10 @@ LOOM_TESTS=loom_models
 EXAMPLES=(hello counter order_book)
 
 full=
-preemptions=2
 for argument in "$@"; do
     case $argument in
         --full)
             full=1
-            preemptions=4
             export QUARK_FULL=1
             ;;
         *) fail "unknown argument $argument: tools/test.sh [--full]" ;;
@@ -51,7 +49,6 @@ loom() {
     RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/loom \
     CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
     CARGO_PROFILE_RELEASE_DEBUG=false CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true \
-    LOOM_MAX_PREEMPTIONS=$preemptions \
         cargo test --locked -p quark-shards --release --lib "$LOOM_TESTS" -- "$@"
 }
 

@@ -186,9 +186,10 @@ struct Place<'a> {
     test: bool,
 }
 
-/// Files that only a `#[cfg(test)] mod …;` brings in.
+/// Files that only a `#[cfg(test)] mod …;` brings in, by the names that we give them.
 fn is_test_file(path: &str) -> bool {
-    path.ends_with("/tests.rs") || path.ends_with("_tests.rs") || path.contains("/tests/")
+    let folders = ["/tests/", "/loom_models/"];
+    path.ends_with("/tests.rs") || folders.iter().any(|folder| path.contains(folder))
 }
 
 fn open(group: &Group) -> &'static str {
