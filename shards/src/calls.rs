@@ -496,6 +496,8 @@ impl Lane {
 }
 
 impl Entry {
+    /// # Safety
+    /// The place is empty, and whoever takes the reply asks for an `R`.
     #[inline]
     unsafe fn put<R>(&self, reply: R, blocks: &BlockPool) {
         let place = self.value.get().cast::<u8>();
@@ -514,6 +516,8 @@ impl Entry {
         self.discard.set(discard::<R>);
     }
 
+    /// # Safety
+    /// [`put`](Self::put) has left an `R`, and it is taken once.
     #[inline]
     unsafe fn take<R>(&self, blocks: &BlockPool) -> R {
         let place = self.value.get().cast::<u8>();
@@ -531,6 +535,8 @@ const fn is_inline<R>() -> bool {
     size_of::<R>() <= INLINE && align_of::<R>() <= 8
 }
 
+/// # Safety
+/// [`Entry::put`] has left an `R` in `place`, and it is taken once.
 #[inline]
 unsafe fn take_from<R>(place: *mut u8, blocks: &BlockPool) -> R {
     // SAFETY: the caller says an `R` was put here.
@@ -546,11 +552,15 @@ unsafe fn take_from<R>(place: *mut u8, blocks: &BlockPool) -> R {
     }
 }
 
+/// # Safety
+/// As for [`take_from`].
 unsafe fn discard<R>(place: *mut u8, blocks: &BlockPool) {
     // SAFETY: passed on.
     drop(unsafe { take_from::<R>(place, blocks) });
 }
 
+/// # Safety
+/// None: it touches nothing.
 unsafe fn discard_nothing(_: *mut u8, _: &BlockPool) {}
 
 #[cfg(test)]

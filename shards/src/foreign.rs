@@ -2,7 +2,7 @@
 //!
 //! Off every hot path: a shard wakes its own tasks without coming here.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
@@ -10,7 +10,7 @@ use crate::inbox::WakeInbox;
 use crate::task::MAX_UID;
 
 static NEXT_UID: AtomicU32 = AtomicU32::new(1);
-static INBOXES: LazyLock<RwLock<HashMap<u32, Arc<WakeInbox>>>> = LazyLock::new(RwLock::default);
+static INBOXES: LazyLock<RwLock<BTreeMap<u32, Arc<WakeInbox>>>> = LazyLock::new(RwLock::default);
 
 /// A number no other shard of this process has or had.
 ///

@@ -1,5 +1,6 @@
 //! A core's own world: the loop, its drivers, the mesh between cores, tasks, timers, ports and
 //! the hash ring. Knows nothing of actors.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 #[cfg(not(loom))]
 pub mod block;

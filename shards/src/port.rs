@@ -1,4 +1,7 @@
 //! Ports: how a plain thread joins the mesh, with a pair of rings to every shard.
+//!
+//! A port's thread is no shard: it has no driver, and reads the clock itself.
+#![allow(clippy::disallowed_methods)]
 
 use std::cell::Cell;
 use std::sync::Arc;

@@ -279,6 +279,8 @@ impl Tasks {
         self.free.borrow_mut()[class_index(head.class)].push(cell);
     }
 
+    /// # Safety
+    /// As for [`start`](Self::start).
     #[inline]
     unsafe fn place<H, F>(&self, head: H, body: impl FnOnce(&'static H) -> F) -> NonNull<Cell_>
     where
@@ -289,6 +291,8 @@ impl Tasks {
         unsafe { self.place_with(head, |head, _| body(head)) }
     }
 
+    /// # Safety
+    /// As for [`start`](Self::start).
     #[inline]
     unsafe fn place_with<H, F>(
         &self,
@@ -362,12 +366,16 @@ fn class_index(class: BlockClass) -> usize {
     class.size().trailing_zeros() as usize - 6
 }
 
+/// # Safety
+/// The cell's block was sized for these contents.
 #[inline]
 unsafe fn contents<H, F>(cell: NonNull<Cell_>) -> *mut Contents<H, F> {
     // SAFETY: the contents follow the header, whose size is a multiple of the block alignment.
     unsafe { cell.add(1).cast::<Contents<H, F>>().as_ptr() }
 }
 
+/// # Safety
+/// The cell holds a live frame and body of these types.
 unsafe fn poll<H: Frame<F>, F: Future>(cell: NonNull<Cell_>, cx: &mut Context<'_>) -> Poll<()> {
     // SAFETY: the vtable matches the contents, which stay in place until dropped.
     unsafe {
@@ -377,6 +385,8 @@ unsafe fn poll<H: Frame<F>, F: Future>(cell: NonNull<Cell_>, cx: &mut Context<'_
     }
 }
 
+/// # Safety
+/// As for [`poll`], and called once.
 unsafe fn drop_contents<H, F>(cell: NonNull<Cell_>) {
     // SAFETY: the vtable matches the contents; called once.
     unsafe {
@@ -394,10 +404,14 @@ unsafe fn drop_contents<H, F>(cell: NonNull<Cell_>) {
     }
 }
 
+/// # Safety
+/// None: it touches nothing.
 unsafe fn poll_never(_: NonNull<Cell_>, _: &mut Context<'_>) -> Poll<()> {
     Poll::Ready(())
 }
 
+/// # Safety
+/// None: it touches nothing.
 unsafe fn drop_never(_: NonNull<Cell_>) {}
 
 const UID_BITS: u32 = 24;

@@ -2,11 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+mod check;
 mod topology;
 
 use std::{
     error::Error,
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -31,13 +33,20 @@ struct Quark {
 enum Command {
     /// Show this machine, and where shards would run on it.
     Topology(topology::Options),
+    /// List what breaks a rule of the house: dependency arrows, the driver seam, unsafe, tidiness.
+    Check {
+        /// The workspace's root folder.
+        #[arg(default_value = ".")]
+        root: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
     let result = match Quark::try_parse() {
-        Ok(Quark {
-            command: Command::Topology(options),
-        }) => topology::run(&options),
+        Ok(quark) => match quark.command {
+            Command::Topology(options) => topology::run(&options),
+            Command::Check { root } => check::run(&root),
+        },
         Err(error) => refuse_or_help(&error),
     };
     result.unwrap_or_else(|error| {

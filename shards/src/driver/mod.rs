@@ -3,6 +3,7 @@
 //! A shard is sans-IO: it hands [`Op`]s with owned buffers to its driver and takes
 //! [`Completion`]s back. Nothing above this module makes a system call for I/O, reads a clock
 //! or draws randomness by any other way.
+#![allow(clippy::disallowed_methods)]
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,0 +1,3 @@
+//! What the `quark` command is made of, for those who want it without the command.
+
+pub mod house;

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Runs every test: tools/test.sh [--full]. With --full, the long forms too: all seeds of the
+# simulator, larger bounds of the models.
+set -euo pipefail
+unset QUARK_FULL
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source tools/setup.sh
+
+# The models in quark-shards, by the name of their module.
+LOOM_TESTS=loom_models
+EXAMPLES=(hello counter order_book)
+
+full=
+for argument in "$@"; do
+    case $argument in
+        --full)
+            full=1
+            export QUARK_FULL=1
+            ;;
+        *) fail "unknown argument $argument: tools/test.sh [--full]" ;;
+    esac
+done
+
+step=set-up
+begun=0
+trap '(($? == 0)) || printf "\nFAILED: %s\n" "$step" >&2' EXIT
+
+# Runs one step under a heading, and says how long it took.
+run() {
+    step=$1
+    shift
+    begun=$SECONDS
+    printf '\n== %s\n' "$step"
+    "$@"
+    printf -- '-- %s: %s s\n' "$step" "$((SECONDS - begun))"
+}
+
+# Steps name the whole workspace, so that they build with the same features and share what is
+# built; so does the test profile for examples.
+clippy_all() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
+clippy_bare() { cargo clippy --locked -p quark-numa -p quark-shards -p quark-engine --lib -- -D warnings; }
+tests() { cargo test --locked --workspace --tests -- ${full:+--show-output}; }
+doc_tests() { cargo test --locked --workspace --doc; }
+rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps; }
+example() { cargo run --locked --quiet --profile test --example "$1"; }
+
+# Optimised, for the models try many orders; but linked fast.
+loom() {
+    RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/loom \
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+    CARGO_PROFILE_RELEASE_DEBUG=false CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true \
+        cargo test --locked -p quark-shards --release --lib "$LOOM_TESTS" -- "$@"
+}
+
+# A name that fits no test would pass by doing nothing.
+models() {
+    local names
+    names=$(loom --list)
+    grep -q ': test$' <<<"$names" || fail "no test of quark-shards is called $LOOM_TESTS"
+    loom
+}
+
+run "set-up" set_up rustfmt clippy
+run "format" cargo fmt --all --check
+run "clippy" clippy_all
+run "clippy without hwloc" clippy_bare
+run "tests" tests
+run "doc tests" doc_tests
+run "documentation" rustdoc
+run "models" models
+for name in "${EXAMPLES[@]}"; do
+    run "example $name" example "$name"
+done
+
+printf '\nall steps passed in %s s\n' "$SECONDS"
