@@ -1,7 +1,5 @@
 //! Messages on their way: as they lie in a ring, as they arrive, and as they are answered.
 
-use std::sync::Arc;
-
 use quark_shards::calls::{CallId, Calls, Deadline};
 use quark_shards::chain::Origin;
 use quark_shards::local_ring::LocalMessage;
@@ -10,7 +8,6 @@ use quark_shards::shard::Shard;
 
 use crate::activation::Resident;
 use crate::actor::Method;
-use crate::call::outside::OutsideCell;
 use crate::context::Context;
 use crate::error::{CallError, Refusal};
 use crate::key::Key;
@@ -59,8 +56,6 @@ pub(crate) enum ReplyTo<M: Method> {
     /// A caller on this shard who looks into the turn's own place as soon as its first poll is
     /// over.
     Here,
-    /// A future outside all shards.
-    Outside(Arc<OutsideCell<ReplyOf<M>>>),
 }
 
 impl<M: Method> ReplyTo<M> {
@@ -71,7 +66,7 @@ impl<M: Method> ReplyTo<M> {
             ReplyTo::Call { peer, id } => {
                 Origin { peer: *peer, index: id.index, generation: id.generation }
             }
-            ReplyTo::Nobody | ReplyTo::Here | ReplyTo::Outside(_) => Origin::NOBODY,
+            ReplyTo::Nobody | ReplyTo::Here => Origin::NOBODY,
         }
     }
 
@@ -98,7 +93,6 @@ impl<M: Method> ReplyTo<M> {
                 });
             }
             ReplyTo::Here => unreachable!("a local caller takes its reply itself"),
-            ReplyTo::Outside(cell) => cell.complete(reply, hint),
         }
     }
 }

@@ -14,15 +14,16 @@ use std::pin::{Pin, pin};
 use std::ptr::NonNull;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use quark_shards::calls::CallId;
+use quark_shards::calls::{CallId, Deadline};
 use quark_shards::chain::Origin;
 use quark_shards::shard::Shard;
 use quark_shards::task::{Frame, TaskId};
 
 use crate::activation::Resident;
-use crate::actor::{Actor, Method, MethodInfo, Receiver};
-use crate::context::{Cx, Turn};
+use crate::actor::{Actor, Exclusive, Method, MethodInfo, Receiver};
+use crate::context::{Context, Cx, Turn};
 use crate::error::{CallError, Refusal};
+use crate::lifecycle::Hook;
 use crate::message::{Incoming, ReplyOf, ReplyTo};
 use crate::runtime::{Runtime, with_runtime};
 
@@ -75,7 +76,10 @@ impl<A: Actor, E: Ending<A>, F: Future<Output = E::Output>> Frame<F> for TurnFra
     fn poll(&self, body: Pin<&mut F>, task: &mut TaskContext<'_>) -> Poll<()> {
         with_runtime(|shard, runtime| {
             let polled = runtime.within(&self.cx.turn, || {
-                catch_unwind(AssertUnwindSafe(|| body.poll(task)))
+                catch_unwind(AssertUnwindSafe(|| {
+                    runtime.hooks.fault(&self.cx.turn);
+                    body.poll(task)
+                }))
             });
             match polled {
                 Ok(Poll::Pending) => return Poll::Pending,
@@ -281,6 +285,40 @@ impl Runtime {
         placed
     }
 
+    /// Starts a lifecycle hook: an exclusive turn that no message asked for.
+    pub(crate) fn start_hook<A, E, F>(
+        &self,
+        shard: &Shard,
+        resident: Resident<A>,
+        hook: E,
+        body: impl FnOnce(&'static mut A, &'static Cx<A>) -> F,
+    ) where
+        A: Actor,
+        E: Hook<A>,
+        F: Future<Output = E::Output> + 'static,
+    {
+        let turn = Turn {
+            id: self.next_turn(shard),
+            serves: Cell::new(Origin::NOBODY),
+            caller: Cell::new(None),
+            upcall: Cell::new(None),
+            task: Cell::new(None),
+            deadline: Deadline::NEVER,
+            depth: 0,
+            context: None,
+            info: E::info(),
+            head: resident.head_ref(),
+            previous: Cell::new(None),
+            next: Cell::new(None),
+        };
+        resident.enter(true, self.used_tick(shard));
+        start(shard, resident, turn, hook, |cx, _| {
+            // SAFETY: the gate was entered exclusively just now, and is left when the frame is
+            // dropped, after the body.
+            body(unsafe { resident.borrow::<'static, Exclusive>() }, cx)
+        });
+    }
+
     /// Runs a turn that never suspends, whole, and leaves the gate.
     #[inline]
     fn run_sync<M: Method>(
@@ -295,6 +333,7 @@ impl Runtime {
         let cx = Cx { turn, _actor: PhantomData };
         let output = self.within(&cx.turn, || {
             catch_unwind(AssertUnwindSafe(|| {
+                self.hooks.fault(&cx.turn);
                 // SAFETY: the gate was entered, and is left below, after the call.
                 let actor = unsafe { resident.borrow::<M::Receiver>() };
                 let mut body = pin!(M::call(args, actor, &cx));
@@ -321,9 +360,9 @@ impl Runtime {
         shard: &Shard,
         resident: Resident<M::Actor>,
         serves: Origin,
-        deadline: quark_shards::calls::Deadline,
+        deadline: Deadline,
         depth: u8,
-        context: Option<crate::context::Context>,
+        context: Option<Context>,
         caller: Option<TurnRef>,
     ) -> Turn {
         Turn {

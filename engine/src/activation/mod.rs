@@ -33,13 +33,16 @@ pub(crate) struct Head {
     gate: Cell<u32>,
     phase: Cell<Phase>,
     collect_soon: Cell<bool>,
+    /// A look at the mailbox is queued, or under way.
+    resuming: Cell<bool>,
     restarts: Cell<u16>,
     index: u32,
     generation: Cell<u32>,
     /// Messages for it in the shard's own queue.
     queued: Cell<u32>,
-    /// When it was last entered, in [`ticks`](used_tick).
+    /// When it was last entered, and made, in [ticks](used_tick).
     used: Cell<u32>,
+    born: Cell<u32>,
     hash: Cell<u64>,
     key: UnsafeCell<Key>,
     /// The asynchronous turn that is alone in it; zero if none is.
@@ -83,11 +86,13 @@ impl Head {
             gate: Cell::new(CLOSED),
             phase: Cell::new(Phase::Free),
             collect_soon: Cell::new(false),
+            resuming: Cell::new(false),
             restarts: Cell::new(0),
             index,
             generation: Cell::new(1),
             queued: Cell::new(0),
             used: Cell::new(0),
+            born: Cell::new(0),
             hash: Cell::new(0),
             key: UnsafeCell::new(Key::Int(0)),
             holder: Cell::new(0),
@@ -205,8 +210,22 @@ impl Head {
         self.holder.set(turn);
     }
 
+    /// Says whether a look at the mailbox is on its way; returns what was said before.
+    #[inline]
+    pub(crate) fn set_resuming(&self, resuming: bool) -> bool {
+        self.resuming.replace(resuming)
+    }
+
     pub(crate) fn used(&self) -> u32 {
         self.used.get()
+    }
+
+    pub(crate) fn born(&self) -> u32 {
+        self.born.get()
+    }
+
+    pub(crate) fn set_born(&self, born: u32) {
+        self.born.set(born);
     }
 
     pub(crate) fn collect_soon(&self) {
@@ -299,6 +318,7 @@ impl Head {
         self.hash.set(hash);
         self.restarts.set(0);
         self.collect_soon.set(false);
+        self.resuming.set(false);
     }
 
     /// Makes the cell free; hints to it are void from now on.

@@ -1,0 +1,319 @@
+//! The life of an activation: its hooks, its restarts, its sleep.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use quark_shards::shard::Shard;
+
+use crate::activation::{Phase, Resident, used_tick};
+use crate::actor::{ActivateError, Actor, MethodInfo};
+use crate::error::Refusal;
+use crate::key::Key;
+use crate::runtime::{Runtime, with_runtime};
+use crate::turn::Ending;
+use crate::types::TypeShard;
+
+/// The first wait before a restart; each further one is twice as long.
+const FIRST_BACKOFF: Duration = Duration::from_millis(1);
+/// The longest.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+/// An actor that has lived this long since its restart starts anew with the first wait.
+const CALM: Duration = Duration::from_secs(60);
+
+impl Runtime {
+    /// Puts a fresh instance into its cell and runs `on_activate` if there is one.
+    pub(crate) fn settle<A: Actor>(&self, shard: &Shard, resident: Resident<A>, instance: A) {
+        resident.install(instance);
+        if !A::HAS_ACTIVATE {
+            return self.activated(shard, resident);
+        }
+        resident.set_phase(Phase::Activating);
+        self.start_hook(shard, resident, Activate::default(), |actor, cx| A::activate(actor, cx));
+    }
+
+    fn activated<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+        resident.set_phase(Phase::Active);
+        if resident.has_mail() {
+            self.resume_soon(shard, resident);
+        }
+        if let Ok(types) = self.types.get::<A>(self) {
+            self.watch_idle(shard, types);
+        }
+    }
+
+    /// A turn has panicked: its actor gets a fresh instance, once all turns have left it.
+    pub(crate) fn panicked<A: Actor>(
+        &self,
+        shard: &Shard,
+        resident: Resident<A>,
+        info: &'static MethodInfo,
+    ) {
+        tracing::error!(actor = %resident.id(), method = info.method, "a turn panicked; its actor restarts");
+        self.restart(shard, resident);
+    }
+
+    /// Gives the actor a fresh instance, after its suspended turns were dropped and answered.
+    pub(crate) fn restart<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+        if resident.phase() == Phase::Active {
+            let calm_ticks = CALM.as_millis() as u32;
+            let now = used_tick(shard.now());
+            if now.wrapping_sub(resident.born()) > calm_ticks {
+                resident.forgive_restarts();
+            }
+            resident.set_phase(Phase::Restarting);
+            let suspended: Vec<_> = resident.turns().filter_map(|turn| turn.task.get()).collect();
+            for task in suspended {
+                shard.tasks().cancel(task);
+            }
+        }
+        if resident.is_empty() && resident.phase() == Phase::Restarting {
+            self.rebuild(shard, resident);
+        }
+    }
+
+    /// The last turn has left an actor that is not active.
+    #[cold]
+    pub(crate) fn turn_left_inactive<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+        if resident.phase() == Phase::Restarting && resident.is_empty() {
+            self.rebuild(shard, resident);
+        }
+    }
+
+    fn rebuild<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+        let Some(instance) = resident.remove() else { return };
+        drop_quietly(instance);
+        self.cancel_timers(shard, resident);
+        let restarts = u32::from(resident.count_restart());
+        let backoff = FIRST_BACKOFF.saturating_mul(1 << (restarts - 1).min(20)).min(LONGEST_BACKOFF);
+        resident.count_queued();
+        let sleep = shard.sleep(backoff);
+        shard.spawn(async move {
+            sleep.await;
+            with_runtime(|shard, runtime| {
+                resident.uncount_queued();
+                runtime.revive(shard, resident);
+            });
+        });
+    }
+
+    fn revive<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+        let Ok(types) = self.types.get::<A>(self) else { return };
+        match types.make(self, &resident.key()) {
+            Ok(instance) => {
+                resident.set_born(used_tick(shard.now()));
+                self.hooks.restarted::<A>(&resident);
+                self.settle(shard, resident, instance);
+            }
+            Err(refusal) => self.fail(shard, resident, refusal),
+        }
+    }
+
+    /// Nobody could be activated: everyone who waits is told, and the cell is freed. The next
+    /// call tries again.
+    fn fail<A: Actor>(&self, shard: &Shard, resident: Resident<A>, refusal: Refusal) {
+        if let Some(instance) = resident.remove() {
+            drop_quietly(instance);
+        }
+        self.cancel_timers(shard, resident);
+        self.refuse_mail(shard, resident, &refusal);
+        if let Ok(types) = self.types.get::<A>(self) {
+            self.hooks.deactivated::<A>(&resident);
+            types.remove(resident);
+        }
+    }
+
+    pub(crate) fn refuse_mail<A: Actor>(&self, shard: &Shard, resident: Resident<A>, refusal: &Refusal) {
+        while let Some(letter) = resident.mailbox.pop() {
+            letter.refuse(shard, self, refusal.clone());
+        }
+        resident.set_mail(false);
+        if let Ok(types) = self.types.get::<A>(self)
+            && let Some(queue) = types.waiting.borrow_mut().remove(&resident.index())
+        {
+            queue.into_iter().for_each(std::task::Waker::wake);
+        }
+    }
+
+    /// Puts an idle actor to sleep.
+    pub(crate) fn collect_now<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+        if resident.phase() != Phase::Active || !resident.is_idle() {
+            return;
+        }
+        if A::HAS_DEACTIVATE {
+            resident.set_phase(Phase::Deactivating);
+            self.start_hook(shard, resident, Deactivate, |actor, cx| A::deactivate(actor, cx));
+        } else {
+            self.deactivated(shard, resident);
+        }
+    }
+
+    fn deactivated<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+        self.cancel_timers(shard, resident);
+        if let Some(instance) = resident.remove() {
+            drop_quietly(instance);
+        }
+        let Ok(types) = self.types.get::<A>(self) else { return };
+        self.hooks.deactivated::<A>(&resident);
+        if !resident.has_mail() {
+            return types.remove(resident);
+        }
+        if self.is_closing() {
+            self.refuse_mail(shard, resident, &Refusal::Stopped);
+            return types.remove(resident);
+        }
+        // Somebody has called meanwhile: straight into the next life.
+        match types.make(self, &resident.key()) {
+            Ok(instance) => {
+                self.trace_activation::<A>(shard, &resident.key());
+                self.settle(shard, resident, instance);
+            }
+            Err(refusal) => self.fail(shard, resident, refusal),
+        }
+    }
+
+    pub(crate) fn trace_activation<A: Actor>(&self, _: &Shard, key: &Key) {
+        self.hooks.activated(A::NAME, key);
+    }
+
+    /// Starts the task that looks for idle actors of this type, if none runs.
+    fn watch_idle<A: Actor>(&self, shard: &Shard, types: &TypeShard<A>) {
+        if types.idle_after == Duration::MAX || types.sweeping.replace(true) {
+            return;
+        }
+        let period = (types.idle_after / 4).max(Duration::from_millis(1));
+        let first = shard.sleep(period);
+        let task = shard.spawn(async move {
+            first.await;
+            loop {
+                let sleep = with_runtime(|shard, runtime| {
+                    let types = runtime.types.get::<A>(runtime).ok()?;
+                    collect_idle(shard, runtime, types, SWEEP_CELLS);
+                    if types.cells.len() == 0 {
+                        types.sweeping.set(false);
+                        return None;
+                    }
+                    // A large table is walked in steps that never hold up the loop.
+                    let steps = types.cells.capacity().div_ceil(SWEEP_CELLS).max(1);
+                    Some(shard.sleep(period / steps as u32))
+                });
+                match sleep {
+                    Some(sleep) => sleep.await,
+                    None => return,
+                }
+            }
+        });
+        let _ = task;
+    }
+
+    /// Ends the timers of an activation.
+    pub(crate) fn cancel_timers<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+        let Ok(types) = self.types.get::<A>(self) else { return };
+        if types.timers.borrow().is_empty() {
+            return;
+        }
+        let timers = types.timers.borrow_mut().remove(&resident.index());
+        for task in timers.into_iter().flatten() {
+            shard.tasks().cancel(task);
+        }
+    }
+}
+
+/// Cells looked at in one step for idle actors.
+const SWEEP_CELLS: usize = 4096;
+
+/// Puts actors to sleep that nobody has called for their type's idle time. Returns how many.
+pub(crate) fn collect_idle<A: Actor>(
+    shard: &Shard,
+    runtime: &Runtime,
+    types: &TypeShard<A>,
+    limit: usize,
+) -> usize {
+    let now = used_tick(shard.now());
+    let idle_ticks = u32::try_from(types.idle_after.as_nanos() >> 20).unwrap_or(u32::MAX / 2);
+    let capacity = types.cells.capacity() as u32;
+    let mut collected = 0;
+    for _ in 0..limit.min(capacity as usize) {
+        let index = types.sweep_from.get() % capacity;
+        types.sweep_from.set(index + 1);
+        let Some(resident) = types.cells.get(index) else { continue };
+        if resident.phase() == Phase::Active
+            && resident.is_idle()
+            && now.wrapping_sub(resident.used()) > idle_ticks
+        {
+            runtime.collect_now(shard, resident);
+            collected += 1;
+        }
+    }
+    collected
+}
+
+/// A lifecycle hook as the turn it is.
+pub(crate) trait Hook<A: Actor>: Ending<A> {
+    fn info() -> &'static MethodInfo;
+}
+
+#[derive(Default)]
+pub(crate) struct Activate {
+    refused: RefCell<Option<ActivateError>>,
+}
+
+pub(crate) struct Deactivate;
+
+impl<A: Actor> Hook<A> for Activate {
+    fn info() -> &'static MethodInfo {
+        const {
+            &MethodInfo { actor: A::NAME, method: "on_activate", reply: std::any::TypeId::of::<()> }
+        }
+    }
+}
+
+impl<A: Actor> Hook<A> for Deactivate {
+    fn info() -> &'static MethodInfo {
+        const {
+            &MethodInfo { actor: A::NAME, method: "on_deactivate", reply: std::any::TypeId::of::<()> }
+        }
+    }
+}
+
+impl<A: Actor> Ending<A> for Activate {
+    type Output = Result<(), ActivateError>;
+    const EXCLUSIVE: bool = true;
+
+    fn returned(&self, _: &Shard, _: &Runtime, _: Resident<A>, output: Self::Output) {
+        *self.refused.borrow_mut() = output.err();
+    }
+
+    fn left(&self, shard: &Shard, runtime: &Runtime, resident: Resident<A>, lost: Option<Refusal>) {
+        let refused = self.refused.take().map(Refusal::Activation);
+        let lost = lost.map(|refusal| match refusal {
+            Refusal::Panicked => Refusal::Activation(ActivateError::new("on_activate panicked")),
+            other => other,
+        });
+        match refused.or(lost) {
+            Some(refusal) => runtime.fail(shard, resident, refusal),
+            None => runtime.activated(shard, resident),
+        }
+    }
+}
+
+impl<A: Actor> Ending<A> for Deactivate {
+    type Output = ();
+    const EXCLUSIVE: bool = true;
+
+    fn returned(&self, _: &Shard, _: &Runtime, _: Resident<A>, (): ()) {}
+
+    fn left(&self, shard: &Shard, runtime: &Runtime, resident: Resident<A>, lost: Option<Refusal>) {
+        if lost == Some(Refusal::Panicked) {
+            tracing::error!(actor = %resident.id(), "on_deactivate panicked");
+        }
+        runtime.deactivated(shard, resident);
+    }
+}
+
+/// Drops an instance whose destructor may panic.
+pub(crate) fn drop_quietly<T>(value: T) {
+    if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+        tracing::error!("an actor panicked while it was dropped");
+    }
+}

@@ -1,0 +1,114 @@
+//! What an engine knows of its actor types, and what it tells of its actors.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::actor::{Actor, ActorOptions, TypeToken};
+use crate::engine::Engine;
+use crate::error::RegisterError;
+use crate::key::{ActorId, Key};
+
+/// Makes an instance of an actor type, on the shard where it will live.
+pub(crate) type Factory<A> = dyn Fn(&FactoryCx) -> A + Send + Sync;
+
+/// What a factory may know of the actor it makes.
+#[derive(Debug)]
+pub struct FactoryCx {
+    pub(crate) key: Key,
+    pub(crate) engine: Engine,
+}
+
+impl FactoryCx {
+    /// The key of the actor that is being made.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// A reference to another actor.
+    #[must_use]
+    pub fn actor<B: Actor>(&self, key: impl Into<Key>) -> B::Ref {
+        self.engine.actor::<B>(key)
+    }
+}
+
+/// An actor in memory, as [`Engine::list`] tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActorInfo {
+    /// Who.
+    pub id: ActorId,
+    /// Where.
+    pub shard: u16,
+    /// Messages that wait for it.
+    pub waiting: usize,
+    /// Restarts since it was last calm.
+    pub restarts: u16,
+}
+
+/// An engine's actor types, by the hash of their names.
+#[derive(Default)]
+pub(crate) struct Registry {
+    types: RwLock<BTreeMap<u64, Registered>>,
+}
+
+struct Registered {
+    token: &'static TypeToken,
+    options: ActorOptions,
+    factory: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+/// What a shard needs of a registration.
+pub(crate) struct Registration<A> {
+    pub(crate) options: ActorOptions,
+    pub(crate) factory: Option<Arc<Factory<A>>>,
+}
+
+impl Registry {
+    pub(crate) fn register<A: Actor>(
+        &self,
+        over: ActorOptions,
+        factory: Option<Arc<Factory<A>>>,
+    ) -> Result<(), RegisterError> {
+        let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = types.get(&A::token().hash()) {
+            return Err(if std::ptr::eq(known.token, A::token()) {
+                RegisterError::Twice { name: A::NAME }
+            } else {
+                RegisterError::NameTaken { name: A::NAME }
+            });
+        }
+        let factory = factory.map(|factory| Arc::new(factory) as Arc<dyn Any + Send + Sync>);
+        let options = A::options().overridden(over);
+        types.insert(A::token().hash(), Registered { token: A::token(), options, factory });
+        Ok(())
+    }
+
+    /// The registration of `A`; types that nobody registered are on the spot.
+    pub(crate) fn get<A: Actor>(&self, shards: u16) -> Result<Registration<A>, RegisterError> {
+        let find = |types: &BTreeMap<u64, Registered>| {
+            let known = types.get(&A::token().hash())?;
+            if !std::ptr::eq(known.token, A::token()) {
+                return Some(Err(RegisterError::NameTaken { name: A::NAME }));
+            }
+            let factory = known.factory.as_ref().and_then(|factory| factory.downcast_ref());
+            Some(Ok(Registration { options: known.options, factory: factory.cloned() }))
+        };
+        let found = find(&self.types.read().unwrap_or_else(PoisonError::into_inner));
+        let found = match found {
+            Some(found) => found?,
+            None => {
+                // Another thread may be as fast; then its registration is as good.
+                let _ = self.register::<A>(ActorOptions::new(), None);
+                let types = self.types.read().unwrap_or_else(PoisonError::into_inner);
+                find(&types).unwrap_or(Err(RegisterError::NameTaken { name: A::NAME }))?
+            }
+        };
+        match found.options.pinned {
+            Some(shard) if shard >= shards => {
+                Err(RegisterError::NoSuchShard { name: A::NAME, shard, shards })
+            }
+            _ => Ok(found),
+        }
+    }
+}

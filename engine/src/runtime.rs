@@ -1,0 +1,398 @@
+//! The engine's side of one shard: messages come in here and find their actors.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use quark_shards::calls::{CallId, Deadline, Waiter};
+use quark_shards::chain::{TurnId, chain_has};
+use quark_shards::current::with_current;
+use quark_shards::shard::Shard;
+
+use crate::activation::{Head, Phase, Resident, used_tick};
+use crate::actor::{Actor, Method, Receiver, WhenFull};
+use crate::context::Turn;
+use crate::dead_letter::{DeadLetter, DeadLetters};
+use crate::engine::Engine;
+use crate::error::Refusal;
+use crate::key::Key;
+use crate::message::{BoxedHeld, Held, Incoming, ReplyOf, Resume, fits};
+use crate::reference::Hint;
+use crate::turn::TurnRef;
+use crate::types::{TypeShard, Types};
+
+/// The engine's part of one shard.
+pub(crate) struct Runtime {
+    engine: Engine,
+    pub(crate) types: Types,
+    current: Cell<Option<TurnRef>>,
+    /// First polls nested on the stack.
+    nested: Cell<u8>,
+    /// Inline calls left until the running task must let others run.
+    inline_left: Cell<u32>,
+    next_turn: Cell<TurnId>,
+    closing: Cell<Closing>,
+    pub(crate) dead_letters: RefCell<DeadLetters>,
+    pub(crate) hooks: crate::testing::Hooks,
+    pub(crate) collectors: RefCell<VecDeque<quark_shards::task::TaskId>>,
+    label: Arc<crate::stall::Label>,
+}
+
+/// How far this shard is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Closing {
+    Open,
+    /// Actors are put to sleep; no new ones are made.
+    Closing,
+    /// Everything left is dropped and answered.
+    Closed,
+}
+
+/// First polls that may nest on one stack.
+const MAX_NESTED: u8 = 16;
+/// Inline calls a task may make before others get to run.
+const INLINE_BUDGET: u32 = 256;
+/// Waiting messages let in before others get to run.
+const RESUME_BATCH: usize = 16;
+
+/// Runs `f` with the current shard and its runtime.
+///
+/// # Panics
+/// Outside a shard of an engine: only code that is polled there comes here.
+#[inline]
+pub(crate) fn with_runtime<R>(f: impl FnOnce(&Shard, &Runtime) -> R) -> R {
+    try_with_runtime(|here| {
+        let (shard, runtime) = here.expect("this runs on a shard of an engine only");
+        f(shard, runtime)
+    })
+}
+
+/// Runs `f` with the current shard and its runtime, if this is one.
+#[inline]
+pub(crate) fn try_with_runtime<R>(f: impl FnOnce(Option<(&Shard, &Runtime)>) -> R) -> R {
+    with_current(|shard| f(shard.and_then(|shard| Some((shard, shard.attached::<Runtime>()?)))))
+}
+
+impl Runtime {
+    pub(crate) fn new(engine: Engine, hooks: crate::testing::Hooks, label: Arc<crate::stall::Label>) -> Self {
+        Runtime {
+            engine,
+            types: Types::default(),
+            current: Cell::new(None),
+            nested: Cell::new(0),
+            inline_left: Cell::new(INLINE_BUDGET),
+            next_turn: Cell::new(1),
+            closing: Cell::new(Closing::Open),
+            dead_letters: RefCell::default(),
+            hooks,
+            collectors: RefCell::default(),
+            label,
+        }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.get() != Closing::Open
+    }
+
+    pub(crate) fn set_closing(&self, closing: Closing) {
+        self.closing.set(closing);
+    }
+
+    /// Why a turn is dropped that neither returned nor panicked.
+    pub(crate) fn why_dropped(&self) -> Refusal {
+        if self.closing.get() == Closing::Closed { Refusal::Stopped } else { Refusal::Restarted }
+    }
+
+    /// The turn that is being polled.
+    #[inline]
+    pub(crate) fn current(&self) -> Option<TurnRef> {
+        self.current.get()
+    }
+
+    /// Runs `f` as a poll of `turn`.
+    #[inline]
+    pub(crate) fn within<R>(&self, turn: &Turn, f: impl FnOnce() -> R) -> R {
+        let outer = self.current.replace(Some(TurnRef::new(turn)));
+        let nested = self.nested.get();
+        self.nested.set(nested + 1);
+        if nested == 0 {
+            self.inline_left.set(INLINE_BUDGET);
+        }
+        self.label.begin(turn.info);
+        self.hooks.before_poll(turn);
+        let result = f();
+        self.hooks.after_poll(turn);
+        self.label.end(outer.map(|turn| turn.info));
+        self.nested.set(nested);
+        self.current.set(outer);
+        result
+    }
+
+    /// Whether a local call may run on its caller's stack: not too deep, not too many in a row.
+    #[inline]
+    pub(crate) fn may_inline(&self) -> bool {
+        let left = self.inline_left.get();
+        if left == 0 || self.nested.get() >= MAX_NESTED {
+            return self.refill_inline(left);
+        }
+        self.inline_left.set(left - 1);
+        true
+    }
+
+    #[cold]
+    fn refill_inline(&self, left: u32) -> bool {
+        if left == 0 {
+            self.inline_left.set(INLINE_BUDGET);
+        }
+        false
+    }
+
+    #[inline]
+    pub(crate) fn next_turn(&self, shard: &Shard) -> TurnId {
+        let next = self.next_turn.get();
+        self.next_turn.set(next + 1);
+        (u64::from(shard.id()) << 48) | next
+    }
+
+    #[inline]
+    pub(crate) fn used_tick(&self, shard: &Shard) -> u32 {
+        used_tick(shard.now())
+    }
+
+    /// Opens a call to an actor of this very shard.
+    pub(crate) fn open_call<M: Method>(
+        &self,
+        shard: &Shard,
+        deadline: Deadline,
+        waiter: Option<Waiter>,
+    ) -> CallId {
+        let reply = std::any::TypeId::of::<ReplyOf<M>>;
+        shard.calls().open_for(reply, shard.id(), deadline, waiter.unwrap_or(Waiter::NO_TURN))
+    }
+
+    /// A message has come from another shard, a port or outside.
+    #[inline]
+    pub(crate) fn receive<M: Method>(
+        &self,
+        shard: &Shard,
+        hint: Hint,
+        key: Key,
+        hash: Option<u64>,
+        mut incoming: Incoming<M>,
+    ) {
+        let resolved = self.types.get::<M::Actor>(self).and_then(|types| {
+            types.resolve(shard, self, hint, &key, || {
+                hash.unwrap_or_else(|| self.engine.hash_of(<M::Actor as Actor>::token(), &key))
+            })
+        });
+        match resolved {
+            Ok(resident) => self.arrive(shard, resident, incoming),
+            Err(refusal) => {
+                incoming.toll.pay(shard);
+                self.reply_refused(shard, || crate::key::ActorId { actor: <M::Actor as Actor>::NAME, key }, incoming, refusal);
+            }
+        }
+    }
+
+    /// A message has reached its activation, past the shard's own queue.
+    #[inline]
+    pub(crate) fn arrive<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        incoming: Incoming<M>,
+    ) {
+        if resident.admits_arrival(<M::Receiver as Receiver>::EXCLUSIVE) {
+            return self.begin(shard, resident, incoming);
+        }
+        self.arrive_busy(shard, resident, incoming);
+    }
+
+    /// The same from the shard's own queue: its activation may be gone.
+    #[inline]
+    pub(crate) fn arrive_from_queue<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        incoming: Incoming<M>,
+    ) {
+        if resident.phase() == Phase::Gone {
+            let (key, hash) = (resident.key(), resident.hash());
+            self.leave_gone(shard, resident);
+            return self.receive(shard, Hint::NONE, key, Some(hash), incoming);
+        }
+        self.arrive(shard, resident, incoming);
+    }
+
+    /// Frees the cell of an activation that is gone once nothing is on its way to it.
+    fn leave_gone<A: Actor>(&self, _: &Shard, resident: Resident<A>) {
+        if resident.queued() == 0 && let Ok(types) = self.types.get::<A>(self) {
+            types.cells.give(resident);
+        }
+    }
+
+    #[inline(never)]
+    fn arrive_busy<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        mut incoming: Incoming<M>,
+    ) {
+        let exclusive = <M::Receiver as Receiver>::EXCLUSIVE;
+        if incoming.depth > 0 {
+            match self.chain_says(shard, &resident, &incoming, exclusive) {
+                Chain::Elsewhere => {}
+                Chain::Enter => return self.begin(shard, resident, incoming),
+                Chain::Cycle => {
+                    return self.refuse(shard, &resident, incoming, Refusal::CallCycle);
+                }
+            }
+        }
+        let Ok(types) = self.types.get::<M::Actor>(self) else { return };
+        if resident.mailbox.len() >= types.mailbox {
+            match types.when_full {
+                WhenFull::Refuse => {
+                    return self.refuse(shard, &resident, incoming, Refusal::MailboxFull);
+                }
+                // Its credit stays taken until its turn: that is what slows its sender down.
+                WhenFull::Wait => {}
+            }
+        } else {
+            incoming.toll.pay(shard);
+        }
+        resident.mailbox.push(shard, Held { resident, incoming });
+        resident.set_mail(true);
+    }
+
+    fn chain_says<M: Method>(
+        &self,
+        shard: &Shard,
+        head: &Head,
+        incoming: &Incoming<M>,
+        exclusive: bool,
+    ) -> Chain {
+        let holder = head.holder();
+        let origin = incoming.reply.origin();
+        let inside = |turn: TurnId| turn == holder || head.turns().any(|other| other.id == turn);
+        let mesh = shard.mesh();
+        if !chain_has(|peer| mesh.handle(peer).map(|handle| &*handle.chain), origin, inside) {
+            return Chain::Elsewhere;
+        }
+        if holder == 0 && !exclusive && head.admits_chained() { Chain::Enter } else { Chain::Cycle }
+    }
+
+    /// Queues a message to an activation of this shard, behind all that was queued before.
+    #[inline]
+    pub(crate) fn queue<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        incoming: Incoming<M>,
+    ) {
+        resident.count_queued();
+        let held = Held { resident, incoming };
+        if const { fits::<Held<M>>() } {
+            shard.defer(held);
+        } else {
+            shard.defer(BoxedHeld(Box::new(held)));
+        }
+    }
+
+    /// A turn has left its actor: lets the next in, or goes on with what waited for this.
+    #[inline]
+    pub(crate) fn turn_left<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+        if resident.phase() != Phase::Active {
+            return self.turn_left_inactive(shard, resident);
+        }
+        if resident.has_mail() {
+            self.resume_soon(shard, resident);
+        } else if resident.wants_collection() {
+            self.collect_now(shard, resident);
+        }
+    }
+
+    /// Has the mailbox looked at, once, behind what is queued already.
+    pub(crate) fn resume_soon<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+        if !resident.set_resuming(true) {
+            resident.count_queued();
+            shard.defer(Resume(resident));
+        }
+    }
+
+    /// Lets waiting messages in, as far as they may.
+    pub(crate) fn resume<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+        if resident.phase() == Phase::Gone {
+            return self.leave_gone(shard, resident);
+        }
+        for _ in 0..RESUME_BATCH {
+            let next = resident.mailbox.next_is_exclusive();
+            if !next.is_some_and(|exclusive| resident.admits_next(exclusive)) {
+                break;
+            }
+            let Some(letter) = resident.mailbox.pop() else { break };
+            if resident.mailbox.len() == 0 {
+                resident.set_mail(false);
+            }
+            if let Ok(types) = self.types.get::<A>(self) {
+                types.room(resident);
+            }
+            letter.start(shard, self);
+        }
+        resident.set_resuming(false);
+        let next = resident.mailbox.next_is_exclusive();
+        if next.is_some_and(|exclusive| resident.admits_next(exclusive)) {
+            self.resume_soon(shard, resident);
+        }
+    }
+
+    /// Answers a message that gets no turn.
+    pub(crate) fn refuse<M: Method>(
+        &self,
+        shard: &Shard,
+        head: &Head,
+        mut incoming: Incoming<M>,
+        refusal: Refusal,
+    ) {
+        incoming.toll.pay(shard);
+        self.reply_refused(shard, || head.id(), incoming, refusal);
+    }
+
+    fn reply_refused<M: Method>(
+        &self,
+        shard: &Shard,
+        id: impl FnOnce() -> crate::key::ActorId,
+        incoming: Incoming<M>,
+        refusal: Refusal,
+    ) {
+        if incoming.reply.is_ask() {
+            incoming.reply.send(shard, Hint::NONE, Err(refusal.into()));
+        } else {
+            self.dead_letters.borrow_mut().bury(DeadLetter {
+                actor: id(),
+                method: M::NAME,
+                reason: refusal.to_string(),
+                at: shard.now(),
+            });
+        }
+    }
+
+    /// Whether the activation takes one more message from a sender that can be told no.
+    #[inline]
+    pub(crate) fn has_room<A: Actor>(types: &TypeShard<A>, resident: &Resident<A>) -> bool {
+        TypeShard::<A>::load(resident) < types.mailbox
+    }
+}
+
+/// What a waiting caller's chain says of the actor it meets.
+enum Chain {
+    /// It leads elsewhere.
+    Elsewhere,
+    /// It is inside as `&self`, and so may the message be.
+    Enter,
+    /// It is inside, and would wait for itself.
+    Cycle,
+}

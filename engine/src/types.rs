@@ -1,0 +1,277 @@
+//! One actor type on one shard: its cells, its directory, how to make one.
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use hashbrown::HashTable;
+use quark_shards::shard::Shard;
+use quark_shards::task::TaskId;
+
+use crate::activation::{Phase, Resident, Slab};
+use crate::actor::{ActivateError, Actor, WhenFull};
+use crate::error::{Refusal, RegisterError};
+use crate::key::Key;
+use crate::reference::Hint;
+use crate::registry::{ActorInfo, Factory, FactoryCx};
+use crate::runtime::Runtime;
+
+/// An actor type on one shard.
+pub(crate) struct TypeShard<A: Actor> {
+    pub(crate) cells: Slab<A>,
+    /// Indices of cells, by their key's hash.
+    directory: RefCell<HashTable<u32>>,
+    factory: Option<Arc<Factory<A>>>,
+    pub(crate) mailbox: usize,
+    pub(crate) when_full: WhenFull,
+    pub(crate) idle_after: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) pinned: Option<u16>,
+    /// Senders that wait for room, by cell.
+    pub(crate) waiting: RefCell<BTreeMap<u32, VecDeque<Waker>>>,
+    /// Timers of activations, by cell.
+    pub(crate) timers: RefCell<BTreeMap<u32, Vec<TaskId>>>,
+    /// Where the next look for idle actors goes on.
+    pub(crate) sweep_from: Cell<u32>,
+    pub(crate) sweeping: Cell<bool>,
+}
+
+impl<A: Actor> TypeShard<A> {
+    fn new(runtime: &Runtime) -> Result<Self, RegisterError> {
+        let registered = runtime.engine().registered::<A>()?;
+        let settings = runtime.engine().settings();
+        let options = registered.options;
+        Ok(TypeShard {
+            cells: Slab::new(A::token()),
+            directory: RefCell::default(),
+            factory: registered.factory,
+            mailbox: options.mailbox.unwrap_or(settings.mailbox),
+            when_full: options.when_full.unwrap_or_default(),
+            idle_after: options.idle_after.unwrap_or(settings.idle_after),
+            timeout: options.timeout.unwrap_or(settings.timeout),
+            pinned: options.pinned,
+            waiting: RefCell::default(),
+            timers: RefCell::default(),
+            sweep_from: Cell::new(0),
+            sweeping: Cell::new(false),
+        })
+    }
+
+    /// The activation of `key`, if there is one.
+    #[inline]
+    pub(crate) fn lookup(&self, key: &Key, hash: u64) -> Option<Resident<A>> {
+        let directory = self.directory.borrow();
+        let index = directory.find(hash, |index| {
+            self.cells.get(*index).is_some_and(|cell| cell.hash() == hash && cell.has_key(key))
+        })?;
+        self.cells.get(*index)
+    }
+
+    /// The activation of `key`, made if need be. It may still be activating.
+    #[inline]
+    pub(crate) fn resolve(
+        &self,
+        shard: &Shard,
+        runtime: &Runtime,
+        hint: Hint,
+        key: &Key,
+        hash: impl FnOnce() -> u64,
+    ) -> Result<Resident<A>, Refusal> {
+        if let Some(resident) = self.cells.find(hint) {
+            return Ok(resident);
+        }
+        let hash = hash();
+        match self.lookup(key, hash) {
+            Some(resident) => Ok(resident),
+            None => self.activate(shard, runtime, key, hash),
+        }
+    }
+
+    fn activate(
+        &self,
+        shard: &Shard,
+        runtime: &Runtime,
+        key: &Key,
+        hash: u64,
+    ) -> Result<Resident<A>, Refusal> {
+        if runtime.is_closing() {
+            return Err(Refusal::Stopped);
+        }
+        let instance = self.make(runtime, key)?;
+        let resident = self.cells.take(key.clone(), hash);
+        self.directory.borrow_mut().insert_unique(hash, resident.index(), |index| {
+            self.cells.get(*index).map_or(0, |cell| cell.hash())
+        });
+        runtime.trace_activation::<A>(shard, key);
+        runtime.settle(shard, resident, instance);
+        Ok(resident)
+    }
+
+    /// A fresh instance.
+    pub(crate) fn make(&self, runtime: &Runtime, key: &Key) -> Result<A, Refusal> {
+        let made = catch_unwind(AssertUnwindSafe(|| match &self.factory {
+            Some(factory) => {
+                Some(factory(&FactoryCx { key: key.clone(), engine: runtime.engine().clone() }))
+            }
+            None => A::fallback(),
+        }));
+        match made {
+            Ok(Some(instance)) => Ok(instance),
+            Ok(None) => Err(Refusal::Unregistered(RegisterError::NoFactory { name: A::NAME })),
+            Err(_) => Err(Refusal::Activation(ActivateError::new("the factory panicked"))),
+        }
+    }
+
+    /// Takes an activation out of the directory; its cell is free, now or when the last message
+    /// on its way to it has arrived.
+    pub(crate) fn remove(&self, resident: Resident<A>) {
+        let hash = resident.hash();
+        let index = resident.index();
+        if let Ok(entry) = self.directory.borrow_mut().find_entry(hash, |known| *known == index) {
+            entry.remove();
+        }
+        if resident.queued() == 0 {
+            self.cells.give(resident);
+        } else {
+            resident.set_phase(Phase::Gone);
+        }
+    }
+
+    /// Wakes a sender that waits for room in the actor's mailbox.
+    pub(crate) fn room(&self, resident: Resident<A>) {
+        if self.waiting.borrow().is_empty() {
+            return;
+        }
+        let mut waiting = self.waiting.borrow_mut();
+        if let Some(queue) = waiting.get_mut(&resident.index()) {
+            let waker = queue.pop_front();
+            if queue.is_empty() {
+                waiting.remove(&resident.index());
+            }
+            drop(waiting);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Messages that wait for the actor, anywhere on this shard.
+    #[inline]
+    pub(crate) fn load(resident: &Resident<A>) -> usize {
+        resident.mailbox.len() + resident.queued() as usize
+    }
+}
+
+/// An actor type on one shard, whatever its type.
+pub(crate) trait AnyType {
+    /// The actors in memory, as long as `into` holds fewer than `limit`.
+    fn list(&self, into: &mut Vec<ActorInfo>, shard: u16, limit: usize);
+    fn count(&self) -> usize;
+    /// Whether no turn is under way and no message waits.
+    fn is_quiet(&self) -> bool;
+    /// Begins to put every idle actor to sleep; true once none is left.
+    fn close(&self, shard: &Shard, runtime: &Runtime) -> bool;
+    /// Answers everyone who still waits in a mailbox.
+    fn refuse_all(&self, shard: &Shard, runtime: &Runtime);
+}
+
+/// The actor types of one shard, found by their tokens.
+#[derive(Default)]
+pub(crate) struct Types {
+    table: UnsafeCell<Vec<Option<Entry>>>,
+}
+
+struct Entry {
+    concrete: *const (),
+    erased: Box<dyn AnyType>,
+}
+
+impl Types {
+    /// The type `A` here; set up at its first use.
+    #[inline]
+    pub(crate) fn get<A: Actor>(&self, runtime: &Runtime) -> Result<&TypeShard<A>, Refusal> {
+        let index = A::token().index();
+        // SAFETY: single-threaded; the vector is not changed during this read.
+        match unsafe { &*self.table.get() }.get(index) {
+            // SAFETY: a token belongs to one type, and `set_up` has put that type's entry here;
+            // entries are boxed and stay as long as `self`.
+            Some(Some(entry)) => Ok(unsafe { &*entry.concrete.cast::<TypeShard<A>>() }),
+            _ => self.set_up::<A>(runtime),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_up<A: Actor>(&self, runtime: &Runtime) -> Result<&TypeShard<A>, Refusal> {
+        let index = A::token().index();
+        let fresh = Box::new(TypeShard::<A>::new(runtime).map_err(Refusal::Unregistered)?);
+        let concrete: *const TypeShard<A> = &raw const *fresh;
+        // SAFETY: as in `get`; making the entry above did not come back here.
+        let table = unsafe { &mut *self.table.get() };
+        if table.len() <= index {
+            table.resize_with(index + 1, || None);
+        }
+        table[index] = Some(Entry { concrete: concrete.cast(), erased: fresh });
+        // SAFETY: just made, boxed, kept.
+        Ok(unsafe { &*concrete })
+    }
+
+    /// All types in use here.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn AnyType> {
+        // By index, since a type may be set up meanwhile.
+        (0..)
+            .map_while(|index| {
+                // SAFETY: as in `get`.
+                let table = unsafe { &*self.table.get() };
+                (index < table.len()).then_some(index)
+            })
+            .filter_map(|index| {
+                // SAFETY: as in `get`; the box stays.
+                let entry = unsafe { &*self.table.get() }.get(index)?.as_ref()?;
+                let erased: *const dyn AnyType = &raw const *entry.erased;
+                // SAFETY: boxed and kept as long as `self`.
+                Some(unsafe { &*erased })
+            })
+    }
+}
+
+impl<A: Actor> AnyType for TypeShard<A> {
+    fn list(&self, into: &mut Vec<ActorInfo>, shard: u16, limit: usize) {
+        let room = limit.saturating_sub(into.len());
+        into.extend(self.cells.iter().take(room).map(|resident| ActorInfo {
+            id: resident.id(),
+            shard,
+            waiting: Self::load(&resident),
+            restarts: resident.restarts(),
+        }));
+    }
+
+    fn count(&self) -> usize {
+        self.cells.len()
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.cells.iter().all(|resident| match resident.phase() {
+            Phase::Active => resident.is_idle(),
+            Phase::Free | Phase::Gone => true,
+            Phase::Activating | Phase::Deactivating | Phase::Restarting => false,
+        })
+    }
+
+    fn close(&self, shard: &Shard, runtime: &Runtime) -> bool {
+        for resident in self.cells.iter() {
+            runtime.collect_now(shard, resident);
+        }
+        self.cells.len() == 0
+    }
+
+    fn refuse_all(&self, shard: &Shard, runtime: &Runtime) {
+        for resident in self.cells.iter() {
+            runtime.refuse_mail(shard, resident, &Refusal::Stopped);
+        }
+    }
+}
