@@ -11,7 +11,7 @@ use io_uring::{opcode, types};
 
 use super::handles::Handles;
 use super::socket::{self, RawAddr};
-use crate::driver::{Completion, Op, OpenOptions, Outcome, Token};
+use crate::driver::{Completion, Op, OpenOptions, Outcome, Token, check};
 
 /// The most bytes one read or write moves on Linux.
 const TRANSFER_MAX: usize = 0x7fff_f000;
@@ -230,13 +230,8 @@ fn outcome(kept: Kept, result: i32, handles: &mut Handles) -> io::Result<Outcome
 
 /// Where the kernel may write, and how much.
 fn spare(buffer: &mut BytesMut) -> io::Result<(*mut u8, u32)> {
+    check::spare(buffer)?;
     let spare = buffer.spare_capacity_mut();
-    if spare.is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the buffer has no spare capacity to read into: reserve some",
-        ));
-    }
     Ok((spare.as_mut_ptr().cast(), transfer(spare.len())))
 }
 
@@ -245,23 +240,12 @@ fn transfer(len: usize) -> u32 {
 }
 
 fn open_flags(options: OpenOptions) -> io::Result<i32> {
+    check::options(options)?;
     let mut flags = match (options.read, options.write) {
-        (true, false) => libc::O_RDONLY,
-        (false, true) => libc::O_WRONLY,
         (true, true) => libc::O_RDWR,
-        (false, false) => {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "a file is opened for reading, writing or both",
-            ));
-        }
+        (false, true) => libc::O_WRONLY,
+        _ => libc::O_RDONLY,
     };
-    if (options.create || options.truncate) && !options.write {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "only a file opened for writing can be created or truncated",
-        ));
-    }
     if options.create {
         flags |= libc::O_CREAT;
     }
