@@ -158,8 +158,8 @@ pub enum Op {
         /// What to send.
         buffer: Bytes,
     },
-    /// Closes a file, listener or connection. Whatever is still waiting on it completes with
-    /// an error; no later operation may name the handle.
+    /// Closes a file, listener or connection. What still waits for a peer on it completes with
+    /// an error, reads and writes under way go on; no later operation may name the handle.
     Close {
         /// What to close.
         handle: Handle,

@@ -312,3 +312,39 @@ impl Slab {
         state
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::OpenOptions;
+    use crate::driver::sim::{SimConfig, SimWorld};
+
+    #[test]
+    fn slots_are_used_again() {
+        let world = SimWorld::new(1, SimConfig::default());
+        let mut driver = world.driver(0);
+        let operations = Operations::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut done = Vec::new();
+        let mut first = None;
+        for _ in 0..1_000 {
+            let path = "/a".into();
+            let options = OpenOptions::default();
+            let id = operations.submit(&mut driver, Op::Open { path, options });
+            assert!(operations.poll_op(id, &mut cx).is_pending());
+            driver.poll(&mut done);
+            for completion in done.drain(..) {
+                operations.complete(&mut driver, completion);
+            }
+            // Refused at once: it opens for nothing.
+            let Poll::Ready(Err(_)) = operations.poll_op(id, &mut cx) else {
+                panic!("not answered");
+            };
+            // An id of an earlier life of the slot is not taken for the next.
+            let earlier = *first.get_or_insert(id);
+            assert!(operations.poll_op(earlier, &mut cx).is_ready());
+            assert!(operations.is_empty());
+        }
+        assert_eq!(operations.slab.borrow().slots.len(), 1);
+    }
+}

@@ -12,6 +12,7 @@
 mod config;
 mod disk;
 mod driver;
+mod flight;
 mod network;
 #[cfg(test)]
 mod tests;

@@ -32,8 +32,8 @@ enum Slot {
 
 struct Busy {
     token: Token,
-    /// The descriptor it waits on, if it is one of the driver's handles.
-    fd: Option<RawFd>,
+    /// The socket on which it waits for a peer, until that is closed.
+    socket: Option<RawFd>,
     kept: Kept,
 }
 
@@ -68,8 +68,12 @@ impl Pending {
         op: Op,
         handles: &mut Handles,
     ) -> io::Result<Entry> {
-        let (entry, fd, kept) = prepare(op, handles)?;
-        let index = self.insert(Busy { token, fd, kept });
+        let (entry, socket, kept) = prepare(op, handles)?;
+        let index = self.insert(Busy {
+            token,
+            socket,
+            kept,
+        });
         Ok(entry.user_data(u64::from(index)))
     }
 
@@ -80,9 +84,13 @@ impl Pending {
         result: i32,
         handles: &mut Handles,
     ) -> Option<Completion> {
-        let Busy { token, fd, kept } = self.remove(user_data)?;
-        if let Some(fd) = fd {
-            handles.end(fd);
+        let Busy {
+            token,
+            socket,
+            kept,
+        } = self.remove(user_data)?;
+        if let Some(socket) = socket {
+            handles.end(socket);
         }
         Some(Completion {
             token,
@@ -90,17 +98,31 @@ impl Pending {
         })
     }
 
-    /// The `user_data` of every operation that `wanted` picks by token and descriptor.
-    pub(super) fn find(
-        &self,
-        wanted: impl Fn(Token, Option<RawFd>) -> bool,
-    ) -> impl Iterator<Item = u64> {
-        (0..)
-            .zip(&self.slots)
-            .filter_map(move |(index, slot)| match slot {
-                Slot::Busy(busy) if wanted(busy.token, busy.fd) => Some(index),
-                _ => None,
-            })
+    /// The `user_data` of every operation.
+    pub(super) fn all(&self) -> Vec<u64> {
+        let all = (0..).zip(&self.slots);
+        all.filter_map(|(index, slot)| matches!(slot, Slot::Busy(_)).then_some(index))
+            .collect()
+    }
+
+    /// The `user_data` of the operation submitted as `token`.
+    pub(super) fn find(&self, token: Token) -> Option<u64> {
+        let mut all = (0..).zip(&self.slots);
+        all.find_map(|(index, slot)| match slot {
+            Slot::Busy(busy) if busy.token == token => Some(index),
+            _ => None,
+        })
+    }
+
+    /// The `user_data` of what waits on `socket`, which it no longer counts as waiting there:
+    /// the number may soon name another.
+    pub(super) fn detach(&mut self, socket: RawFd) -> Vec<u64> {
+        let all = (0..).zip(&mut self.slots);
+        all.filter_map(|(index, slot)| match slot {
+            Slot::Busy(busy) => busy.socket.take_if(|on| *on == socket).map(|_| index),
+            Slot::Free(_) => None,
+        })
+        .collect()
     }
 
     fn insert(&mut self, busy: Busy) -> u32 {
@@ -133,7 +155,7 @@ impl Pending {
     }
 }
 
-/// The entry, the handle's descriptor it waits on, and what it needs kept.
+/// The entry, the socket on which it waits for a peer, and what it needs kept.
 fn prepare(op: Op, handles: &mut Handles) -> io::Result<(Entry, Option<RawFd>, Kept)> {
     Ok(match op {
         Op::Open { path, options } => {
@@ -150,23 +172,23 @@ fn prepare(op: Op, handles: &mut Handles) -> io::Result<(Entry, Option<RawFd>, K
             offset,
         } => {
             let (start, len) = spare(&mut buffer)?;
-            let fd = handles.begin(file)?;
+            let fd = handles.get(file)?;
             let entry = opcode::Read::new(types::Fd(fd), start, len).offset(offset);
-            (entry.build(), Some(fd), Kept::Fill(buffer))
+            (entry.build(), None, Kept::Fill(buffer))
         }
         Op::Write {
             file,
             buffer,
             offset,
         } => {
-            let fd = handles.begin(file)?;
+            let fd = handles.get(file)?;
             let entry = opcode::Write::new(types::Fd(fd), buffer.as_ptr(), transfer(buffer.len()));
-            (entry.offset(offset).build(), Some(fd), Kept::Write(buffer))
+            (entry.offset(offset).build(), None, Kept::Write(buffer))
         }
         Op::Fdatasync { file } => {
-            let fd = handles.begin(file)?;
+            let fd = handles.get(file)?;
             let entry = opcode::Fsync::new(types::Fd(fd)).flags(types::FsyncFlags::DATASYNC);
-            (entry.build(), Some(fd), Kept::Nothing)
+            (entry.build(), None, Kept::Nothing)
         }
         Op::Accept { listener } => {
             let fd = handles.begin(listener)?;
