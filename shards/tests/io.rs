@@ -112,13 +112,14 @@ impl Bench {
         let mut done = Vec::new();
         driver.poll(&mut done);
         for completion in done {
-            self.operations.complete(&mut **driver, completion);
+            self.operations.complete(completion);
         }
     }
 
     /// Lets what was dropped end.
     fn settle(&self) {
         for _ in 0..1_000 {
+            self.operations.sweep(&mut **self.driver.borrow_mut());
             if self.operations.is_empty() && self.driver.borrow().in_flight() == 0 {
                 break;
             }

@@ -12,8 +12,8 @@ use crate::driver::{Completion, Driver, Handle, Op, Outcome, Token};
 /// One shard's operations. Its slots are used again, so the steady state allocates nothing.
 ///
 /// The shard's loop gives every completion of its driver to [`complete`](Self::complete), and
-/// calls [`sweep`](Self::sweep) before it polls or parks, so that what tasks have dropped is
-/// closed and stopped.
+/// calls [`sweep`](Self::sweep) in every pass before it looks at the driver, so that what was
+/// dropped is closed and stopped.
 #[derive(Default)]
 pub struct Operations {
     slab: RefCell<Slab>,
@@ -37,15 +37,14 @@ impl Operations {
         self.submit_as(driver, op, State::Waiting(None))
     }
 
-    /// Takes in what became of an operation and wakes who waits for it. The waker runs while
-    /// the driver is borrowed, so it may queue a task but not poll one.
-    pub fn complete(&self, driver: &mut dyn Driver, completion: Completion) {
+    /// Takes in what became of an operation and wakes who waits for it.
+    pub fn complete(&self, completion: Completion) {
         let Completion { token, result } = completion;
         let before = self.slab.borrow_mut().finish(token, result);
         match before {
             Finished::Awaited(Some(waker)) => waker.wake(),
             Finished::Awaited(None) => {}
-            Finished::Unwanted(Ok(Outcome::Opened(handle))) => self.close(driver, handle),
+            Finished::Unwanted(Ok(Outcome::Opened(handle))) => self.left.close(handle),
             Finished::Unwanted(_) => {}
         }
     }
@@ -74,7 +73,9 @@ impl Operations {
         while let Some(left) = self.left.take() {
             match left {
                 Left::Stop(token) => driver.cancel(token),
-                Left::Close(handle) => self.close(driver, handle),
+                Left::Close(handle) => {
+                    self.submit_as(driver, Op::Close { handle }, State::Abandoned);
+                }
             }
         }
     }
@@ -93,10 +94,6 @@ impl Operations {
 
     pub(super) fn leftovers(&self) -> Rc<Leftovers> {
         self.left.clone()
-    }
-
-    fn close(&self, driver: &mut dyn Driver, handle: Handle) {
-        self.submit_as(driver, Op::Close { handle }, State::Abandoned);
     }
 
     fn submit_as(&self, driver: &mut dyn Driver, op: Op, state: State) -> OpId {
@@ -334,7 +331,7 @@ mod tests {
             assert!(operations.poll_op(id, &mut cx).is_pending());
             driver.poll(&mut done);
             for completion in done.drain(..) {
-                operations.complete(&mut driver, completion);
+                operations.complete(completion);
             }
             // Refused at once: it opens for nothing.
             let Poll::Ready(Err(_)) = operations.poll_op(id, &mut cx) else {

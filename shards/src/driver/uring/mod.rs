@@ -415,7 +415,6 @@ fn is_transient(error: &io::Error) -> bool {
 
 /// The real clock now: for the [start](UringConfig::start) that an engine's shards share.
 #[must_use]
-#[allow(clippy::disallowed_methods, reason = "this is the driver")]
 pub fn clock() -> Instant {
     Instant::now()
 }
