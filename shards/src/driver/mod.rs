@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::time::Time;
 
+mod check;
 mod error;
 mod random;
 pub mod sim;
@@ -52,7 +53,8 @@ pub trait Driver {
     fn bell(&self) -> Arc<dyn Bell>;
 
     /// How many messages the shard may take from `peer`'s ring in this pass. The simulator
-    /// delays and reorders between shards with it; real drivers set no limit.
+    /// delays and reorders between shards with it; real drivers set no limit. To be asked only
+    /// when something waits in that ring: a delay that the simulator begins will wake the shard.
     fn mesh_budget(&mut self, peer: u16) -> usize {
         let _ = peer;
         usize::MAX
@@ -94,7 +96,7 @@ pub trait Bell: Send + Sync {
 pub struct Token(pub u64);
 
 /// An open file, listener or connection of one driver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Handle(pub i32);
 
 /// An operation with the buffers it owns until it completes.
@@ -156,8 +158,8 @@ pub enum Op {
         /// What to send.
         buffer: Bytes,
     },
-    /// Closes a file, listener or connection. Whatever is still waiting on it completes with
-    /// an error; no later operation may name the handle.
+    /// Closes a file, listener or connection. What still waits for a peer on it completes with
+    /// an error, reads and writes under way go on; no later operation may name the handle.
     Close {
         /// What to close.
         handle: Handle,

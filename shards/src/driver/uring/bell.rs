@@ -9,6 +9,10 @@ use crate::driver::Bell;
 /// Wakes one shard. The flag keeps the level, the eventfd gives the edge: whoever turns the
 /// flag on writes once, so a thousand rings of a sleeping shard cost one system call, and a
 /// ring that comes before the park is seen there without any.
+///
+/// Measured on two virtual cores, Linux 6.18, a round trip of two parked threads: 44 to 52 µs
+/// p50 after a pause of 1 ms with this, where two bare futexes take 44 to 49 µs. Reading the
+/// eventfd by an operation armed anew each time, or a futex operation, made no difference.
 #[derive(Debug)]
 pub(super) struct RingBell {
     rung: AtomicBool,

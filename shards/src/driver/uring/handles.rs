@@ -6,7 +6,7 @@ use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use crate::driver::Handle;
 
-/// The open descriptors with how many operations wait on each.
+/// The open descriptors with how many operations wait for a peer on each.
 #[derive(Debug, Default)]
 pub(super) struct Handles {
     /// By descriptor: 0 is not ours, 1 is open, more is open with that many less one pending.
@@ -40,7 +40,7 @@ impl Handles {
         Ok(fd)
     }
 
-    /// Counts one operation less. A descriptor closed meanwhile needs no count.
+    /// Counts one operation less.
     pub(super) fn end(&mut self, fd: RawFd) {
         if let Some(uses @ 2..) = self.uses.get_mut(fd as usize) {
             *uses -= 1;

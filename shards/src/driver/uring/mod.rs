@@ -57,7 +57,7 @@ pub struct UringConfig {
     pub entries: u32,
     /// Of the shard's randomness.
     pub seed: u64,
-    /// When the clock shows [`Time::ZERO`]: the same for all shards of an engine.
+    /// When the clock shows [`Time::ZERO`]: one [`clock`] for all shards of an engine.
     pub start: Instant,
     /// The CPUs for the kernel's workers, which run what would block (fsync). Empty: any.
     pub worker_cpus: Vec<usize>,
@@ -278,8 +278,7 @@ impl UringDriver {
             // Now and then again: what a worker has not yet begun cannot be stopped at first.
             if waited >= rounds * CANCEL_EVERY {
                 rounds += 1;
-                let slots: Vec<u64> = self.pending.find(|_, _| true).collect();
-                for slot in slots {
+                for slot in self.pending.all() {
                     self.cancel_slot(slot);
                 }
             }
@@ -322,8 +321,7 @@ impl Driver for UringDriver {
             && self.handles.is_waited_on(handle)
         {
             // Closing alone would leave them waiting for ever.
-            let waiting: Vec<u64> = self.pending.find(|_, fd| fd == Some(handle.0)).collect();
-            for slot in waiting {
+            for slot in self.pending.detach(handle.0) {
                 self.cancel_slot(slot);
             }
         }
@@ -337,8 +335,7 @@ impl Driver for UringDriver {
     }
 
     fn cancel(&mut self, token: Token) {
-        let slot = self.pending.find(|other, _| other == token).next();
-        if let Some(slot) = slot {
+        if let Some(slot) = self.pending.find(token) {
             self.cancel_slot(slot);
         }
     }
@@ -416,8 +413,8 @@ fn is_transient(error: &io::Error) -> bool {
     )
 }
 
-/// The one clock of the real driver.
-#[allow(clippy::disallowed_methods, reason = "this is the driver")]
-fn clock() -> Instant {
+/// The real clock now: for the [start](UringConfig::start) that an engine's shards share.
+#[must_use]
+pub fn clock() -> Instant {
     Instant::now()
 }

@@ -11,7 +11,7 @@ use io_uring::{opcode, types};
 
 use super::handles::Handles;
 use super::socket::{self, RawAddr};
-use crate::driver::{Completion, Op, OpenOptions, Outcome, Token};
+use crate::driver::{Completion, Op, OpenOptions, Outcome, Token, check};
 
 /// The most bytes one read or write moves on Linux.
 const TRANSFER_MAX: usize = 0x7fff_f000;
@@ -32,8 +32,8 @@ enum Slot {
 
 struct Busy {
     token: Token,
-    /// The descriptor it waits on, if it is one of the driver's handles.
-    fd: Option<RawFd>,
+    /// The socket on which it waits for a peer, until that is closed.
+    socket: Option<RawFd>,
     kept: Kept,
 }
 
@@ -68,8 +68,12 @@ impl Pending {
         op: Op,
         handles: &mut Handles,
     ) -> io::Result<Entry> {
-        let (entry, fd, kept) = prepare(op, handles)?;
-        let index = self.insert(Busy { token, fd, kept });
+        let (entry, socket, kept) = prepare(op, handles)?;
+        let index = self.insert(Busy {
+            token,
+            socket,
+            kept,
+        });
         Ok(entry.user_data(u64::from(index)))
     }
 
@@ -80,9 +84,13 @@ impl Pending {
         result: i32,
         handles: &mut Handles,
     ) -> Option<Completion> {
-        let Busy { token, fd, kept } = self.remove(user_data)?;
-        if let Some(fd) = fd {
-            handles.end(fd);
+        let Busy {
+            token,
+            socket,
+            kept,
+        } = self.remove(user_data)?;
+        if let Some(socket) = socket {
+            handles.end(socket);
         }
         Some(Completion {
             token,
@@ -90,17 +98,31 @@ impl Pending {
         })
     }
 
-    /// The `user_data` of every operation that `wanted` picks by token and descriptor.
-    pub(super) fn find(
-        &self,
-        wanted: impl Fn(Token, Option<RawFd>) -> bool,
-    ) -> impl Iterator<Item = u64> {
-        (0..)
-            .zip(&self.slots)
-            .filter_map(move |(index, slot)| match slot {
-                Slot::Busy(busy) if wanted(busy.token, busy.fd) => Some(index),
-                _ => None,
-            })
+    /// The `user_data` of every operation.
+    pub(super) fn all(&self) -> Vec<u64> {
+        let all = (0..).zip(&self.slots);
+        all.filter_map(|(index, slot)| matches!(slot, Slot::Busy(_)).then_some(index))
+            .collect()
+    }
+
+    /// The `user_data` of the operation submitted as `token`.
+    pub(super) fn find(&self, token: Token) -> Option<u64> {
+        let mut all = (0..).zip(&self.slots);
+        all.find_map(|(index, slot)| match slot {
+            Slot::Busy(busy) if busy.token == token => Some(index),
+            _ => None,
+        })
+    }
+
+    /// The `user_data` of what waits on `socket`, which it no longer counts as waiting there:
+    /// the number may soon name another.
+    pub(super) fn detach(&mut self, socket: RawFd) -> Vec<u64> {
+        let all = (0..).zip(&mut self.slots);
+        all.filter_map(|(index, slot)| match slot {
+            Slot::Busy(busy) => busy.socket.take_if(|on| *on == socket).map(|_| index),
+            Slot::Free(_) => None,
+        })
+        .collect()
     }
 
     fn insert(&mut self, busy: Busy) -> u32 {
@@ -133,7 +155,7 @@ impl Pending {
     }
 }
 
-/// The entry, the handle's descriptor it waits on, and what it needs kept.
+/// The entry, the socket on which it waits for a peer, and what it needs kept.
 fn prepare(op: Op, handles: &mut Handles) -> io::Result<(Entry, Option<RawFd>, Kept)> {
     Ok(match op {
         Op::Open { path, options } => {
@@ -150,23 +172,23 @@ fn prepare(op: Op, handles: &mut Handles) -> io::Result<(Entry, Option<RawFd>, K
             offset,
         } => {
             let (start, len) = spare(&mut buffer)?;
-            let fd = handles.begin(file)?;
+            let fd = handles.get(file)?;
             let entry = opcode::Read::new(types::Fd(fd), start, len).offset(offset);
-            (entry.build(), Some(fd), Kept::Fill(buffer))
+            (entry.build(), None, Kept::Fill(buffer))
         }
         Op::Write {
             file,
             buffer,
             offset,
         } => {
-            let fd = handles.begin(file)?;
+            let fd = handles.get(file)?;
             let entry = opcode::Write::new(types::Fd(fd), buffer.as_ptr(), transfer(buffer.len()));
-            (entry.offset(offset).build(), Some(fd), Kept::Write(buffer))
+            (entry.offset(offset).build(), None, Kept::Write(buffer))
         }
         Op::Fdatasync { file } => {
-            let fd = handles.begin(file)?;
+            let fd = handles.get(file)?;
             let entry = opcode::Fsync::new(types::Fd(fd)).flags(types::FsyncFlags::DATASYNC);
-            (entry.build(), Some(fd), Kept::Nothing)
+            (entry.build(), None, Kept::Nothing)
         }
         Op::Accept { listener } => {
             let fd = handles.begin(listener)?;
@@ -230,13 +252,8 @@ fn outcome(kept: Kept, result: i32, handles: &mut Handles) -> io::Result<Outcome
 
 /// Where the kernel may write, and how much.
 fn spare(buffer: &mut BytesMut) -> io::Result<(*mut u8, u32)> {
+    check::spare(buffer)?;
     let spare = buffer.spare_capacity_mut();
-    if spare.is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the buffer has no spare capacity to read into: reserve some",
-        ));
-    }
     Ok((spare.as_mut_ptr().cast(), transfer(spare.len())))
 }
 
@@ -245,23 +262,12 @@ fn transfer(len: usize) -> u32 {
 }
 
 fn open_flags(options: OpenOptions) -> io::Result<i32> {
+    check::options(options)?;
     let mut flags = match (options.read, options.write) {
-        (true, false) => libc::O_RDONLY,
-        (false, true) => libc::O_WRONLY,
         (true, true) => libc::O_RDWR,
-        (false, false) => {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "a file is opened for reading, writing or both",
-            ));
-        }
+        (false, true) => libc::O_WRONLY,
+        _ => libc::O_RDONLY,
     };
-    if (options.create || options.truncate) && !options.write {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "only a file opened for writing can be created or truncated",
-        ));
-    }
     if options.create {
         flags |= libc::O_CREAT;
     }

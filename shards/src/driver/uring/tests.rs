@@ -136,7 +136,13 @@ fn no_ring_is_ever_lost() {
 
 #[test]
 fn more_operations_than_entries_all_complete() {
-    let mut driver = driver();
+    for skip in 0..=setup::STEP_COUNT {
+        let driver = UringDriver::with_fewer_features(config(), skip).expect("a driver");
+        open_a_hundred(driver);
+    }
+}
+
+fn open_a_hundred(mut driver: UringDriver) {
     for token in 0..100 {
         let path = format!("/nonexistent/{token}").into();
         let options = OpenOptions {
@@ -158,6 +164,31 @@ fn more_operations_than_entries_all_complete() {
     for completion in done {
         let error = completion.result.expect_err("no such file");
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+}
+
+#[test]
+fn a_reused_descriptor_knows_nothing_of_the_one_before() {
+    let mut driver = driver();
+    let addr = "127.0.0.1:0".parse().expect("an address");
+    let mut done = Vec::new();
+    for round in 0..20 {
+        // One accept waits on each; the number is given out again while it is being stopped.
+        let listener = driver.listen(addr, 1).expect("listens");
+        driver.submit(Token(round), Op::Accept { listener });
+        driver.poll(&mut done);
+        driver.submit(Token(100 + round), Op::Close { handle: listener });
+        driver.poll(&mut done);
+    }
+    let limit = driver.now() + Duration::from_secs(20);
+    while driver.in_flight() > 0 && driver.now() < limit {
+        driver.park(Some(limit));
+        driver.poll(&mut done);
+    }
+    assert_eq!(done.len(), 40);
+    let closed = |token: Token| token.0 >= 100;
+    for completion in done {
+        assert_eq!(completion.result.is_ok(), closed(completion.token));
     }
 }
 
