@@ -1,0 +1,139 @@
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::Attribute;
+
+use super::message::context;
+use crate::{
+    model::{Hook, Model},
+    target::Target,
+};
+
+/// The hooks' items in the actor's impl; where the user wrote none, or `#[cfg]` takes it away,
+/// ones that do nothing.
+pub(super) fn expand(target: &Target, model: &Model) -> TokenStream {
+    let activate = either(
+        model.activate.as_ref(),
+        |hook| activate(target, hook),
+        || Items {
+            constant: quote!(
+                const HAS_ACTIVATE: bool = false;
+            ),
+            function: activate_function(
+                &quote!(_cx),
+                &quote!(::core::future::ready(::core::result::Result::Ok(()))),
+            ),
+        },
+    );
+    let deactivate = either(
+        model.deactivate.as_ref(),
+        |hook| deactivate(target, hook),
+        || Items {
+            constant: quote!(
+                const HAS_DEACTIVATE: bool = false;
+            ),
+            function: deactivate_function(&quote!(_cx), &quote!(::core::future::ready(()))),
+        },
+    );
+    quote!(#activate #deactivate)
+}
+
+/// What one hook is in the actor's impl.
+struct Items {
+    constant: TokenStream,
+    function: TokenStream,
+}
+
+fn activate(target: &Target, hook: &Hook) -> Items {
+    let path = &target.path;
+    let Hook { method, output, .. } = hook;
+    let (parameter, context) = context(hook.takes_context);
+    let call = quote!(<#path>::#method(self #context));
+    let answer = quote!(<#output as ::quark::__private::IntoActivation>::into_activation);
+    let body = if hook.suspends {
+        quote!(async move { #answer(#call.await) })
+    } else {
+        quote!(::core::future::ready(#answer(#call)))
+    };
+    Items {
+        constant: quote!(
+            const HAS_ACTIVATE: bool = true;
+        ),
+        function: activate_function(&parameter, &body),
+    }
+}
+
+fn deactivate(target: &Target, hook: &Hook) -> Items {
+    let path = &target.path;
+    let method = &hook.method;
+    let (parameter, context) = context(hook.takes_context);
+    let call = quote!(<#path>::#method(self #context));
+    let body = if hook.suspends {
+        call
+    } else {
+        quote!(::core::future::ready(#call))
+    };
+    Items {
+        constant: quote!(
+            const HAS_DEACTIVATE: bool = true;
+        ),
+        function: deactivate_function(&parameter, &body),
+    }
+}
+
+fn activate_function(context: &TokenStream, body: &TokenStream) -> TokenStream {
+    quote! {
+        fn activate<'a>(
+            &'a mut self,
+            #context: &'a ::quark::__private::Cx<Self>,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<(), ::quark::__private::ActivateError>,
+        > + 'a {
+            #body
+        }
+    }
+}
+
+fn deactivate_function(context: &TokenStream, body: &TokenStream) -> TokenStream {
+    quote! {
+        fn deactivate<'a>(
+            &'a mut self,
+            #context: &'a ::quark::__private::Cx<Self>,
+        ) -> impl ::core::future::Future<Output = ()> + 'a {
+            #body
+        }
+    }
+}
+
+/// The items of a hook under its `#[cfg]`s, and those of no hook under the contrary.
+fn either(
+    hook: Option<&Hook>,
+    some: impl FnOnce(&Hook) -> Items,
+    none: impl FnOnce() -> Items,
+) -> TokenStream {
+    let conditions: Vec<_> = hook.map_or_else(Vec::new, |hook| {
+        hook.cfgs.iter().filter_map(condition).collect()
+    });
+    let Some(Items { constant, function }) = hook.map(some) else {
+        let Items { constant, function } = none();
+        return quote!(#constant #function);
+    };
+    if conditions.is_empty() {
+        return quote!(#constant #function);
+    }
+    let absent = none();
+    let (absent_constant, absent_function) = (absent.constant, absent.function);
+    quote! {
+        #[cfg(all(#(#conditions),*))]
+        #constant
+        #[cfg(not(all(#(#conditions),*)))]
+        #absent_constant
+        #[cfg(all(#(#conditions),*))]
+        #function
+        #[cfg(not(all(#(#conditions),*)))]
+        #absent_function
+    }
+}
+
+fn condition(cfg: &Attribute) -> Option<TokenStream> {
+    cfg.meta.require_list().ok().map(|list| list.tokens.clone())
+}

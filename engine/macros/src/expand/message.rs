@@ -1,0 +1,167 @@
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Type, ext::IdentExt};
+
+use super::allow;
+use crate::{model::Message, target::Target, types};
+
+/// The type that holds a message's arguments on their way, and how the engine delivers it.
+///
+/// Its type parameter, which nobody writes, is the message's signature; it is there for the
+/// same reason as the reference's (see `reference`): the reply's type may be private.
+pub(super) fn expand(target: &Target, message: &Message) -> TokenStream {
+    let path = &target.path;
+    let Message {
+        ident,
+        cfgs,
+        output,
+        ..
+    } = message;
+    let name = message.method.unraw().to_string();
+    let names = message.arguments.iter().map(|argument| &argument.name);
+    let types: Vec<_> = message
+        .arguments
+        .iter()
+        .map(|argument| &argument.ty)
+        .collect();
+    let sync = !message.suspends;
+    let receiver = if message.exclusive {
+        quote!(Exclusive)
+    } else {
+        quote!(Shared)
+    };
+    let call = call(target, message);
+    let reply = reply(output);
+    let allow = allow();
+    quote! {
+        #(#cfgs)*
+        #[doc(hidden)]
+        #allow
+        pub struct #ident<Signature = fn(#path) -> #output> {
+            #(#names: #types,)*
+            __signature: ::core::marker::PhantomData<Signature>,
+        }
+
+        #(#cfgs)*
+        #allow
+        impl ::quark::__private::Method for #ident {
+            type Actor = #path;
+            type Receiver = ::quark::__private::#receiver;
+            type Output = #output;
+            const NAME: &'static str = #name;
+            const SYNC: bool = #sync;
+            #call
+            #reply
+        }
+
+        #(#cfgs)*
+        #allow
+        const _: () = {
+            // Its name is the remedy, as the compiler quotes it.
+            fn an_argument_must_be_send_to_reach_the_actors_core<
+                T: ::core::marker::Send + 'static,
+            >() {
+            }
+            fn arguments() {
+                #(an_argument_must_be_send_to_reach_the_actors_core::<#types>();)*
+            }
+        };
+    }
+}
+
+/// Runs the turn: an async method's own future, or a ready one.
+fn call(target: &Target, message: &Message) -> TokenStream {
+    let path = &target.path;
+    let Message { method, output, .. } = message;
+    let names = message.arguments.iter().map(|argument| &argument.name);
+    let exclusive = message.exclusive.then(|| quote!(mut));
+    let (parameter, context) = context(message.takes_context);
+    let turn = quote!(<#path>::#method(actor #context #(, self.#names)*));
+    let turn = if message.suspends {
+        turn
+    } else {
+        quote!(::core::future::ready(#turn))
+    };
+    quote! {
+        fn call<'a>(
+            self,
+            actor: &'a #exclusive #path,
+            #parameter: &'a ::quark::__private::Cx<#path>,
+        ) -> impl ::core::future::Future<Output = #output> + 'a {
+            #turn
+        }
+    }
+}
+
+/// The context's parameter, and what to hand on of it.
+pub(super) fn context(taken: bool) -> (TokenStream, Option<TokenStream>) {
+    if taken {
+        (quote!(cx), Some(quote!(, cx)))
+    } else {
+        (quote!(_cx), None)
+    }
+}
+
+/// Splits what the method returned into answer and error.
+fn reply(output: &Type) -> TokenStream {
+    let Some(written) = types::result_arguments(output) else {
+        return quote! {
+            type Ok = #output;
+            type Err = ::core::convert::Infallible;
+
+            fn reply(
+                output: #output,
+            ) -> ::core::result::Result<#output, ::core::convert::Infallible> {
+                ::core::result::Result::Ok(output)
+            }
+        };
+    };
+    // Each half has the span of what the user wrote for it, so that a reply which cannot be
+    // sent is an error there and not on the attribute.
+    let mut written = written.map(Ends::of);
+    let whole = Ends::of(output);
+    let ok = written.next().unwrap_or(whole).part(output, "Ok");
+    let err = written.next().unwrap_or(whole).part(output, "Err");
+    let into_result = whole.part(output, "into_result");
+    let split = quote_spanned!(whole.first=> ::core::result::Result<Self::Ok, Self::Err>);
+    quote! {
+        type Ok = #ok;
+        type Err = #err;
+
+        fn reply(output: #output) -> #split {
+            #into_result(output)
+        }
+    }
+}
+
+/// The spans of the first and last token of something, as spans cannot be joined.
+#[derive(Clone, Copy)]
+struct Ends {
+    first: Span,
+    last: Span,
+}
+
+impl Ends {
+    fn of(tokens: &Type) -> Self {
+        let mut trees = tokens.to_token_stream().into_iter();
+        let first = trees.next();
+        let last = trees.last().or_else(|| first.clone());
+        let here = |tree: Option<TokenTree>, end: fn(&TokenTree) -> Span| {
+            tree.as_ref().map_or_else(Span::call_site, end)
+        };
+        Self {
+            first: here(first, TokenTree::span),
+            last: here(last, |tree| match tree {
+                TokenTree::Group(group) => group.span_close(),
+                other => other.span(),
+            }),
+        }
+    }
+
+    /// `<output as ResultParts>::part`, which seems to stretch from the first to the last.
+    fn part(self, output: &Type, part: &str) -> TokenStream {
+        let open = quote_spanned!(self.first=> <);
+        let part = syn::Ident::new(part, self.last);
+        quote!(#open #output as ::quark::__private::ResultParts>::#part)
+    }
+}

@@ -1,0 +1,141 @@
+//! What the attribute writes, all of it against `::quark::__private`.
+
+mod hooks;
+mod message;
+mod reference;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{ImplItem, ItemImpl, parse_quote};
+
+use crate::{
+    model::{Model, Role},
+    options::Options,
+    target::Target,
+};
+
+/// The user's block as it stands, then the reference, the actor and its messages.
+pub(crate) fn expand(target: &Target, model: &Model, options: &Options) -> TokenStream {
+    let block = user_block(&target.block);
+    let reference = reference::expand(target, model);
+    let actor = actor(target, model, options);
+    let messages = model
+        .messages
+        .iter()
+        .map(|message| message::expand(target, message));
+    quote! {
+        #block
+        #reference
+        #actor
+        #(#messages)*
+    }
+}
+
+/// Keeps lints from asking of messages what a message cannot do: to borrow its arguments, to be
+/// a function without `self`, to drop an `async` that is part of what it promises, or the `pub`
+/// that makes it a message.
+fn user_block(block: &ItemImpl) -> ItemImpl {
+    let mut block = block.clone();
+    for item in &mut block.items {
+        if let ImplItem::Fn(function) = item
+            && Role::of(function) != Role::Ordinary
+        {
+            function.attrs.push(parse_quote! {
+                #[allow(
+                    clippy::future_not_send,
+                    clippy::large_types_passed_by_value,
+                    clippy::missing_const_for_fn,
+                    clippy::must_use_candidate,
+                    clippy::needless_pass_by_value,
+                    clippy::unnecessary_wraps,
+                    clippy::unused_async,
+                    clippy::unused_self,
+                    unreachable_pub
+                )]
+            });
+        }
+    }
+    block
+}
+
+fn actor(target: &Target, model: &Model, options: &Options) -> TokenStream {
+    let path = &target.path;
+    let reference = reference::ident(target);
+    let name = options.name_or(target.ident());
+    let options = options.expression();
+    let hooks = hooks::expand(target, model);
+    let fallback = fallback();
+    let allow = allow();
+    quote! {
+        #allow
+        impl ::quark::__private::Actor for #path {
+            type Ref = #reference;
+
+            const NAME: &'static str = #name;
+
+            fn token() -> &'static ::quark::__private::TypeToken {
+                static TOKEN: ::quark::__private::TypeToken =
+                    ::quark::__private::TypeToken::new(#name);
+                &TOKEN
+            }
+
+            fn options() -> ::quark::__private::ActorOptions {
+                #options
+            }
+
+            #fallback
+            #hooks
+        }
+    }
+}
+
+/// `Default`, if the actor has it: the probe's own method is preferred to the trait's, and
+/// exists for types with a default only.
+fn fallback() -> TokenStream {
+    quote! {
+        fn fallback() -> ::core::option::Option<Self> {
+            struct Probe<A>(::core::marker::PhantomData<A>);
+            impl<A: ::core::default::Default> Probe<A> {
+                fn made(&self) -> ::core::option::Option<A> {
+                    ::core::option::Option::Some(::core::default::Default::default())
+                }
+            }
+            trait Unmade<A> {
+                fn made(&self) -> ::core::option::Option<A>;
+            }
+            impl<A> Unmade<A> for Probe<A> {
+                fn made(&self) -> ::core::option::Option<A> {
+                    ::core::option::Option::None
+                }
+            }
+            Probe::<Self>(::core::marker::PhantomData).made()
+        }
+    }
+}
+
+/// The user's lints are for the user's code. What is written here is public because a
+/// reference can be, also where the actor itself is private.
+fn allow() -> TokenStream {
+    quote! {
+        #[automatically_derived]
+        #[allow(
+            clippy::all,
+            clippy::nursery,
+            clippy::pedantic,
+            dead_code,
+            deprecated,
+            missing_copy_implementations,
+            missing_debug_implementations,
+            missing_docs,
+            non_camel_case_types,
+            private_bounds,
+            private_interfaces,
+            rustdoc::broken_intra_doc_links,
+            rustdoc::private_intra_doc_links,
+            single_use_lifetimes,
+            unnameable_types,
+            unreachable_pub,
+            unused_qualifications
+        )]
+    }
+}

@@ -1,0 +1,9 @@
+use quark::prelude::*;
+
+#[actor]
+enum Switch {
+    On,
+    Off,
+}
+
+fn main() {}

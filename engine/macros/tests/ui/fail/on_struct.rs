@@ -1,0 +1,8 @@
+use quark::prelude::*;
+
+#[actor]
+struct Account {
+    cents: i64,
+}
+
+fn main() {}
