@@ -5,6 +5,8 @@ pub mod driver;
 mod envelope;
 pub mod inbox;
 pub mod local_ring;
+#[cfg(all(test, loom))]
+mod loom_models;
 pub mod park;
 pub mod ring;
 mod sync;
