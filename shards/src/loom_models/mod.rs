@@ -16,9 +16,14 @@ use crate::sync::{Site, without};
 
 /// Checks `model` in all its executions.
 fn check(model: impl Fn() + Send + Sync + 'static) {
+    check_within(3, model);
+}
+
+/// Checks `model` in all executions of at most so many `preemptions`; one more for `QUARK_FULL=1`.
+fn check_within(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     let full = std::env::var_os("QUARK_FULL").is_some_and(|value| value == "1");
-    builder.preemption_bound = Some(if full { 5 } else { 3 });
+    builder.preemption_bound = Some(if full { preemptions + 1 } else { preemptions });
     builder.max_branches = 10_000;
     builder.check(model);
 }
