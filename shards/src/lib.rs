@@ -20,6 +20,8 @@ pub mod inbox;
 #[cfg(not(loom))]
 pub mod io;
 pub mod local_ring;
+#[cfg(all(test, loom))]
+mod loom_models;
 #[cfg(not(loom))]
 pub mod mesh;
 pub mod park;

@@ -47,8 +47,13 @@ impl Sleeper {
     #[inline]
     #[must_use = "who is told to ring must ring"]
     pub fn must_ring(&self) -> bool {
-        // The load keeps the line shared while the owner is awake.
-        self.sleeping.load(Ordering::Relaxed) && self.sleeping.swap(false, Ordering::Relaxed)
+        // The load keeps the line shared while the owner is awake. A swap would do for the claim,
+        // but writes even when it comes too late.
+        self.sleeping.load(Ordering::Relaxed)
+            && self
+                .sleeping
+                .compare_exchange(true, false, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 
     /// Whether its owner sleeps or is about to, as seen without any order: for observers.

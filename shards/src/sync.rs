@@ -81,17 +81,22 @@ mod queue {
         }
 
         pub(crate) fn push(&self, value: T) -> Result<(), T> {
-            let mut at = self.pushed.load(Ordering::Relaxed);
-            loop {
-                if at - self.popped.load(Ordering::Acquire) >= self.capacity() {
+            let at = loop {
+                // In this order, so that the second is not the smaller.
+                let popped = self.popped.load(Ordering::Acquire);
+                let at = self.pushed.load(Ordering::Relaxed);
+                if at - popped >= self.capacity() {
                     return Err(value);
                 }
                 let order = Ordering::Relaxed;
-                match self.pushed.compare_exchange(at, at + 1, order, order) {
-                    Ok(_) => break,
-                    Err(now) => at = now,
+                if self
+                    .pushed
+                    .compare_exchange(at, at + 1, order, order)
+                    .is_ok()
+                {
+                    break at;
                 }
-            }
+            };
             let (place, lap) = (at % self.capacity(), at / self.capacity());
             *self.values[place].lock().expect("not poisoned") = Some(value);
             self.filled[place].store(lap + 1, Ordering::Release);
