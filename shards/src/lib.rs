@@ -13,7 +13,7 @@ pub mod current;
 pub mod driver;
 mod envelope;
 #[cfg(not(loom))]
-mod foreign;
+pub mod foreign;
 #[cfg(not(loom))]
 pub mod idle;
 pub mod inbox;

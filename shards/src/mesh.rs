@@ -14,7 +14,7 @@ use crossbeam::utils::CachePadded;
 use crate::calls::{Calls, RESERVE_DEPTHS};
 use crate::chain::ChainTable;
 use crate::driver::Bell;
-use crate::inbox::{Inbox, WakeInbox};
+use crate::inbox::Inbox;
 use crate::park::Sleeper;
 use crate::ring::{Consumer, Message, Producer, ring};
 use crate::shard::{Errand, Shard};
@@ -52,8 +52,6 @@ pub struct ShardHandle {
     pub bell: Arc<dyn Bell>,
     /// Errands from any thread.
     pub inbox: Arc<Inbox<Errand>>,
-    /// Wakes of its tasks from any thread.
-    pub(crate) wakes: Arc<WakeInbox>,
     /// Its calls in flight, for chains.
     pub chain: Arc<ChainTable>,
 }
@@ -175,6 +173,12 @@ impl Outbound {
     #[inline]
     pub fn send<M: Message<Shard>>(&self, message: M) {
         assert!(self.requests.push(message).is_ok(), "credits keep rings from filling");
+    }
+
+    /// Whether the shard is gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.requests.is_closed()
     }
 
     /// Credit for one-way messages.

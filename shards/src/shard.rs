@@ -86,10 +86,13 @@ impl Shard {
         let wakes = Arc::new(WakeInbox::new(config.inbox, sleeper.clone(), bell.clone()));
         let credits = end.shared.credits();
         let calls = Calls::new(usize::from(end.shared.shards()), credits.ask_slots, credits.reserve_slots);
-        foreign::register(uid, wakes.clone());
+        foreign::register(
+            uid,
+            Arc::new(foreign::Ways { wakes: wakes.clone(), errands: inbox.clone() }),
+        );
         end.shared.publish_handle(
             end.shard,
-            ShardHandle { uid, bell, inbox: inbox.clone(), wakes: wakes.clone(), chain: calls.chain().clone() },
+            ShardHandle { uid, bell, inbox: inbox.clone(), chain: calls.chain().clone() },
         );
         let now = driver.now();
         Rc::new(Shard {

@@ -107,6 +107,12 @@ impl Tasks {
         unsafe { cell.as_ref() }.id()
     }
 
+    /// Makes a task of `future` and polls it at once.
+    pub fn spawn_now(&self, future: impl Future<Output = ()> + 'static) {
+        // SAFETY: the body does not use the frame.
+        unsafe { self.start(Plain, |_, _| future) };
+    }
+
     /// Makes a task whose body may refer to its frame, and polls it at once.
     ///
     /// Returns `None` when that first poll finished it.

@@ -1,0 +1,360 @@
+//! Asking: a call as a future.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use quark_shards::calls::{Deadline, Fate, Waiter};
+use quark_shards::current::with_current;
+use quark_shards::ring::Producer;
+use quark_shards::shard::Shard;
+
+use super::{Call, State, outside};
+use crate::activation::Resident;
+use crate::actor::{Method, Receiver};
+use crate::context::Context;
+use crate::error::{CallError, Refusal};
+use crate::message::{BoxedReply, BoxedRequest, Incoming, Reply, ReplyOf, ReplyTo, Request, fits};
+use crate::reference::Hint;
+use crate::runtime::{Runtime, try_with_runtime};
+use crate::turn::{Inline, TurnRef};
+use crate::types::TypeShard;
+
+impl<M: Method> Future for Call<'_, M> {
+    type Output = ReplyOf<M>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<ReplyOf<M>> {
+        let call = self.get_mut();
+        let polled = match &call.state {
+            State::Fresh => call.begin(cx.waker()),
+            State::Waiting { .. } => call.poll_waiting(cx.waker()),
+            State::Queued { .. } => call.poll_queued(cx.waker()),
+            State::Outside(cell) => cell.poll(call.core, cx.waker()),
+            State::Done => panic!("a call was polled after its answer"),
+        };
+        if polled.is_ready() {
+            call.state = State::Done;
+        }
+        polled
+    }
+}
+
+/// What a call inherits and carries.
+pub(super) struct Terms {
+    pub(super) caller: Option<TurnRef>,
+    pub(super) deadline: Deadline,
+    /// How many turns wait above the callee.
+    pub(super) depth: u8,
+    pub(super) context: Option<Context>,
+}
+
+impl<M: Method> Call<'_, M> {
+    #[inline]
+    fn begin(&mut self, waker: &Waker) -> Poll<ReplyOf<M>> {
+        try_with_runtime(|here| match here {
+            Some((shard, runtime)) if runtime.engine().id() == self.core.engine => {
+                if self.core.shard == shard.id() {
+                    self.begin_local(shard, runtime, waker)
+                } else {
+                    self.begin_remote(shard, runtime, waker)
+                }
+            }
+            _ => self.begin_outside(waker),
+        })
+    }
+
+    #[inline]
+    fn begin_local(
+        &mut self,
+        shard: &Shard,
+        runtime: &Runtime,
+        waker: &Waker,
+    ) -> Poll<ReplyOf<M>> {
+        let types = match runtime.types.get::<M::Actor>(runtime) {
+            Ok(types) => types,
+            Err(refusal) => return Poll::Ready(Err(refusal.into())),
+        };
+        let core = self.core;
+        let resolved = types.resolve(shard, runtime, core.hint(), &core.key, || core.hash);
+        let resident = match resolved {
+            Ok(resident) => resident,
+            Err(refusal) => return Poll::Ready(Err(refusal.into())),
+        };
+        core.remember(resident.hint());
+        let Terms { caller, deadline, depth, context } = self.terms(shard, runtime, types);
+        let mut incoming = Incoming {
+            args: self.take_message(),
+            reply: ReplyTo::Here,
+            deadline,
+            depth,
+            context,
+            toll: Default::default(),
+        };
+        let may_inline = runtime.may_inline();
+        if may_inline && resident.is_clear(<M::Receiver as Receiver>::EXCLUSIVE) {
+            return match runtime.begin_here(shard, resident, incoming, caller, waker) {
+                Inline::Done(reply) => Poll::Ready(reply),
+                Inline::Waiting(id) => {
+                    self.state = State::Waiting { uid: shard.uid(), id };
+                    Poll::Pending
+                }
+            };
+        }
+        let waiter = caller.map(|caller| caller.waiter(shard));
+        let id = runtime.open_call::<M>(shard, deadline, waiter);
+        incoming.reply = ReplyTo::Call { peer: shard.id(), id };
+        self.state = State::Waiting { uid: shard.uid(), id };
+        Self::pass_on(shard, runtime, resident, incoming, may_inline);
+        self.poll_waiting(waker)
+    }
+
+    /// Behind what this shard has queued for the actor, if it has; else to its door.
+    fn pass_on(
+        shard: &Shard,
+        runtime: &Runtime,
+        resident: Resident<M::Actor>,
+        incoming: Incoming<M>,
+        may_inline: bool,
+    ) {
+        if !may_inline || resident.queued() != 0 {
+            runtime.queue(shard, resident, incoming);
+        } else {
+            runtime.arrive(shard, resident, incoming);
+        }
+    }
+
+    #[inline]
+    fn begin_remote(
+        &mut self,
+        shard: &Shard,
+        runtime: &Runtime,
+        waker: &Waker,
+    ) -> Poll<ReplyOf<M>> {
+        let types = match runtime.types.get::<M::Actor>(runtime) {
+            Ok(types) => types,
+            Err(refusal) => return Poll::Ready(Err(refusal.into())),
+        };
+        let lane = self.core.shard;
+        let caller_depth = runtime.current().map_or(0, |turn| turn.depth);
+        if caller_depth == 0 && shard.calls().has_waiters(lane)
+            || !shard.calls().try_credit(lane, cost::<M>(), caller_depth)
+        {
+            return self.begin_queued(shard, runtime, types, caller_depth, waker);
+        }
+        self.send(shard, runtime, types, waker);
+        Poll::Pending
+    }
+
+    /// Sends the request; credit has been taken.
+    #[inline]
+    fn send(
+        &mut self,
+        shard: &Shard,
+        runtime: &Runtime,
+        types: &TypeShard<M::Actor>,
+        waker: &Waker,
+    ) {
+        let Terms { caller, deadline, depth, context } = self.terms(shard, runtime, types);
+        let waiter = caller.map_or(Waiter::NO_TURN, |caller| caller.waiter(shard));
+        let lane = self.core.shard;
+        let id = shard.calls().open::<ReplyOf<M>>(lane, cost::<M>(), deadline, waker.clone(), waiter);
+        let request = self.request(id, deadline, depth);
+        let out = shard.outbound(lane).expect("another shard's number");
+        if const { fits::<Request<M>>() } && context.is_none() {
+            out.send(request);
+        } else {
+            out.send(BoxedRequest(Box::new((request, context))));
+        }
+        self.state = State::Waiting { uid: shard.uid(), id };
+    }
+
+    #[cold]
+    fn begin_queued(
+        &mut self,
+        shard: &Shard,
+        runtime: &Runtime,
+        types: &TypeShard<M::Actor>,
+        caller_depth: u8,
+        waker: &Waker,
+    ) -> Poll<ReplyOf<M>> {
+        if caller_depth > 0 {
+            // A turn that somebody waits for must not wait for credit: two shards full of such
+            // turns would wait for each other.
+            return Poll::Ready(Err(CallError::Overloaded));
+        }
+        let ticket = shard.calls().wait_for_credit(self.core.shard, waker.clone());
+        let Terms { deadline, .. } = self.terms(shard, runtime, types);
+        let now = shard.read_clock();
+        let expired_at = now + deadline.remaining(now).unwrap_or(types.timeout);
+        let timer = shard.timers().arm(expired_at, waker.clone());
+        self.state = State::Queued { uid: shard.uid(), ticket, timer, expired_at };
+        Poll::Pending
+    }
+
+    #[cold]
+    fn poll_queued(&mut self, waker: &Waker) -> Poll<ReplyOf<M>> {
+        let State::Queued { uid, ticket, timer, expired_at } = self.state else {
+            unreachable!("asked of a queued call")
+        };
+        try_with_runtime(|here| {
+            let Some((shard, runtime)) = here.filter(|(shard, _)| shard.uid() == uid) else {
+                return Poll::Ready(Err(CallError::Elsewhere));
+            };
+            let lane = self.core.shard;
+            let first = shard.calls().is_first(lane, ticket, waker);
+            if first && shard.calls().try_credit(lane, cost::<M>(), 0) {
+                shard.timers().cancel(timer);
+                shard.calls().leave_queue(lane, ticket);
+                return match runtime.types.get::<M::Actor>(runtime) {
+                    Ok(types) => {
+                        self.send(shard, runtime, types, waker);
+                        Poll::Pending
+                    }
+                    Err(refusal) => Poll::Ready(Err(refusal.into())),
+                };
+            }
+            if shard.now() >= expired_at {
+                shard.calls().leave_queue(lane, ticket);
+                return Poll::Ready(Err(CallError::Overloaded));
+            }
+            shard.timers().cancel(timer);
+            let timer = shard.timers().arm(expired_at, waker.clone());
+            self.state = State::Queued { uid, ticket, timer, expired_at };
+            Poll::Pending
+        })
+    }
+
+    #[inline]
+    fn poll_waiting(&mut self, waker: &Waker) -> Poll<ReplyOf<M>> {
+        let State::Waiting { uid, id } = self.state else { unreachable!("asked of a sent call") };
+        with_current(|shard| {
+            let Some(shard) = shard.filter(|shard| shard.uid() == uid) else {
+                return Poll::Ready(Err(CallError::Elsewhere));
+            };
+            shard.calls().poll::<ReplyOf<M>>(id, waker).map(|fate| self.settle(fate))
+        })
+    }
+
+    #[inline]
+    pub(super) fn settle(&mut self, fate: Fate<ReplyOf<M>>) -> ReplyOf<M> {
+        self.state = State::Done;
+        match fate {
+            Fate::Replied(reply, hint) => {
+                if hint != Hint::NONE.0 {
+                    self.core.remember(Hint(hint));
+                }
+                reply
+            }
+            Fate::TimedOut => Err(CallError::Timeout),
+            Fate::Unknown => Err(CallError::Elsewhere),
+        }
+    }
+
+    #[cold]
+    fn begin_outside(&mut self, waker: &Waker) -> Poll<ReplyOf<M>> {
+        let message = self.take_message();
+        match outside::ask(self.core, message, self.timeout, self.context.take()) {
+            Ok(cell) => {
+                let polled = cell.poll(self.core, waker);
+                self.state = State::Outside(cell);
+                polled
+            }
+            Err((_, refusal)) => Poll::Ready(Err(Refusal::into(refusal))),
+        }
+    }
+
+    #[inline]
+    pub(super) fn terms(
+        &mut self,
+        shard: &Shard,
+        runtime: &Runtime,
+        types: &TypeShard<M::Actor>,
+    ) -> Terms {
+        let caller = runtime.current();
+        let now = shard.now();
+        let own = Deadline::at(now + self.timeout.unwrap_or(types.timeout), now);
+        match caller {
+            None => Terms { caller, deadline: own, depth: 0, context: self.context.take() },
+            Some(turn) => Terms {
+                caller,
+                deadline: own.or_sooner(turn.deadline),
+                depth: turn.depth.saturating_add(1),
+                context: self.context.take().or_else(|| turn.context.clone()),
+            },
+        }
+    }
+
+    #[inline]
+    pub(super) fn take_message(&mut self) -> M {
+        self.message.take().expect("a call is sent once")
+    }
+
+    #[inline]
+    pub(super) fn request(
+        &mut self,
+        call: quark_shards::calls::CallId,
+        deadline: Deadline,
+        depth: u8,
+    ) -> Request<M> {
+        let hint = self.core.hint();
+        let hinted = hint != Hint::NONE;
+        Request {
+            target: if hinted { hint.0 } else { self.core.hash },
+            key: self.core.key.clone(),
+            call,
+            deadline,
+            depth,
+            hinted,
+            args: self.take_message(),
+        }
+    }
+}
+
+/// Ring slots that a call of `M` may take, there or back.
+pub(super) const fn cost<M: Method>() -> u16 {
+    let there = if fits::<Request<M>>() { slots::<Request<M>>() } else { slots::<BoxedRequest<M>>() };
+    let back = if fits::<Reply<ReplyOf<M>>>() {
+        slots::<Reply<ReplyOf<M>>>()
+    } else {
+        slots::<BoxedReply<ReplyOf<M>>>()
+    };
+    if there > back { there } else { back }
+}
+
+/// Ring slots of one message.
+pub(super) const fn slots<T>() -> u16 {
+    Producer::<Shard>::slots_of::<T>() as u16
+}
+
+impl<M: Method> Drop for Call<'_, M> {
+    #[inline]
+    fn drop(&mut self) {
+        match self.state {
+            State::Fresh | State::Done | State::Outside(_) => {}
+            State::Waiting { uid, id } => abandon(uid, move |shard| shard.calls().abandon(id)),
+            State::Queued { uid, ticket, timer, .. } => {
+                let lane = self.core.shard;
+                abandon(uid, move |shard| {
+                    shard.timers().cancel(timer);
+                    shard.calls().leave_queue(lane, ticket);
+                });
+            }
+        }
+    }
+}
+
+/// Tells the shard where a call was begun that nobody waits for it any more.
+fn abandon(uid: u32, give_up: impl FnOnce(&Shard) + Send + 'static) {
+    let mut give_up = Some(give_up);
+    with_current(|shard| {
+        if let Some(shard) = shard.filter(|shard| shard.uid() == uid)
+            && let Some(give_up) = give_up.take()
+        {
+            give_up(shard);
+        }
+    });
+    if let Some(give_up) = give_up {
+        quark_shards::foreign::errand(uid, Box::new(give_up));
+    }
+}

@@ -1,0 +1,78 @@
+//! Calls: what a typed reference's methods give, and the four ways to use it. Awaited (ask),
+//! [told](Call::tell), [sent](Call::send) with patience, or [waited for](Call::wait) by a plain
+//! thread.
+
+mod ask;
+pub(crate) mod outside;
+mod send;
+mod tell;
+mod wait;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quark_shards::calls::CallId;
+use quark_shards::timer::TimerKey;
+
+use crate::actor::{ActorRef, Method};
+use crate::context::Context;
+use crate::message::ReplyOf;
+use crate::reference::RefCore;
+use outside::OutsideCell;
+pub use send::Send;
+
+/// One call of one method, not yet sent.
+///
+/// Nothing happens until it is used: awaiting it sends it at the first poll, which is what
+/// "the order sent" means; [`tell`](Self::tell) sends it at once.
+#[must_use = "a call does nothing until it is awaited, told, sent or waited for"]
+pub struct Call<'r, M: Method> {
+    core: &'r RefCore,
+    message: Option<M>,
+    timeout: Option<Duration>,
+    context: Option<Context>,
+    state: State<M>,
+}
+
+enum State<M: Method> {
+    Fresh,
+    /// Waits for credit towards the actor's shard.
+    Queued { uid: u32, ticket: u64, timer: TimerKey, expired_at: quark_shards::time::Time },
+    /// Sent; the reply is to come.
+    Waiting { uid: u32, id: CallId },
+    /// Sent from outside all shards.
+    Outside(Arc<OutsideCell<ReplyOf<M>>>),
+    Done,
+}
+
+// A call holds no address of itself.
+impl<M: Method> Unpin for Call<'_, M> {}
+
+impl<'r, M: Method> Call<'r, M> {
+    /// A call of `message` on the actor that `core` refers to. The typed references' methods
+    /// are the usual way to one.
+    pub fn new(core: &'r RefCore, message: M) -> Self {
+        Call { core, message: Some(message), timeout: None, context: None, state: State::Fresh }
+    }
+
+    /// A call of `message` on `actor`: for messages that came back with a
+    /// [`TellError`](crate::TellError).
+    pub fn of<R: ActorRef<Actor = M::Actor>>(actor: &'r R, message: M) -> Self {
+        Self::new(actor.core(), message)
+    }
+
+    /// Waits no longer than `timeout` for the answer, instead of the type's or the engine's
+    /// default. Rounded up to about a millisecond. Inside a turn whose own caller waits less
+    /// long, that counts.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Hangs `context` on this call and all that are made on its behalf. Inside a turn, calls
+    /// inherit the turn's context unless they are given one.
+    pub fn context(mut self, context: Context) -> Self {
+        self.context = Some(context);
+        self
+    }
+}

@@ -1,0 +1,123 @@
+//! Sending: telling with patience.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use quark_shards::shard::Shard;
+
+use super::Call;
+use crate::actor::Method;
+use crate::error::{Refusal, TellError};
+use crate::runtime::{Runtime, try_with_runtime};
+
+impl<'r, M: Method> Call<'r, M> {
+    /// Sends the message as soon as there is room for it; nobody waits for an answer.
+    ///
+    /// The future's error is a [`TellError`] with the message, when waiting won't help: the
+    /// engine stops, or the actor can't be activated.
+    pub fn send(self) -> Send<'r, M> {
+        Send { call: self, place: None }
+    }
+}
+
+/// A one-way message on its way; see [`Call::send`].
+#[must_use = "nothing is sent until this is awaited"]
+pub struct Send<'r, M: Method> {
+    call: Call<'r, M>,
+    place: Option<Place>,
+}
+
+/// Where it waits for room: in the queue towards another shard.
+#[derive(Clone, Copy)]
+struct Place {
+    uid: u32,
+    lane: u16,
+    ticket: u64,
+}
+
+impl<M: Method> Future for Send<'_, M> {
+    type Output = Result<(), TellError<M>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let first = match this.place {
+            Some(place) if !is_first(place, cx.waker()) => return Poll::Pending,
+            place => place.is_some(),
+        };
+        match this.call.try_tell(first) {
+            Ok(()) => {
+                this.place.take().map(leave);
+                Poll::Ready(Ok(()))
+            }
+            Err(Refusal::Overloaded | Refusal::MailboxFull) => {
+                if !first {
+                    this.wait_for_room(cx.waker());
+                }
+                Poll::Pending
+            }
+            Err(refusal) => Poll::Ready(Err(TellError {
+                message: this.call.take_message(),
+                reason: refusal.into(),
+            })),
+        }
+    }
+}
+
+impl<M: Method> Send<'_, M> {
+    pub(super) fn take_message(&mut self) -> M {
+        self.call.take_message()
+    }
+
+    fn wait_for_room(&mut self, waker: &Waker) {
+        let waits = try_with_runtime(|here| {
+            let (shard, runtime) = here?;
+            if runtime.engine().id() != self.call.core.engine {
+                return None;
+            }
+            if self.call.core.shard == shard.id() {
+                return self.wait_here(shard, runtime, waker);
+            }
+            let lane = self.call.core.shard;
+            let ticket = shard.calls().wait_for_credit(lane, waker.clone());
+            self.place = Some(Place { uid: shard.uid(), lane, ticket });
+            Some(())
+        });
+        if waits.is_none() {
+            // Outside, nobody tells of room in an inbox: looks again when its executor likes.
+            waker.wake_by_ref();
+        }
+    }
+
+    fn wait_here(&self, shard: &Shard, runtime: &Runtime, waker: &Waker) -> Option<()> {
+        let core = self.call.core;
+        let types = runtime.types.get::<M::Actor>(runtime).ok()?;
+        let resolved = types.resolve(shard, runtime, core.hint(), &core.key, || core.hash);
+        let index = resolved.ok()?.index();
+        types.waiting.borrow_mut().entry(index).or_default().push_back(waker.clone());
+        Some(())
+    }
+}
+
+fn is_first(place: Place, waker: &Waker) -> bool {
+    try_with_runtime(|here| {
+        here.filter(|(shard, _)| shard.uid() == place.uid)
+            .is_none_or(|(shard, _)| shard.calls().is_first(place.lane, place.ticket, waker))
+    })
+}
+
+fn leave(place: Place) {
+    try_with_runtime(|here| {
+        if let Some((shard, _)) = here.filter(|(shard, _)| shard.uid() == place.uid) {
+            shard.calls().leave_queue(place.lane, place.ticket);
+        }
+    });
+}
+
+impl<M: Method> Drop for Send<'_, M> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            leave(place);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Telling: one-way messages.
+
+use quark_shards::calls::Deadline;
+use quark_shards::shard::Shard;
+
+use super::ask::slots;
+use super::{Call, outside};
+use crate::actor::Method;
+use crate::error::{Refusal, TellError};
+use crate::message::{BoxedRequest, Incoming, NO_CALL, ReplyTo, Request, Toll, fits};
+use crate::port::with_port;
+use crate::runtime::{Runtime, try_with_runtime};
+
+impl<M: Method> Call<'_, M> {
+    /// Sends the message at once; nobody waits for an answer, and none is made.
+    ///
+    /// # Errors
+    /// [`TellError`] with the message, when it can't be taken right now: the actor's mailbox is
+    /// full, or too many messages are on their way to its shard. A message that is taken can
+    /// still fail to be delivered (its actor can't be activated, say): it then becomes a
+    /// [dead letter](crate::Engine::dead_letters).
+    pub fn tell(mut self) -> Result<(), TellError<M>> {
+        self.try_tell(false).map_err(|refusal| TellError {
+            message: self.take_message(),
+            reason: refusal.into(),
+        })
+    }
+
+    /// Tells, or leaves the message where it is. `first` passes those that queue for credit: the
+    /// caller is at their head.
+    #[inline]
+    pub(super) fn try_tell(&mut self, first: bool) -> Result<(), Refusal> {
+        try_with_runtime(|here| match here {
+            Some((shard, runtime)) if runtime.engine().id() == self.core.engine => {
+                if self.core.shard == shard.id() {
+                    self.tell_local(shard, runtime)
+                } else {
+                    self.tell_remote(shard, runtime, first)
+                }
+            }
+            _ => self.tell_outside(),
+        })
+    }
+
+    #[inline]
+    fn tell_local(&mut self, shard: &Shard, runtime: &Runtime) -> Result<(), Refusal> {
+        let types = runtime.types.get::<M::Actor>(runtime)?;
+        let core = self.core;
+        let resident = types.resolve(shard, runtime, core.hint(), &core.key, || core.hash)?;
+        core.remember(resident.hint());
+        if !Runtime::has_room(types, &resident) {
+            return Err(Refusal::MailboxFull);
+        }
+        let incoming = Incoming {
+            args: self.take_message(),
+            reply: ReplyTo::Nobody,
+            deadline: Deadline::NEVER,
+            depth: 0,
+            context: self.inherited(runtime),
+            toll: Toll::default(),
+        };
+        runtime.queue(shard, resident, incoming);
+        Ok(())
+    }
+
+    #[inline]
+    fn tell_remote(&mut self, shard: &Shard, runtime: &Runtime, first: bool) -> Result<(), Refusal> {
+        let lane = self.core.shard;
+        let out = shard.outbound(lane).expect("another shard's number");
+        let context = self.inherited(runtime);
+        let whole = const { fits::<Request<M>>() } && context.is_none();
+        let slots = if whole { slots::<Request<M>>() } else { slots::<BoxedRequest<M>>() };
+        if !first && shard.calls().has_waiters(lane) || !out.tells().try_take(slots) {
+            self.context = context;
+            return Err(Refusal::Overloaded);
+        }
+        let request = self.request(NO_CALL, Deadline::NEVER, 0);
+        if whole {
+            out.send(request);
+        } else {
+            out.send(BoxedRequest(Box::new((request, context))));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn tell_outside(&mut self) -> Result<(), Refusal> {
+        if let Some(told) = with_port(self.core.engine, |port| self.tell_by_port(port)) {
+            return told;
+        }
+        let message = self.take_message();
+        let context = self.context.take();
+        outside::tell(self.core, message, context).map_err(|(message, context, refusal)| {
+            self.message = message;
+            self.context = context;
+            refusal
+        })
+    }
+
+    #[inline]
+    fn inherited(&mut self, runtime: &Runtime) -> Option<crate::context::Context> {
+        self.context
+            .take()
+            .or_else(|| runtime.current().and_then(|turn| turn.context.clone()))
+    }
+}

@@ -1,0 +1,140 @@
+//! Waiting: a call from a plain thread, which blocks until it is answered.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use quark_shards::calls::{Deadline, Fate, Waiter};
+use quark_shards::port::Port;
+
+use super::ask::{cost, slots};
+use super::{Call, State, outside};
+use crate::actor::Method;
+use crate::error::{CallError, Refusal, TellError};
+use crate::message::{BoxedRequest, NO_CALL, ReplyOf, Request, fits};
+use crate::port::with_port;
+use crate::runtime::try_with_runtime;
+
+impl<M: Method> Call<'_, M> {
+    /// Makes the call and blocks this thread until it is answered.
+    ///
+    /// Through the thread's [`Port`](crate::Port) if it has one, which costs about what a call
+    /// between shards does; else through the shard's inbox.
+    ///
+    /// # Errors
+    /// As awaiting it; [`WouldBlock`](CallError::WouldBlock) on a shard.
+    pub fn wait(mut self) -> ReplyOf<M> {
+        if try_with_runtime(|here| here.is_some()) {
+            return Err(CallError::WouldBlock);
+        }
+        if let Some(reply) = with_port(self.core.engine, |port| self.wait_by_port(port)) {
+            return reply;
+        }
+        let mut message = self.take_message();
+        loop {
+            match outside::ask(self.core, message, self.timeout, self.context.clone()) {
+                Ok(cell) => {
+                    self.state = State::Outside(cell);
+                    return block_on(self);
+                }
+                Err((Some(back), Refusal::Overloaded)) => {
+                    // A full inbox: this thread may wait, others' work goes first.
+                    message = back;
+                    thread::yield_now();
+                }
+                Err((_, refusal)) => return Err(refusal.into()),
+            }
+        }
+    }
+
+    fn wait_by_port(&mut self, port: &Port) -> ReplyOf<M> {
+        let lane = self.core.shard;
+        let Some(out) = port.outbound(lane) else { return Err(CallError::Stopped) };
+        let calls = port.calls();
+        // Calls that were given up may hold credit still; nothing else of this thread's does.
+        if !calls.try_credit(lane, cost::<M>(), 0) {
+            return Err(CallError::Overloaded);
+        }
+        if out.is_closed() {
+            calls.give_credit(lane, cost::<M>());
+            return Err(CallError::Stopped);
+        }
+        let now = port.now();
+        let timeout = self.timeout.unwrap_or_else(|| crate::port::default_timeout(self.core.engine));
+        let deadline = Deadline::at(now + timeout, now);
+        let waker = Waker::noop().clone();
+        let id = calls.open::<ReplyOf<M>>(lane, cost::<M>(), deadline, waker, Waiter::NO_TURN);
+        // The port's clock is not the shard's: the callee gets no deadline from it.
+        let request = self.request(id, Deadline::NEVER, 0);
+        let context = self.context.take();
+        if const { fits::<Request<M>>() } && context.is_none() {
+            port.send(lane, request);
+        } else {
+            port.send(lane, BoxedRequest(Box::new((request, context))));
+        }
+        let fate = port.run_until(|| match calls.poll::<ReplyOf<M>>(id, Waker::noop()) {
+            Poll::Ready(fate) => Some(fate),
+            Poll::Pending if out.is_closed() && !port.poll() => {
+                calls.abandon(id);
+                Some(Fate::Replied(Err(CallError::Stopped), 0))
+            }
+            Poll::Pending => None,
+        });
+        self.settle(fate)
+    }
+
+    /// Tells through the thread's port, which it must have; see [`tell`](Self::tell).
+    pub(super) fn tell_by_port(&mut self, port: &Port) -> Result<(), Refusal> {
+        let lane = self.core.shard;
+        let out = port.outbound(lane).ok_or(Refusal::Stopped)?;
+        let whole = const { fits::<Request<M>>() } && self.context.is_none();
+        let slots = if whole { slots::<Request<M>>() } else { slots::<BoxedRequest<M>>() };
+        if out.is_closed() {
+            return Err(Refusal::Stopped);
+        }
+        if !out.tells().try_take(slots) {
+            return Err(Refusal::Overloaded);
+        }
+        let context = self.context.take();
+        let request = self.request(NO_CALL, Deadline::NEVER, 0);
+        if whole {
+            port.send(lane, request);
+        } else {
+            port.send(lane, BoxedRequest(Box::new((request, context))));
+        }
+        Ok(())
+    }
+}
+
+impl<M: Method> super::Send<'_, M> {
+    /// Sends the message, blocking this thread until there is room for it.
+    ///
+    /// # Errors
+    /// As awaiting it; [`WouldBlock`](CallError::WouldBlock) on a shard.
+    pub fn wait(mut self) -> Result<(), TellError<M>> {
+        if try_with_runtime(|here| here.is_some()) {
+            return Err(TellError { message: self.take_message(), reason: CallError::WouldBlock });
+        }
+        block_on(self)
+    }
+}
+
+/// Runs a future on this thread, which sleeps while the future does.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut cx = TaskContext::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut cx) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Ports: a plain thread's own rings to every shard.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::time::Duration;
+
+use quark_shards::port::{Port as Rings, PortError};
+
+use crate::engine::{Engine, EngineId};
+
+thread_local! {
+    static PORTS: RefCell<Vec<(EngineId, Rc<Rings>, Duration)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A thread's membership in an engine's mesh; see [`Engine::port`].
+///
+/// While it lives, [`Call::wait`](crate::Call::wait) and [`Call::tell`](crate::Call::tell) on
+/// this thread go through rings of its own. It stays on its thread.
+#[must_use = "the thread leaves the mesh when its port is dropped"]
+#[derive(Debug)]
+pub struct Port {
+    engine: EngineId,
+    _stays: PhantomData<*const ()>,
+}
+
+impl Engine {
+    /// Joins this thread to the mesh, so that its calls cost about what calls between shards do.
+    ///
+    /// # Errors
+    /// [`PortError`], when the engine stops or has had too many ports.
+    pub fn port(&self) -> Result<Port, PortError> {
+        let rings = Rings::join(self.mesh(), self.port_numbers(), self.settings().port_spin())?;
+        let timeout = self.settings().timeout;
+        PORTS.with_borrow_mut(|ports| {
+            ports.retain(|(engine, ..)| *engine != self.id());
+            ports.push((self.id(), Rc::new(rings), timeout));
+        });
+        Ok(Port { engine: self.id(), _stays: PhantomData })
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        // The thread's locals may be gone already; then so is the port.
+        let _ = PORTS.try_with(|ports| {
+            ports.borrow_mut().retain(|(engine, ..)| *engine != self.engine);
+        });
+    }
+}
+
+/// Runs `f` with this thread's port to `engine`, if it has one.
+#[inline]
+pub(crate) fn with_port<R>(engine: EngineId, f: impl FnOnce(&Rings) -> R) -> Option<R> {
+    let port = PORTS.with_borrow(|ports| {
+        ports.iter().find(|(known, ..)| *known == engine).map(|(_, rings, _)| rings.clone())
+    })?;
+    Some(f(&port))
+}
+
+/// How long calls through this thread's port to `engine` wait by default.
+#[inline]
+pub(crate) fn default_timeout(engine: EngineId) -> Duration {
+    PORTS.with_borrow(|ports| {
+        ports.iter().find(|(known, ..)| *known == engine).map_or(Duration::MAX, |port| port.2)
+    })
+}
