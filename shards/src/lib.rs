@@ -25,6 +25,7 @@ mod loom_models;
 #[cfg(not(loom))]
 pub mod mesh;
 pub mod park;
+pub mod pool;
 #[cfg(not(loom))]
 pub mod port;
 pub mod ring;
@@ -32,6 +33,8 @@ pub mod ring;
 pub mod shard;
 #[cfg(not(loom))]
 pub mod sleep;
+pub mod slots;
+pub mod stall;
 mod sync;
 #[cfg(not(loom))]
 pub mod task;

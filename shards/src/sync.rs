@@ -125,7 +125,9 @@ mod queue {
 }
 
 #[cfg(loom)]
-pub(crate) use mutation::{kept, without};
+pub(crate) use mutation::kept;
+#[cfg(all(test, loom))]
+pub(crate) use mutation::without;
 
 #[cfg(loom)]
 mod mutation {
@@ -144,6 +146,7 @@ mod mutation {
     }
 
     /// Runs `model` with `site` taken out.
+    #[cfg(test)]
     pub(crate) fn without<R>(site: Site, model: impl FnOnce() -> R) -> R {
         struct Restore;
         impl Drop for Restore {
