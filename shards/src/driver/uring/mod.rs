@@ -308,8 +308,8 @@ impl Watch {
 
 impl Driver for UringDriver {
     fn now(&mut self) -> Time {
-        let nanos = clock().saturating_duration_since(self.start).as_nanos();
-        Time::from_nanos(nanos as u64)
+        let since = clock().saturating_duration_since(self.start);
+        Time::from_nanos(since.as_secs() * 1_000_000_000 + u64::from(since.subsec_nanos()))
     }
 
     fn random(&mut self) -> u64 {
@@ -348,7 +348,12 @@ impl Driver for UringDriver {
         if self.has_news() {
             self.enter_again(0, None);
         }
-        done.extend(self.ready.drain(..));
+        if !self.ready.is_empty() {
+            done.extend(self.ready.drain(..));
+        }
+        if self.ring.completion().is_empty() {
+            return;
+        }
         self.reap(|completion| done.push(completion));
     }
 
