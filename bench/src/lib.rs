@@ -7,5 +7,11 @@
 
 pub mod bbo;
 pub mod book;
+pub mod clock;
+pub mod cpu_time;
 pub mod feed;
+pub mod floors;
+pub mod latency;
+pub mod machine;
+pub mod memory;
 pub mod rng;
