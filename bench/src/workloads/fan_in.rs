@@ -1,0 +1,12 @@
+//! `fan-in`: 100 senders tell 1 actor.
+
+use super::{Workload, pending};
+
+/// The workload.
+pub const WORKLOAD: Workload = Workload {
+    name: "fan-in",
+    about: "100 senders tell 1 actor.",
+    unit: "messages",
+    floor: None,
+    run: pending,
+};

@@ -1,0 +1,12 @@
+//! `tell-cross`: one-way messages to an actor on another core.
+
+use super::{Workload, pending};
+
+/// The workload.
+pub const WORKLOAD: Workload = Workload {
+    name: "tell-cross",
+    about: "One-way messages to an actor on another core.",
+    unit: "messages",
+    floor: None,
+    run: pending,
+};
