@@ -5,6 +5,7 @@ pub mod call;
 pub mod hop;
 pub mod line;
 pub mod pinned;
+pub mod ring;
 pub mod wake;
 
 use serde::Serialize;
@@ -27,6 +28,8 @@ pub struct Floor {
 pub enum Kind {
     /// A cache line handed over and back between two cores.
     CacheLine,
+    /// Messages of one slot through a ring of the mesh, and nothing round it.
+    Ring,
     /// Two threads that wake each other after a pause of 1 ms.
     Wake,
     /// A call on a boxed trait object.
@@ -41,6 +44,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Kind::CacheLine => "cache-line round trip",
+            Kind::Ring => "bare SPSC ring",
             Kind::Wake => "futex ping-pong",
             Kind::VirtualCall => "virtual call",
             Kind::QueueHop => "bare VecDeque hop",
@@ -50,7 +54,10 @@ impl Kind {
     /// The unit it is measured in.
     #[must_use]
     pub const fn unit(self) -> &'static str {
-        "ns"
+        match self {
+            Kind::Ring => "messages/s",
+            Kind::CacheLine | Kind::Wake | Kind::VirtualCall | Kind::QueueHop => "ns",
+        }
     }
 
     /// Measures the floor once, on (or between) these cores. Takes 10 ms to a second, most for
@@ -63,6 +70,7 @@ impl Kind {
         let Cores { first, second } = cores;
         let value = match self {
             Kind::CacheLine => line::round_trip_ns(first, second)?,
+            Kind::Ring => ring::messages_per_s(first, second)?,
             Kind::Wake => wake::round_trip_ns(first, second)?,
             Kind::VirtualCall => call::virtual_call_ns(first)?,
             Kind::QueueHop => hop::hop_ns(first)?,
@@ -210,7 +218,7 @@ mod tests {
             first: allowed[0],
             second: allowed[allowed.len() - 1],
         };
-        for kind in [Kind::CacheLine, Kind::Wake] {
+        for kind in [Kind::CacheLine, Kind::Ring, Kind::Wake] {
             match kind.measure(cores) {
                 Ok(floor) => assert!(floor.value > 1.0, "{floor:?}"),
                 Err(error) => {
@@ -227,7 +235,7 @@ mod tests {
             first: allowed_cores()[0],
             second: 99_999,
         };
-        for kind in [Kind::CacheLine, Kind::Wake] {
+        for kind in [Kind::CacheLine, Kind::Ring, Kind::Wake] {
             let error = kind.measure(cores).unwrap_err().to_string();
             assert!(
                 error.starts_with("core 99999 cannot be used for a floor; "),
