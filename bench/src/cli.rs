@@ -1,0 +1,381 @@
+//! The command line: what may be asked, and the one line that says what is wrong with it.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::feed::Source;
+use crate::workloads::{self, Workload};
+
+/// More shards than any machine has cores for, so that a slip of the finger stays one.
+const MOST_SHARDS: u64 = 4_096;
+const MOST_SECONDS: f64 = 7.0 * 86_400.0;
+const MOST_PER_SECOND: f64 = 1e9;
+const MOST_UNITS: u64 = 1_000_000_000_000;
+
+/// What is asked of the program.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// The main job.
+    Main,
+    /// Name the workloads.
+    List,
+    /// Run some of them.
+    Run(Run),
+    /// Replay a feed.
+    Replay(Replay),
+}
+
+/// `run`: workloads, in the order asked for.
+#[derive(Args, Clone, Debug)]
+pub struct Run {
+    /// Which workloads; `quark-bench list` names them.
+    #[arg(value_name = "WORKLOAD", required = true, value_parser = workload())]
+    pub workloads: Vec<&'static Workload>,
+    /// How to run them.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// `replay`: a feed through gateway, accounts and book.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Replay {
+    /// LOBSTER message CSV, or synthetic:N for a made-up feed of N events. Without it: the feed
+    /// QUARK_LOBSTER names, else one in shared/data/lobster here or above, else a made-up one.
+    #[arg(long, value_name = "FILE|synthetic:N")]
+    pub feed: Option<Source>,
+    /// Write time,ask_price,ask_size,bid_price,bid_size here at each change of the best bid or
+    /// offer.
+    #[arg(long, value_name = "FILE")]
+    pub bbo: Option<PathBuf>,
+    /// Skip and count malformed lines instead of refusing the feed.
+    #[arg(long)]
+    pub lenient: bool,
+    /// How to run it.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// The options every run takes.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// How many shards [default: what suits the machine and the workload].
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = shards)]
+    pub shards: Option<usize>,
+    /// What a shard does without work [default: what suits the machine and the workload].
+    #[arg(long, value_enum)]
+    pub idle: Option<Idle>,
+    /// Stop after so many seconds.
+    #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = seconds, conflicts_with = "count")]
+    pub seconds: Option<Duration>,
+    /// Stop after so many of the workload's units.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count)]
+    pub count: Option<u64>,
+    /// Open loop: so many units per second on a fixed schedule, latency counted from it.
+    #[arg(long, value_name = "R", allow_negative_numbers = true, value_parser = rate)]
+    pub rate: Option<f64>,
+    /// Decides all that is random.
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        default_value_t = 1
+    )]
+    pub seed: u64,
+    /// Allow more shards than usable cores.
+    #[arg(long)]
+    pub oversubscribe: bool,
+    /// A table, or one JSON object per line and workload.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            shards: None,
+            idle: None,
+            seconds: None,
+            count: None,
+            rate: None,
+            seed: 1,
+            oversubscribe: false,
+            format: Format::Text,
+        }
+    }
+}
+
+/// What a shard does without work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Idle {
+    /// Look for work without end.
+    Spin,
+    /// Look for a while, then sleep.
+    Adaptive,
+    /// Sleep at once.
+    Park,
+}
+
+impl fmt::Display for Idle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Idle::Spin => "spin",
+            Idle::Adaptive => "adaptive",
+            Idle::Park => "park",
+        })
+    }
+}
+
+/// How reports are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table.
+    #[default]
+    Text,
+    /// JSON lines.
+    Json,
+}
+
+/// Why there is no command.
+#[derive(Debug)]
+pub enum Stop {
+    /// Help or version was asked for; here it is.
+    Help(String),
+    /// The command line makes no sense; one line says why.
+    Usage(Error),
+}
+
+/// Reads the command line, program name first.
+///
+/// # Errors
+///
+/// When it makes no sense, or only asks for help.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Stop> {
+    match Cli::try_parse_from(arguments) {
+        Ok(Cli { command: None }) => Ok(Command::Main),
+        Ok(Cli {
+            command: Some(Verb::List),
+        }) => Ok(Command::List),
+        Ok(Cli {
+            command: Some(Verb::Run(run)),
+        }) => Ok(Command::Run(run)),
+        Ok(Cli {
+            command: Some(Verb::Replay(replay)),
+        }) => Ok(Command::Replay(replay)),
+        Err(error) if error.use_stderr() => Err(Stop::Usage(Error::Usage(one_line(&error)))),
+        Err(help) => Err(Stop::Help(help.to_string())),
+    }
+}
+
+/// Measures Quark on this machine. Without a command, the main job: the launch report, the
+/// replay of an order feed, then the table of latencies.
+#[derive(Parser, Debug)]
+#[command(name = "quark-bench", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Verb>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Name the workloads and what each is held against.
+    List,
+    /// Run workloads.
+    Run(Run),
+    /// Replay an order feed through actors: the main job by itself.
+    Replay(Replay),
+}
+
+/// The message without usage and hints at other places: `run` takes one line.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .filter(|line| !line.is_empty());
+    let mut line = said.collect::<Vec<_>>().join(" ");
+    if let Some(rest) = line.strip_prefix("error: ") {
+        line = rest.to_owned();
+    }
+    line + " (see --help)"
+}
+
+fn workload() -> impl TypedValueParser<Value = &'static Workload> {
+    let names = workloads::ALL.iter().map(|workload| workload.name);
+    PossibleValuesParser::new(names).try_map(|name| {
+        workloads::find(&name).ok_or("no such workload; quark-bench list names them")
+    })
+}
+
+fn shards(text: &str) -> Result<usize, String> {
+    match text.parse::<u64>() {
+        Ok(0) => Err("an engine needs at least 1 shard".to_owned()),
+        Ok(shards @ 1..=MOST_SHARDS) => Ok(shards as usize),
+        Ok(_) => Err(format!("at most {MOST_SHARDS} shards can be asked for")),
+        Err(_) => Err("expected a number of shards, 1 or more".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        // Below a nanosecond a duration is none.
+        Ok(seconds) if (1e-9..=MOST_SECONDS).contains(&seconds) => {
+            Ok(Duration::from_secs_f64(seconds))
+        }
+        _ => Err(format!(
+            "expected seconds, above 0 and at most {MOST_SECONDS}"
+        )),
+    }
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(count @ 1..=MOST_UNITS) => Ok(count),
+        _ => Err(format!("expected a whole number from 1 to {MOST_UNITS}")),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate <= MOST_PER_SECOND => Ok(rate),
+        _ => Err(format!(
+            "expected a rate per second, above 0 and at most {MOST_PER_SECOND}"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, Stop> {
+        parse(
+            std::iter::once("quark-bench")
+                .chain(line.split_whitespace())
+                .map(Into::into),
+        )
+    }
+
+    fn refused(line: &str) -> String {
+        match parsed(line) {
+            Err(Stop::Usage(error)) => {
+                assert_eq!(error.exit_code(), 2);
+                error.to_string()
+            }
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_contract_parses() {
+        assert!(matches!(parsed(""), Ok(Command::Main)));
+        assert!(matches!(parsed("list"), Ok(Command::List)));
+        let Ok(Command::Run(run)) = parsed(
+            "run ask-cross ring --shards 2 --idle spin --seconds 0.5 --rate 1e5 --seed 9 \
+             --oversubscribe --format json",
+        ) else {
+            panic!("run does not parse");
+        };
+        let names: Vec<&str> = run.workloads.iter().map(|workload| workload.name).collect();
+        assert_eq!(names, ["ask-cross", "ring"]);
+        let Options {
+            shards,
+            idle,
+            seconds,
+            count,
+            rate,
+            seed,
+            oversubscribe,
+            format,
+        } = run.options;
+        assert_eq!((shards, idle, count), (Some(2), Some(Idle::Spin), None));
+        assert_eq!(
+            (seconds, rate),
+            (Some(Duration::from_millis(500)), Some(1e5))
+        );
+        assert_eq!((seed, oversubscribe, format), (9, true, Format::Json));
+        let Ok(Command::Replay(replay)) =
+            parsed("replay --feed synthetic:1000 --bbo out.csv --lenient --count 7")
+        else {
+            panic!("replay does not parse");
+        };
+        assert_eq!(replay.feed, Some(Source::Synthetic(1_000)));
+        assert_eq!(replay.bbo, Some("out.csv".into()));
+        assert!(replay.lenient);
+        assert_eq!((replay.options.count, replay.options.seed), (Some(7), 1));
+    }
+
+    #[test]
+    fn every_workload_can_be_named() {
+        for workload in workloads::ALL {
+            assert!(
+                parsed(&format!("run {}", workload.name)).is_ok(),
+                "{}",
+                workload.name
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_takes_one_line() {
+        for (line, said) in [
+            ("--bogus", "unexpected argument '--bogus'"),
+            ("bogus", "unrecognized subcommand 'bogus'"),
+            ("run", "WORKLOAD"),
+            ("run ask-lcal", "'ask-local'"),
+            ("run ring --shards 0", "an engine needs at least 1 shard"),
+            ("run ring --shards -1", "--shards"),
+            ("run ring --shards 5000", "at most 4096 shards"),
+            ("run ring --shards two", "expected a number of shards"),
+            ("run ring --idle nap", "spin, adaptive, park"),
+            ("run ring --seconds 0", "expected seconds, above 0"),
+            ("run ring --seconds nan", "expected seconds, above 0"),
+            ("run ring --seconds 1e99", "at most 604800"),
+            ("run ring --count 0", "expected a whole number from 1"),
+            ("run ring --rate 0", "expected a rate per second, above 0"),
+            ("run ring --rate inf", "expected a rate per second, above 0"),
+            ("run ring --seconds 1 --count 1", "cannot be used with"),
+            ("run ring --seed x", "--seed"),
+            ("run ring --format xml", "text, json"),
+            ("replay --feed synthetic:x", "a number of events from 1"),
+            ("list --shards 2", "unexpected argument"),
+        ] {
+            let error = refused(line);
+            assert!(error.contains(said), "{line}: {error}");
+            assert!(
+                !error.contains('\n') && !error.contains("Usage"),
+                "{line}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_no_errors() {
+        for (line, said) in [
+            ("--help", "replay"),
+            ("run --help", "--oversubscribe"),
+            ("--version", "quark-bench"),
+        ] {
+            match parsed(line) {
+                Err(Stop::Help(text)) => assert!(text.contains(said), "{text}"),
+                other => panic!("{line}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn defaults_agree_with_the_command_line() {
+        let Ok(Command::Replay(replay)) = parsed("replay") else {
+            panic!("replay does not parse");
+        };
+        assert_eq!(format!("{replay:?}"), format!("{:?}", Replay::default()));
+    }
+}

@@ -1,0 +1,53 @@
+//! What each command does, in order.
+
+use std::io::{self, Write};
+
+use crate::cli::{Command, Replay};
+use crate::error::Error;
+use crate::interrupt::Interrupt;
+use crate::output::Output;
+use crate::workloads::{self, Setup, replay};
+
+/// Carries a command out.
+pub(crate) fn run(command: &Command, interrupt: &Interrupt) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    match command {
+        Command::Main => replay::main_job(&Replay::default(), interrupt, &mut out),
+        Command::List => list(&mut out),
+        Command::Replay(asked) => replay::command(asked, interrupt, &mut out),
+        Command::Run(asked) => {
+            let mut output = Output::new(asked.options.format, out);
+            let setup = Setup {
+                options: asked.options.clone(),
+                interrupt: interrupt.clone(),
+            };
+            for workload in &asked.workloads {
+                if interrupt.is_set() {
+                    break;
+                }
+                output.report(&(workload.run)(&setup)?)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn list(out: &mut impl Write) -> Result<(), Error> {
+    for workload in workloads::ALL {
+        writeln!(out, "{:<11} {}", workload.name, workload.about)?;
+        let floor = workload
+            .floor
+            .map(|floor| format!("; floor: {}", floor.name()));
+        writeln!(
+            out,
+            "            counts {}{}",
+            workload.unit,
+            floor.unwrap_or_default()
+        )?;
+    }
+    writeln!(
+        out,
+        "\nreplay, the main job, is a command of its own: quark-bench replay --help"
+    )?;
+    Ok(out.flush()?)
+}

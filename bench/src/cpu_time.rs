@@ -1,0 +1,60 @@
+//! The CPU time this process has used, to the nanosecond.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// CPU time of all threads so far, user and system, those that have ended included.
+#[must_use]
+pub fn process() -> Duration {
+    since_zero(ClockId::ProcessCPUTime)
+}
+
+/// CPU time of the calling thread so far.
+#[must_use]
+pub fn thread() -> Duration {
+    since_zero(ClockId::ThreadCPUTime)
+}
+
+/// CPU used over a span, in percent of one core.
+#[must_use]
+pub fn percent(used: Duration, over: Duration) -> f64 {
+    if over.is_zero() {
+        0.0
+    } else {
+        100.0 * used.as_secs_f64() / over.as_secs_f64()
+    }
+}
+
+fn since_zero(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    // CPU clocks begin at zero and only grow.
+    Duration::new(
+        time.tv_sec.unsigned_abs(),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_counted_and_sleep_is_not() {
+        let begun = thread();
+        std::thread::sleep(Duration::from_millis(30));
+        assert!(thread() - begun < Duration::from_millis(20));
+        let begun = (thread(), process());
+        while thread() - begun.0 < Duration::from_millis(5) {
+            std::hint::black_box(0);
+        }
+        // Read after the thread's, so it may have begun a little later.
+        assert!(process() - begun.1 >= Duration::from_millis(4));
+    }
+
+    #[test]
+    fn percent_is_of_one_core() {
+        assert!((percent(Duration::from_millis(20), Duration::from_secs(2)) - 1.0).abs() < 1e-9);
+        assert_eq!(percent(Duration::from_secs(1), Duration::ZERO), 0.0);
+    }
+}

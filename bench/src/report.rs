@@ -1,0 +1,192 @@
+//! The result of a workload, as the contract of `--format json` has it.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::cli::Idle;
+use crate::floors::{Bracketed, Floor};
+use crate::latency::{Latency, Summary};
+use crate::workloads::Workload;
+
+/// The result of one workload.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The workload's name.
+    pub workload: &'static str,
+    /// How many shards it ran on.
+    pub shards: usize,
+    /// The idle policy of those shards.
+    pub idle: Idle,
+    /// How many of the workload's units were done.
+    pub count: u64,
+    /// In how many seconds.
+    pub seconds: f64,
+    /// Units per second.
+    pub rate_per_s: f64,
+    /// Latency of a unit, where that has a meaning.
+    pub latency_ns: Option<Summary>,
+    /// What the machine itself can do, where that has a meaning.
+    pub floor: Option<Floor>,
+    /// The figure held against the floor, divided by it.
+    pub ratio: Option<f64>,
+    /// What was measured besides.
+    pub figures: Figures,
+    /// The unit of `count`, in the plural; for people.
+    #[serde(skip)]
+    pub unit: &'static str,
+}
+
+impl Report {
+    /// `count` units in `elapsed`; nothing else yet.
+    #[must_use]
+    pub fn new(
+        workload: &Workload,
+        shards: usize,
+        idle: Idle,
+        count: u64,
+        elapsed: Duration,
+    ) -> Self {
+        let seconds = elapsed.as_secs_f64();
+        Report {
+            workload: workload.name,
+            shards,
+            idle,
+            count,
+            seconds,
+            rate_per_s: if seconds > 0.0 {
+                count as f64 / seconds
+            } else {
+                0.0
+            },
+            latency_ns: None,
+            floor: None,
+            ratio: None,
+            figures: Figures::default(),
+            unit: workload.unit,
+        }
+    }
+
+    /// With the latencies recorded.
+    #[must_use]
+    pub fn latency(mut self, latency: &Latency) -> Self {
+        self.latency_ns = latency.summary();
+        self
+    }
+
+    /// Held against a floor: `measured` is in the floor's unit. Both readings of the floor become
+    /// figures, since a figure counts only where they agree.
+    #[must_use]
+    pub fn against(mut self, floor: Bracketed, measured: f64) -> Self {
+        let Bracketed {
+            best,
+            before,
+            after,
+        } = floor;
+        self.ratio = (best.value > 0.0).then(|| measured / best.value);
+        self.floor = Some(best);
+        self.figure("floor_before", before)
+            .figure("floor_after", after)
+    }
+
+    /// With one figure more.
+    #[must_use]
+    pub fn figure(mut self, name: &'static str, value: impl Into<Figure>) -> Self {
+        self.figures.0.push((name, value.into()));
+        self
+    }
+}
+
+/// Named figures, in the order they were added.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures(pub Vec<(&'static str, Figure)>);
+
+impl Serialize for Figures {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// One figure; its unit is in its name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Figure {
+    /// A whole number.
+    Count(u64),
+    /// A measured number.
+    Real(f64),
+    /// A fact.
+    Flag(bool),
+    /// A name.
+    Text(String),
+}
+
+impl From<u64> for Figure {
+    fn from(value: u64) -> Self {
+        Figure::Count(value)
+    }
+}
+
+impl From<f64> for Figure {
+    fn from(value: f64) -> Self {
+        Figure::Real(value)
+    }
+}
+
+impl From<bool> for Figure {
+    fn from(value: bool) -> Self {
+        Figure::Flag(value)
+    }
+}
+
+impl From<String> for Figure {
+    fn from(value: String) -> Self {
+        Figure::Text(value)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::workloads;
+
+    pub(crate) fn sample() -> Report {
+        let mut latency = Latency::new();
+        for ns in [100, 120, 140, 160] {
+            latency.record(ns);
+        }
+        let floor = Floor {
+            name: "cache-line round trip",
+            value: 100.0,
+            unit: "ns",
+        };
+        let workload = workloads::find("ask-cross").unwrap();
+        Report::new(workload, 2, Idle::Spin, 4_000, Duration::from_millis(500))
+            .latency(&latency)
+            .against(
+                Bracketed {
+                    best: floor,
+                    before: 101.0,
+                    after: 100.0,
+                },
+                120.0,
+            )
+            .figure("unanswered", 0_u64)
+    }
+
+    #[test]
+    fn rate_and_ratio_follow_from_what_was_measured() {
+        let report = sample();
+        assert_eq!(report.rate_per_s, 8_000.0);
+        assert_eq!(report.ratio, Some(1.2));
+        assert_eq!(report.figures.0[0], ("floor_before", Figure::Real(101.0)));
+    }
+
+    #[test]
+    fn no_time_is_no_rate() {
+        let workload = workloads::find("ring").unwrap();
+        let report = Report::new(workload, 1, Idle::Park, 0, Duration::ZERO);
+        assert_eq!(report.rate_per_s, 0.0);
+        assert_eq!(report.ratio, None);
+    }
+}
