@@ -1,5 +1,7 @@
 //! The thread that watches. It stands beside the shards, so it may read the clock and sleep.
 
+#![allow(clippy::disallowed_methods)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -56,10 +58,6 @@ impl Drop for StallWatcher {
     }
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "no shard's thread, and none to ask for the time"
-)]
 fn watch(
     threshold: Duration,
     pulses: Vec<Arc<Pulse>>,
