@@ -7,6 +7,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use quark_shards::stall::TurnLabel;
 use xxhash_rust::const_xxh3::xxh3_64;
 
 use crate::context::Cx;
@@ -328,10 +329,8 @@ pub type NoError = Infallible;
 /// What a stall report and a dead letter call a turn.
 #[derive(Debug)]
 pub struct MethodInfo {
-    /// The actor's type.
-    pub actor: &'static str,
-    /// The method.
-    pub method: &'static str,
+    /// Its name.
+    pub label: TurnLabel,
     /// What its calls are answered with.
     pub(crate) reply: fn() -> TypeId,
 }

@@ -1,1 +1,93 @@
-//! Actors.
+//! Quark: virtual actors at hardware speed.
+//!
+//! A plain struct and its methods become an actor; the engine gives every key of it a home on
+//! one core, activates it on first call, runs its turns one at a time, and lets it sleep.
+//!
+//! ```
+//! use quark::prelude::*;
+//!
+//! #[derive(Default)]
+//! pub struct Account {
+//!     cents: i64,
+//! }
+//!
+//! #[actor]
+//! impl Account {
+//!     pub fn deposit(&mut self, cents: i64) -> i64 {
+//!         self.cents += cents;
+//!         self.cents
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::launch(Topology::detect()?)?;
+//! let alice = engine.actor::<Account>("alice");
+//! assert_eq!(alice.deposit(5).wait()?, 5);
+//! # Ok(())
+//! # }
+//! ```
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
+// The attribute's code names this crate from outside.
+extern crate self as quark;
+
+mod activation;
+mod actor;
+mod builder;
+mod call;
+mod context;
+mod dead_letter;
+mod engine;
+mod error;
+mod key;
+mod launch;
+mod lifecycle;
+mod mailbox;
+mod message;
+mod observe;
+mod port;
+mod reference;
+mod registry;
+mod report;
+mod runtime;
+mod schedule;
+mod shutdown;
+pub mod testing;
+mod turn;
+mod types;
+
+pub use actor::{ActivateError, ActorOptions, WhenFull};
+pub use builder::EngineBuilder;
+pub use call::{Call, Send};
+pub use context::{Context, Cx};
+pub use dead_letter::DeadLetter;
+pub use engine::{Engine, EngineId};
+pub use error::{CallError, RegisterError, TellError};
+pub use key::{ActorId, Key};
+pub use launch::LaunchError;
+pub use port::Port;
+pub use quark_macros::actor;
+pub use quark_numa::{Topology, TopologyError};
+pub use quark_shards::idle::IdlePolicy;
+pub use quark_shards::mesh::Credits;
+pub use quark_shards::port::PortError;
+pub use quark_shards::time::Time;
+pub use registry::{ActorInfo, FactoryCx};
+pub use report::LaunchReport;
+pub use schedule::{TimerHandle, sleep};
+
+/// What most programs need.
+pub mod prelude {
+    pub use crate::{Call, CallError, Cx, Engine, Topology, actor};
+}
+
+/// What the attribute's code needs. Not for use by hand.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::actor::{
+        ActivateError, Actor, ActorOptions, ActorRef, Exclusive, IntoActivation, Method, Receiver,
+        ResultParts, Shared, TypeToken, WhenFull,
+    };
+    pub use crate::context::Cx;
+    pub use crate::reference::RefCore;
+}

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use quark_shards::shard::Shard;
+use quark_shards::stall::TurnLabel;
 
 use crate::activation::{Phase, Resident, used_tick};
 use crate::actor::{ActivateError, Actor, MethodInfo};
@@ -49,7 +50,7 @@ impl Runtime {
         resident: Resident<A>,
         info: &'static MethodInfo,
     ) {
-        tracing::error!(actor = %resident.id(), method = info.method, "a turn panicked; its actor restarts");
+        tracing::error!(actor = %resident.id(), method = info.label.method, "a turn panicked; its actor restarts");
         self.restart(shard, resident);
     }
 
@@ -263,7 +264,10 @@ pub(crate) struct Deactivate;
 impl<A: Actor> Hook<A> for Activate {
     fn info() -> &'static MethodInfo {
         const {
-            &MethodInfo { actor: A::NAME, method: "on_activate", reply: std::any::TypeId::of::<()> }
+            &MethodInfo {
+                label: TurnLabel { actor: A::NAME, method: "on_activate" },
+                reply: std::any::TypeId::of::<()>,
+            }
         }
     }
 }
@@ -271,7 +275,10 @@ impl<A: Actor> Hook<A> for Activate {
 impl<A: Actor> Hook<A> for Deactivate {
     fn info() -> &'static MethodInfo {
         const {
-            &MethodInfo { actor: A::NAME, method: "on_deactivate", reply: std::any::TypeId::of::<()> }
+            &MethodInfo {
+                label: TurnLabel { actor: A::NAME, method: "on_deactivate" },
+                reply: std::any::TypeId::of::<()>,
+            }
         }
     }
 }

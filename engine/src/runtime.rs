@@ -1,13 +1,13 @@
 //! The engine's side of one shard: messages come in here and find their actors.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use quark_shards::calls::{CallId, Deadline, Waiter};
 use quark_shards::chain::{TurnId, chain_has};
 use quark_shards::current::with_current;
 use quark_shards::shard::Shard;
+use quark_shards::stall::Pulse;
 
 use crate::activation::{Head, Phase, Resident, used_tick};
 use crate::actor::{Actor, Method, Receiver, WhenFull};
@@ -18,6 +18,7 @@ use crate::error::Refusal;
 use crate::key::Key;
 use crate::message::{BoxedHeld, Held, Incoming, ReplyOf, Resume, fits};
 use crate::reference::Hint;
+use crate::testing::Hooks;
 use crate::turn::TurnRef;
 use crate::types::{TypeShard, Types};
 
@@ -33,9 +34,9 @@ pub(crate) struct Runtime {
     next_turn: Cell<TurnId>,
     closing: Cell<Closing>,
     pub(crate) dead_letters: RefCell<DeadLetters>,
-    pub(crate) hooks: crate::testing::Hooks,
-    pub(crate) collectors: RefCell<VecDeque<quark_shards::task::TaskId>>,
-    label: Arc<crate::stall::Label>,
+    pub(crate) hooks: Hooks,
+    pulse: Arc<Pulse>,
+    turns: Cell<u64>,
 }
 
 /// How far this shard is on its way out.
@@ -74,7 +75,7 @@ pub(crate) fn try_with_runtime<R>(f: impl FnOnce(Option<(&Shard, &Runtime)>) -> 
 }
 
 impl Runtime {
-    pub(crate) fn new(engine: Engine, hooks: crate::testing::Hooks, label: Arc<crate::stall::Label>) -> Self {
+    pub(crate) fn new(engine: Engine, hooks: Hooks, pulse: Arc<Pulse>) -> Self {
         Runtime {
             engine,
             types: Types::default(),
@@ -85,8 +86,8 @@ impl Runtime {
             closing: Cell::new(Closing::Open),
             dead_letters: RefCell::default(),
             hooks,
-            collectors: RefCell::default(),
-            label,
+            pulse,
+            turns: Cell::new(0),
         }
     }
 
@@ -100,6 +101,11 @@ impl Runtime {
 
     pub(crate) fn set_closing(&self, closing: Closing) {
         self.closing.set(closing);
+    }
+
+    /// Polls of turns so far.
+    pub(crate) fn turns(&self) -> u64 {
+        self.turns.get()
     }
 
     /// Why a turn is dropped that neither returned nor panicked.
@@ -119,14 +125,13 @@ impl Runtime {
         let outer = self.current.replace(Some(TurnRef::new(turn)));
         let nested = self.nested.get();
         self.nested.set(nested + 1);
+        self.turns.set(self.turns.get() + 1);
         if nested == 0 {
             self.inline_left.set(INLINE_BUDGET);
         }
-        self.label.begin(turn.info);
-        self.hooks.before_poll(turn);
+        self.pulse.run(Some(&turn.info.label));
         let result = f();
-        self.hooks.after_poll(turn);
-        self.label.end(outer.map(|turn| turn.info));
+        self.pulse.run(outer.map(|turn| &turn.info.label));
         self.nested.set(nested);
         self.current.set(outer);
         result
@@ -395,4 +400,19 @@ enum Chain {
     Enter,
     /// It is inside, and would wait for itself.
     Cycle,
+}
+
+/// Tells by errand: what can't be delivered becomes a dead letter, its sender being far away.
+pub(crate) fn bury_refused<M: Method>(call: crate::call::Call<'_, M>) {
+    let id = call.target();
+    if let Err(error) = call.tell() {
+        with_runtime(|shard, runtime| {
+            runtime.dead_letters.borrow_mut().bury(DeadLetter {
+                actor: id,
+                method: M::NAME,
+                reason: error.reason.to_string(),
+                at: shard.now(),
+            });
+        });
+    }
 }

@@ -17,6 +17,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use quark_shards::calls::{CallId, Deadline};
 use quark_shards::chain::Origin;
 use quark_shards::shard::Shard;
+use quark_shards::stall::TurnLabel;
 use quark_shards::task::{Frame, TaskId};
 
 use crate::activation::Resident;
@@ -387,8 +388,7 @@ impl Runtime {
 pub(crate) fn info<M: Method>() -> &'static MethodInfo {
     const {
         &MethodInfo {
-            actor: <M::Actor as Actor>::NAME,
-            method: M::NAME,
+            label: TurnLabel { actor: <M::Actor as Actor>::NAME, method: M::NAME },
             reply: std::any::TypeId::of::<ReplyOf<M>>,
         }
     }

@@ -102,6 +102,14 @@ pub struct MeshEnd {
     pub(crate) inward: Box<[Option<Inbound>]>,
 }
 
+impl MeshEnd {
+    /// What all shards of the mesh share.
+    #[must_use]
+    pub fn shared(&self) -> &Arc<MeshShared> {
+        &self.shared
+    }
+}
+
 /// The ends of a mesh of `shards` shards; `may_sleep` says whether any of them ever parks.
 #[must_use]
 pub fn mesh(shards: u16, credits: Credits, may_sleep: bool) -> Vec<MeshEnd> {

@@ -15,6 +15,8 @@ use crate::idle::IdlePolicy;
 use crate::inbox::{Inbox, Wake, WakeInbox};
 use crate::io::{IoContext, Operations};
 use crate::local_ring::{LocalMessage, LocalRing};
+use crate::pool::BufferPool;
+use crate::stall::Pulse;
 use crate::mesh::{Inbound, MeshEnd, MeshShared, Outbound, ShardHandle};
 use crate::park::Sleeper;
 use crate::sleep::Timers;
@@ -41,6 +43,8 @@ impl Default for ShardConfig {
     }
 }
 
+/// Bytes of free I/O buffers kept in each size class.
+const BUFFER_BYTES: usize = 1 << 20;
 /// Messages taken from one ring in one pass.
 const MESH_BATCH: usize = 64;
 /// Local messages, and tasks, between two looks at the clock.
@@ -67,6 +71,8 @@ pub struct Shard {
     clock_age: Cell<u32>,
     driver: RefCell<Box<dyn Driver>>,
     operations: Operations,
+    buffers: BufferPool,
+    pulse: Arc<Pulse>,
     completions: RefCell<Vec<Completion>>,
     sleeper: Arc<Sleeper>,
     inbox: Arc<Inbox<Errand>>,
@@ -110,7 +116,9 @@ impl Shard {
             now: Cell::new(now),
             clock_age: Cell::new(0),
             driver: RefCell::new(driver),
-            operations: Operations::default(),
+            operations: Operations::new(),
+            buffers: BufferPool::new(BUFFER_BYTES),
+            pulse: Arc::default(),
             completions: RefCell::default(),
             sleeper,
             inbox,
@@ -146,6 +154,7 @@ impl Shard {
     /// One turn of the loop; false if there was nothing to do.
     #[inline]
     pub fn pass(&self) -> bool {
+        self.pulse.pass();
         current::enter(self, || {
             let mut work = self.mesh_in();
             // What was answered at once should not wait for the rest of the pass.
@@ -166,34 +175,43 @@ impl Shard {
 
     /// Parks until something arrives or is due. Looks once more before it does; a sender that
     /// publishes after that look sees the flag and rings (see [`crate::park`]).
+    ///
+    /// A simulated park returns at once, and the simulator lets the shard alone until it ends;
+    /// [`unpark`](Self::unpark) comes then.
     pub fn park(&self) {
         self.sleeper.prepare();
         if self.may_park() {
             let until = self.next_due();
-            self.driver.borrow_mut().park(until);
+            self.pulse.sleep();
+            let mut driver = self.driver.borrow_mut();
+            driver.park(until);
+            if driver.is_simulated() {
+                return;
+            }
         }
+        self.unpark();
+    }
+
+    /// Ends a park: the next pass looks at the clock.
+    pub fn unpark(&self) {
         self.sleeper.awake();
-        self.read_clock();
+        self.clock_age.set(CLOCK_PASSES);
     }
 
     /// Whether nothing at all is left to do now: the look between raising the sleeping flag and
     /// sleeping.
-    #[must_use]
-    pub fn may_park(&self) -> bool {
-        !self.has_arrivals() && !self.tasks.has_ready() && self.local.is_empty() && !self.stopping.get()
+    fn may_park(&self) -> bool {
+        !self.has_arrivals(|peer| !self.driver.borrow_mut().mesh_is_held(peer))
+            && !self.tasks.has_ready()
+            && self.local.is_empty()
+            && !self.stopping.get()
     }
 
     /// When the shard must run again even if nothing arrives.
-    #[must_use]
-    pub fn next_due(&self) -> Option<Time> {
+    fn next_due(&self) -> Option<Time> {
         let timer = self.timers.next_due();
         let call = self.calls.next_deadline(self.now.get());
         timer.into_iter().chain(call).min()
-    }
-
-    /// Raises or lowers the sleeping flag by hand: the simulator parks without blocking.
-    pub fn set_sleeping(&self, sleeping: bool) {
-        if sleeping { self.sleeper.prepare() } else { self.sleeper.awake() }
     }
 
     /// Its number in its engine.
@@ -256,6 +274,19 @@ impl Shard {
     #[inline]
     pub fn timers(&self) -> &Timers {
         &self.timers
+    }
+
+    /// Its recycled I/O buffers.
+    #[must_use]
+    pub fn buffers(&self) -> &BufferPool {
+        &self.buffers
+    }
+
+    /// Its signs of life, for the watch over stalls.
+    #[must_use]
+    #[inline]
+    pub fn pulse(&self) -> &Arc<Pulse> {
+        &self.pulse
     }
 
     /// Starts a local task.
@@ -355,12 +386,14 @@ impl Shard {
 
     #[inline]
     fn take_from(&self, peer: u16, out: &Outbound, inward: &Inbound) -> usize {
-        let budget = self.mesh_budget(peer);
-        let replies = out.take_replies(budget, &self.calls);
         if out.tells().has_news() && self.calls.has_waiters(peer) {
             self.calls.wake_waiters(peer);
         }
-        replies + inward.take_requests(budget, self)
+        if !out.has_replies() && !inward.has_requests() {
+            return 0;
+        }
+        let budget = self.mesh_budget(peer);
+        out.take_replies(budget, &self.calls) + inward.take_requests(budget, self)
     }
 
     fn take_from_ports(&self) -> usize {
@@ -433,11 +466,14 @@ impl Shard {
 
     #[inline]
     fn complete_io(&self) -> usize {
-        if self.driver.borrow().in_flight() == 0 {
+        let mut driver = self.driver.borrow_mut();
+        self.operations.sweep(&mut **driver);
+        if driver.in_flight() == 0 {
             return 0;
         }
         let mut completions = self.completions.take();
-        self.driver.borrow_mut().poll(&mut completions);
+        driver.poll(&mut completions);
+        drop(driver);
         let count = completions.len();
         for completion in completions.drain(..) {
             self.operations.complete(completion);
@@ -494,22 +530,22 @@ impl Shard {
     #[inline]
     fn look_around(&self) {
         for _ in 0..SPIN_LOOKS {
-            if self.has_arrivals() {
+            if self.has_arrivals(|_| true) {
                 return;
             }
         }
     }
 
+    /// Whether anything has come from outside the shard; `counts` says of a peer whether its
+    /// messages do.
     #[inline]
-    fn has_arrivals(&self) -> bool {
-        for (out, inward) in self.out.iter().zip(&self.inward) {
+    fn has_arrivals(&self, counts: impl Fn(u16) -> bool) -> bool {
+        for (peer, (out, inward)) in self.out.iter().zip(&self.inward).enumerate() {
             let (Some(out), Some(inward)) = (out, inward) else { continue };
-            if out.has_replies() || inward.has_requests() {
-                return true;
-            }
-        }
-        for (peer, out) in self.out.iter().enumerate() {
-            if out.as_ref().is_some_and(|out| out.tells().has_news() && self.calls.has_waiters(peer as u16)) {
+            let peer = peer as u16;
+            if (out.has_replies() || inward.has_requests()) && counts(peer)
+                || out.tells().has_news() && self.calls.has_waiters(peer)
+            {
                 return true;
             }
         }

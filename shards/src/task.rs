@@ -159,6 +159,12 @@ impl Tasks {
         }
     }
 
+    /// Whether the task has not finished.
+    #[must_use]
+    pub fn is_live(&self, id: TaskId) -> bool {
+        self.find(id).is_some()
+    }
+
     /// Puts every task on the ready queue: what is left when the wake inbox overflowed.
     pub(crate) fn wake_all(&self) {
         // SAFETY: cells are only added, and not while we iterate (schedule adds none).

@@ -16,6 +16,7 @@ use quark_shards::timer::TimerKey;
 
 use crate::actor::{ActorRef, Method};
 use crate::context::Context;
+use crate::key::ActorId;
 use crate::message::ReplyOf;
 use crate::reference::RefCore;
 use outside::OutsideCell;
@@ -59,6 +60,12 @@ impl<'r, M: Method> Call<'r, M> {
     /// [`TellError`](crate::TellError).
     pub fn of<R: ActorRef<Actor = M::Actor>>(actor: &'r R, message: M) -> Self {
         Self::new(actor.core(), message)
+    }
+
+    /// Who is called.
+    #[must_use]
+    pub fn target(&self) -> ActorId {
+        self.core.id()
     }
 
     /// Waits no longer than `timeout` for the answer, instead of the type's or the engine's

@@ -52,6 +52,18 @@ pub trait Driver {
     /// What other threads ring to end this shard's [`park`](Driver::park).
     fn bell(&self) -> Arc<dyn Bell>;
 
+    /// Whether [`park`](Driver::park) only notes the park and returns at once.
+    fn is_simulated(&self) -> bool {
+        false
+    }
+
+    /// Whether messages from `peer` are held up just now, so that they count as not yet there.
+    /// Only the simulator does that.
+    fn mesh_is_held(&mut self, peer: u16) -> bool {
+        let _ = peer;
+        false
+    }
+
     /// How many messages the shard may take from `peer`'s ring in this pass. The simulator
     /// delays and reorders between shards with it; real drivers set no limit. To be asked only
     /// when something waits in that ring: a delay that the simulator begins will wake the shard.

@@ -72,6 +72,15 @@ impl Driver for SimDriver {
         }
     }
 
+    fn is_simulated(&self) -> bool {
+        true
+    }
+
+    fn mesh_is_held(&mut self, peer: u16) -> bool {
+        self.alive(|world, shard| world.mesh_is_held(shard, peer))
+            .unwrap_or(false)
+    }
+
     fn mesh_budget(&mut self, peer: u16) -> usize {
         self.alive(|world, shard| world.mesh_budget(shard, peer))
             .unwrap_or(0)

@@ -218,6 +218,12 @@ impl World {
             .map_or(0, |state| state.random.next())
     }
 
+    /// Whether what `peer` has sent to `shard` is held up at this moment.
+    pub(super) fn mesh_is_held(&self, shard: u16, peer: u16) -> bool {
+        let held = self.shards.get(&shard).and_then(|state| state.held.get(&peer));
+        held.is_some_and(|until| self.now < *until)
+    }
+
     /// How many messages `shard` may take from `peer` now.
     pub(super) fn mesh_budget(&mut self, shard: u16, peer: u16) -> usize {
         let Some(state) = self.shards.get_mut(&shard) else {

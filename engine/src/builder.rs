@@ -1,0 +1,149 @@
+//! How an engine is configured.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quark_numa::Topology;
+use quark_shards::idle::IdlePolicy;
+use quark_shards::mesh::Credits;
+
+use crate::actor::{Actor, ActorOptions};
+use crate::engine::{Engine, Settings};
+use crate::error::RegisterError;
+use crate::launch::{LaunchError, launch};
+use crate::registry::{FactoryCx, Registry};
+
+/// Configures an engine; see [`Engine::builder`].
+#[must_use = "nothing runs until it is launched"]
+pub struct EngineBuilder {
+    pub(crate) topology: Option<Topology>,
+    pub(crate) idle: Option<IdlePolicy>,
+    pub(crate) settings: Settings,
+    pub(crate) credits: Credits,
+    pub(crate) quota: Duration,
+    pub(crate) registry: Registry,
+    pub(crate) refused: Option<RegisterError>,
+}
+
+impl Default for EngineBuilder {
+    fn default() -> Self {
+        EngineBuilder {
+            topology: None,
+            idle: None,
+            settings: Settings {
+                seed: 0,
+                idle: IdlePolicy::default(),
+                mailbox: 1024,
+                idle_after: Duration::from_secs(300),
+                timeout: Duration::from_secs(30),
+                grace: Duration::from_secs(10),
+                stall: quark_shards::stall::DEFAULT_THRESHOLD,
+            },
+            credits: Credits::default(),
+            quota: Duration::from_micros(500),
+            registry: Registry::default(),
+            refused: None,
+        }
+    }
+}
+
+impl EngineBuilder {
+    /// The machine, and which of its cores get a shard. By default, what
+    /// [`Topology::detect`] finds.
+    pub fn topology(mut self, topology: Topology) -> Self {
+        self.topology = Some(topology);
+        self
+    }
+
+    /// What shards do when there is nothing to do. By default [`IdlePolicy::ADAPTIVE`], and
+    /// [`IdlePolicy::Park`] where there are more shards than cores.
+    pub fn idle(mut self, policy: IdlePolicy) -> Self {
+        self.idle = Some(policy);
+        self
+    }
+
+    /// The secret that places keys on shards: the same on all nodes of a cluster, and unknown to
+    /// strangers, who could else aim keys at one shard.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = seed;
+        self
+    }
+
+    /// Registers a type with a factory: for actors that are not `Default`, or need services.
+    /// The factory runs on the actor's shard at each activation.
+    pub fn register<A: Actor>(
+        self,
+        factory: impl Fn(&FactoryCx) -> A + Send + Sync + 'static,
+    ) -> Self {
+        self.register_with(ActorOptions::new(), factory)
+    }
+
+    /// [`register`](Self::register), with options that go before those in the type's attribute.
+    pub fn register_with<A: Actor>(
+        mut self,
+        options: ActorOptions,
+        factory: impl Fn(&FactoryCx) -> A + Send + Sync + 'static,
+    ) -> Self {
+        let registered = self.registry.register::<A>(options, Some(Arc::new(factory)));
+        self.refused = self.refused.or(registered.err());
+        self
+    }
+
+    /// Sets options of a `Default` type; they go before those in its attribute.
+    pub fn configure<A: Actor>(mut self, options: ActorOptions) -> Self {
+        let registered = self.registry.register::<A>(options, None);
+        self.refused = self.refused.or(registered.err());
+        self
+    }
+
+    /// Messages that may wait for one actor, unless its type says otherwise; 1,024 by default.
+    pub fn mailbox(mut self, messages: usize) -> Self {
+        self.settings.mailbox = messages.max(1);
+        self
+    }
+
+    /// How long an actor stays in memory without a message, unless its type says otherwise; five
+    /// minutes by default. [`Duration::MAX`] keeps it forever.
+    pub fn idle_after(mut self, idle: Duration) -> Self {
+        self.settings.idle_after = idle;
+        self
+    }
+
+    /// How long asks wait unless the type or the call says otherwise; 30 seconds by default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
+        self
+    }
+
+    /// How long a shutdown waits for what is under way; 10 seconds by default.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.settings.grace = grace;
+        self
+    }
+
+    /// How long a turn may hold its core before that is reported; 25 ms by default.
+    pub fn stall_threshold(mut self, threshold: Duration) -> Self {
+        self.settings.stall = threshold;
+        self
+    }
+
+    /// How long ready turns may run before the loop looks around; 500 µs by default.
+    pub fn quota(mut self, quota: Duration) -> Self {
+        self.quota = quota;
+        self
+    }
+
+    /// How much may be under way between two shards.
+    pub fn credits(mut self, credits: Credits) -> Self {
+        self.credits = credits;
+        self
+    }
+
+    /// Launches the engine and returns once every shard is up.
+    ///
+    /// # Errors
+    /// [`LaunchError`], a line that says what is missing and what to do.
+    pub fn launch(self) -> Result<Engine, LaunchError> {
+        launch(self)
+    }
+}

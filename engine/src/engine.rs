@@ -1,0 +1,237 @@
+//! The engine: what its users hold.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock, Weak};
+use std::time::Duration;
+
+use quark_numa::Topology;
+use quark_shards::idle::IdlePolicy;
+use quark_shards::mesh::MeshShared;
+use quark_shards::port::PortNumbers;
+use quark_shards::slots::{self, hash_key, shard_of};
+
+use crate::actor::{Actor, TypeToken};
+use crate::builder::EngineBuilder;
+use crate::error::RegisterError;
+use crate::key::Key;
+use crate::launch::{LaunchError, Running};
+use crate::reference::RefCore;
+use crate::registry::{Registration, Registry};
+use crate::report::LaunchReport;
+use crate::runtime::try_with_runtime;
+
+/// Names an engine among all of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EngineId(u32);
+
+/// A running engine. Clones are handles to the same one; when the last goes, the engine shuts
+/// down (see [`shutdown`](Self::shutdown)).
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<EngineShared>,
+    /// The threads; shards' own handles have none, so that they don't keep the engine alive.
+    owner: Option<Arc<Running>>,
+}
+
+/// What all handles and shards of an engine share.
+pub(crate) struct EngineShared {
+    id: EngineId,
+    settings: Settings,
+    mesh: Arc<MeshShared>,
+    ports: PortNumbers,
+    registry: Registry,
+    stage: AtomicU8,
+    report: RwLock<LaunchReport>,
+}
+
+/// What an engine was built with.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) seed: u64,
+    pub(crate) idle: IdlePolicy,
+    pub(crate) mailbox: usize,
+    pub(crate) idle_after: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) grace: Duration,
+    pub(crate) stall: Duration,
+}
+
+impl Settings {
+    /// How long a port looks for an answer before its thread sleeps.
+    pub(crate) fn port_spin(&self) -> Duration {
+        match self.idle {
+            IdlePolicy::Spin => Duration::MAX,
+            IdlePolicy::Adaptive { spin } => spin,
+            IdlePolicy::Park => Duration::ZERO,
+        }
+    }
+}
+
+/// How far an engine is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Stage {
+    Running,
+    /// Takes no calls from outside; lets those under way finish.
+    Draining,
+    Stopped,
+}
+
+static NEXT_ENGINE: AtomicU32 = AtomicU32::new(1);
+static ENGINES: LazyLock<RwLock<BTreeMap<EngineId, Weak<EngineShared>>>> =
+    LazyLock::new(RwLock::default);
+
+/// The engine of that id, if it still stands.
+pub(crate) fn engine(id: EngineId) -> Option<Engine> {
+    let engines = ENGINES.read().unwrap_or_else(PoisonError::into_inner);
+    Some(Engine { shared: engines.get(&id)?.upgrade()?, owner: None })
+}
+
+impl Engine {
+    /// Launches with the defaults: one pinned shard on each core that `topology` places one on.
+    ///
+    /// # Errors
+    /// [`LaunchError`], a line that says what is missing and what to do.
+    pub fn launch(topology: Topology) -> Result<Engine, LaunchError> {
+        Engine::builder().topology(topology).launch()
+    }
+
+    /// An engine to be configured.
+    #[must_use]
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    pub(crate) fn new(settings: Settings, mesh: Arc<MeshShared>, registry: Registry) -> Self {
+        let id = EngineId(NEXT_ENGINE.fetch_add(1, Ordering::Relaxed));
+        let shared = Arc::new(EngineShared {
+            id,
+            settings,
+            mesh,
+            ports: PortNumbers::default(),
+            registry,
+            stage: AtomicU8::new(Stage::Running as u8),
+            report: RwLock::default(),
+        });
+        let mut engines = ENGINES.write().unwrap_or_else(PoisonError::into_inner);
+        engines.insert(id, Arc::downgrade(&shared));
+        Engine { shared, owner: None }
+    }
+
+    pub(crate) fn owned_by(&self, running: Arc<Running>) -> Self {
+        Engine { shared: self.shared.clone(), owner: Some(running) }
+    }
+
+    /// A reference to the actor `key` of type `A`. Nothing is made until it is called.
+    #[must_use]
+    pub fn actor<A: Actor>(&self, key: impl Into<Key>) -> A::Ref {
+        A::Ref::from(self.core_of::<A>(key.into()))
+    }
+
+    /// The shard on which the actor `key` of type `A` lives whenever it lives.
+    #[must_use]
+    pub fn home_of<A: Actor>(&self, key: impl Into<Key>) -> u16 {
+        self.core_of::<A>(key.into()).shard
+    }
+
+    /// How many shards it has.
+    #[must_use]
+    pub fn shards(&self) -> u16 {
+        self.shared.mesh.shards()
+    }
+
+    /// What was found and chosen at launch.
+    #[must_use]
+    pub fn report(&self) -> LaunchReport {
+        self.shared.report.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stops the engine: takes no more calls from outside, lets those under way finish, puts
+    /// every actor to sleep (running `on_deactivate`), and ends the shards. What has not
+    /// finished after the configured grace ([`EngineBuilder::grace`]) is dropped, and its caller
+    /// answered [`Stopped`](crate::CallError::Stopped): no accepted call goes without an answer.
+    ///
+    /// Blocks until the shards have ended; called on a shard, it only begins.
+    pub fn shutdown(self) {
+        if let Some(owner) = &self.owner {
+            owner.shut_down(&self);
+        }
+    }
+
+    pub(crate) fn core_of<A: Actor>(&self, key: Key) -> RefCore {
+        let hash = self.hash_of(A::token(), &key);
+        let pinned = try_with_runtime(|here| match here {
+            Some((_, runtime)) if runtime.engine().id() == self.id() => {
+                runtime.types.get::<A>(runtime).ok().map(|types| types.pinned)
+            }
+            _ => None,
+        });
+        let pinned = pinned.unwrap_or_else(|| {
+            // A type that can't be used is told of by the call.
+            self.registered::<A>().ok().and_then(|known| known.options.pinned)
+        });
+        let shard = pinned.unwrap_or_else(|| shard_of(hash, self.shards()));
+        RefCore::new(A::token(), key, hash, self.id(), shard)
+    }
+
+    #[inline]
+    pub(crate) fn hash_of(&self, token: &TypeToken, key: &Key) -> u64 {
+        let key = match key {
+            Key::Int(number) => slots::Key::Int(*number),
+            Key::Str(name) => slots::Key::Str(name),
+        };
+        hash_key(self.shared.settings.seed, token.hash(), key)
+    }
+
+    pub(crate) fn registered<A: Actor>(&self) -> Result<Registration<A>, RegisterError> {
+        self.shared.registry.get(self.shards())
+    }
+
+    #[inline]
+    pub(crate) fn id(&self) -> EngineId {
+        self.shared.id
+    }
+
+    pub(crate) fn mesh(&self) -> &Arc<MeshShared> {
+        &self.shared.mesh
+    }
+
+    pub(crate) fn port_numbers(&self) -> &PortNumbers {
+        &self.shared.ports
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    pub(crate) fn set_report(&self, report: LaunchReport) {
+        *self.shared.report.write().unwrap_or_else(PoisonError::into_inner) = report;
+    }
+
+    pub(crate) fn takes_calls(&self) -> bool {
+        self.shared.stage.load(Ordering::Acquire) == Stage::Running as u8
+    }
+
+    /// Moves on to `stage`; false if it was there already.
+    pub(crate) fn advance(&self, stage: Stage) -> bool {
+        self.shared.stage.fetch_max(stage as u8, Ordering::AcqRel) < stage as u8
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("id", &self.shared.id.0)
+            .field("shards", &self.shards())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for EngineShared {
+    fn drop(&mut self) {
+        let mut engines = ENGINES.write().unwrap_or_else(PoisonError::into_inner);
+        engines.remove(&self.id);
+    }
+}

@@ -1,0 +1,311 @@
+//! Launch and shutdown: the threads of an engine.
+
+use std::io;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use quark_numa::{Placement, ShardPlace, Topology, TopologyError, pin_current_thread};
+use quark_shards::driver::uring::{self, UringConfig, UringDriver};
+use quark_shards::driver::{Driver, DriverError, DriverReport};
+use quark_shards::idle::IdlePolicy;
+use quark_shards::mesh::{MeshEnd, mesh};
+use quark_shards::shard::{Shard, ShardConfig};
+use quark_shards::stall::{Pulse, StallWatcher};
+
+use crate::builder::EngineBuilder;
+use crate::engine::{Engine, Stage};
+use crate::error::RegisterError;
+use crate::report::LaunchReport;
+use crate::runtime::{Closing, Runtime, try_with_runtime};
+use crate::shutdown::Survey;
+use crate::testing::Hooks;
+
+/// Why an engine could not be launched; each says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LaunchError {
+    /// The machine lacks what was asked for, or can't be read.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// A shard has no driver.
+    #[error("shard {shard}: {source}")]
+    Driver {
+        /// Which shard.
+        shard: u16,
+        /// Why.
+        source: DriverError,
+    },
+    /// An actor type can't be used.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+    /// No thread could be started.
+    #[error("no thread for shard {shard}: {source}; raise the limit of processes (ulimit -u)")]
+    Thread {
+        /// Which shard.
+        shard: u16,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A shard's thread ended before it was up.
+    #[error("shard {shard} ended while it was launched; its thread's panic says why")]
+    Died {
+        /// Which shard.
+        shard: u16,
+    },
+}
+
+/// The threads of a running engine.
+pub struct Running {
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    watcher: Mutex<Option<StallWatcher>>,
+    engine: Engine,
+}
+
+/// What a shard's thread says when it is up.
+struct Up {
+    driver: DriverReport,
+    pulse: Arc<Pulse>,
+}
+
+/// Entries of a shard's submission queue.
+const URING_ENTRIES: u32 = 256;
+
+pub(crate) fn launch(builder: EngineBuilder) -> Result<Engine, LaunchError> {
+    if let Some(refused) = builder.refused {
+        return Err(refused.into());
+    }
+    let topology = match builder.topology {
+        Some(topology) => topology,
+        None => Topology::detect()?,
+    };
+    let placement = topology.place()?;
+    let (idle, idle_because) = choose_idle(builder.idle, &placement);
+    let mut settings = builder.settings;
+    settings.idle = idle;
+    let shards = u16::try_from(placement.shards.len()).map_err(|_| TopologyError::ZeroShards)?;
+    let ends = mesh(shards, builder.credits, idle.sleeps());
+    let config = ShardConfig { idle, quota: builder.quota, ..ShardConfig::default() };
+    let engine = Engine::new(settings, ends[0].shared().clone(), builder.registry);
+
+    let start = uring::clock();
+    let mut threads = Vec::new();
+    let mut ups = Vec::new();
+    let mut goes = Vec::new();
+    for (end, place) in ends.into_iter().zip(&placement.shards) {
+        let (up_sender, up) = mpsc::channel();
+        let (go, go_receiver) = mpsc::channel();
+        let plan = Plan { end, place: place.clone(), config, engine: engine.clone(), start };
+        let shard = place.shard;
+        let thread = thread::Builder::new()
+            .name(format!("quark-{shard}"))
+            .spawn(move || run_shard(plan, &up_sender, &go_receiver))
+            .map_err(|source| LaunchError::Thread { shard, source })?;
+        threads.push(thread);
+        ups.push((shard, up));
+        goes.push(go);
+    }
+    let mut driver = DriverReport::default();
+    let mut pulses = Vec::new();
+    for (shard, up) in ups {
+        // Dropping the other ends of `goes` on the way out ends the shards that are up.
+        let up = up.recv().map_err(|_| LaunchError::Died { shard })??;
+        driver = up.driver;
+        pulses.push(up.pulse);
+    }
+    for go in goes {
+        // A shard that has died since is found when it is joined.
+        let _ = go.send(());
+    }
+    engine.set_report(report(placement, idle, idle_because, driver));
+    let watcher = StallWatcher::start(engine.settings().stall, pulses, |_| {});
+    let watcher = watcher.inspect_err(|error| tracing::warn!(%error, "nobody watches for stalls"));
+    let running = Running {
+        threads: Mutex::new(threads),
+        watcher: Mutex::new(watcher.ok()),
+        engine: engine.clone(),
+    };
+    Ok(engine.owned_by(Arc::new(running)))
+}
+
+fn choose_idle(asked: Option<IdlePolicy>, placement: &Placement) -> (IdlePolicy, String) {
+    match asked {
+        Some(policy) => (policy, "as asked for".to_owned()),
+        None if placement.oversubscribed => {
+            (IdlePolicy::Park, "more shards than cores: a shard that spins holds up another".to_owned())
+        }
+        None => (IdlePolicy::ADAPTIVE, "the default".to_owned()),
+    }
+}
+
+fn report(
+    placement: Placement,
+    idle: IdlePolicy,
+    idle_because: String,
+    driver: DriverReport,
+) -> LaunchReport {
+    LaunchReport {
+        shards: placement.shards,
+        housekeeping: placement.housekeeping,
+        idle,
+        idle_because,
+        driver,
+        notes: placement.notes,
+    }
+}
+
+struct Plan {
+    end: MeshEnd,
+    place: ShardPlace,
+    config: ShardConfig,
+    engine: Engine,
+    start: Instant,
+}
+
+fn run_shard(plan: Plan, up: &Sender<Result<Up, LaunchError>>, go: &Receiver<()>) {
+    let made = make_shard(plan);
+    let shard = match made {
+        Ok((shard, driver)) => {
+            let _ = up.send(Ok(Up { driver, pulse: shard.pulse().clone() }));
+            shard
+        }
+        Err(error) => {
+            let _ = up.send(Err(error));
+            return;
+        }
+    };
+    if go.recv().is_ok() {
+        shard.run();
+    }
+    close(&shard);
+}
+
+fn make_shard(plan: Plan) -> Result<(std::rc::Rc<Shard>, DriverReport), LaunchError> {
+    let number = plan.place.shard;
+    if let Some(cpu) = plan.place.cpu {
+        pin_current_thread(cpu)?;
+    }
+    let config = UringConfig {
+        entries: URING_ENTRIES,
+        seed: plan.engine.settings().seed ^ u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+        start: plan.start,
+        worker_cpus: plan.place.cpu.into_iter().collect(),
+    };
+    let driver = UringDriver::new(config)
+        .map_err(|source| LaunchError::Driver { shard: number, source })?;
+    let report = driver.report();
+    let shard = Shard::new(plan.end, plan.config, Box::new(driver));
+    shard.attach(Runtime::new(plan.engine, Hooks::default(), shard.pulse().clone()));
+    Ok((shard, report))
+}
+
+/// Ends a shard that runs no more: everyone who still waits is answered.
+pub(crate) fn close(shard: &Shard) {
+    shard.enter(|shard| {
+        if let Some(runtime) = shard.attached::<Runtime>() {
+            runtime.set_closing(Closing::Closed);
+            for types in runtime.types.iter() {
+                types.refuse_all(shard, runtime);
+            }
+        }
+    });
+    // Messages that lie in the rings yet are refused by the closed runtime.
+    while shard.pass() {}
+    shard.clear();
+}
+
+impl Running {
+    /// Shuts the engine down, once; later callers wait for the first.
+    pub(crate) fn shut_down(&self, engine: &Engine) {
+        let on_shard = try_with_runtime(|here| here.is_some());
+        if on_shard {
+            engine.advance(Stage::Draining);
+            return;
+        }
+        if engine.advance(Stage::Draining) {
+            let deadline = Instant::now() + engine.settings().grace;
+            drain(engine, deadline);
+        }
+        engine.advance(Stage::Stopped);
+        for shard in 0..engine.shards() {
+            run_on(engine, shard, |shard, _| shard.stop());
+        }
+        let threads = std::mem::take(&mut *lock(&self.threads));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a shard's thread had ended by a panic");
+            }
+        }
+        drop(lock(&self.watcher).take());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let engine = self.engine.clone();
+        self.shut_down(&engine);
+    }
+}
+
+/// Waits until nothing is under way, then until every actor sleeps; no longer than `deadline`.
+fn drain(engine: &Engine, deadline: Instant) {
+    const LOOK_EVERY: Duration = Duration::from_millis(1);
+    let mut before = None;
+    while Instant::now() < deadline {
+        let Some(survey) = survey(engine) else { return };
+        if survey.is_quiet() && before == Some(survey) {
+            break;
+        }
+        before = Some(survey);
+        thread::sleep(LOOK_EVERY);
+    }
+    while Instant::now() < deadline {
+        let closed = ask_all(engine, |shard, runtime| runtime.close_actors(shard));
+        if closed.is_none_or(|closed| closed.into_iter().all(|closed| closed)) {
+            return;
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn survey(engine: &Engine) -> Option<Survey> {
+    let surveys = ask_all(engine, |shard, runtime| runtime.survey(shard))?;
+    Some(surveys.into_iter().fold(Survey::default(), Survey::and))
+}
+
+/// Asks every shard; `None` if one does not answer.
+pub(crate) fn ask_all<R: Send + 'static>(
+    engine: &Engine,
+    question: fn(&Shard, &Runtime) -> R,
+) -> Option<Vec<R>> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let asked: Vec<_> = (0..engine.shards())
+        .map(|shard| {
+            let (answer, answers) = mpsc::sync_channel(1);
+            run_on(engine, shard, move |shard, runtime| {
+                let _ = answer.try_send(question(shard, runtime));
+            });
+            answers
+        })
+        .collect();
+    asked.into_iter().map(|answers| answers.recv_timeout(PATIENCE).ok()).collect()
+}
+
+/// Has `errand` run on a shard; waits for room in its inbox.
+fn run_on(engine: &Engine, shard: u16, errand: impl FnOnce(&Shard, &Runtime) + Send + 'static) {
+    let Some(handle) = engine.mesh().handle(shard) else { return };
+    let mut errand: quark_shards::shard::Errand = Box::new(move |shard: &Shard| {
+        if let Some(runtime) = shard.attached::<Runtime>() {
+            errand(shard, runtime);
+        }
+    });
+    while let Err(back) = handle.inbox.push(errand) {
+        errand = back;
+        thread::yield_now();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
