@@ -1,7 +1,6 @@
 //! What an actor and a message are, to the engine. The `#[actor]` attribute writes these.
 
 use std::any::TypeId;
-use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -153,7 +152,11 @@ impl TypeToken {
     /// The token of a type registered as `name`.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        TypeToken { name, hash: xxh3_64(name.as_bytes()), index: AtomicU32::new(0) }
+        TypeToken {
+            name,
+            hash: xxh3_64(name.as_bytes()),
+            index: AtomicU32::new(0),
+        }
     }
 
     /// The registered name.
@@ -180,7 +183,10 @@ impl TypeToken {
     #[cold]
     fn assign(&self) -> usize {
         let fresh = NEXT_TYPE.fetch_add(1, Ordering::Relaxed);
-        match self.index.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
+        match self
+            .index
+            .compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed)
+        {
             Ok(_) => fresh as usize,
             Err(index) => index as usize,
         }
@@ -201,7 +207,13 @@ impl ActorOptions {
     /// The engine's defaults.
     #[must_use]
     pub const fn new() -> Self {
-        ActorOptions { mailbox: None, when_full: None, idle_after: None, timeout: None, pinned: None }
+        ActorOptions {
+            mailbox: None,
+            when_full: None,
+            idle_after: None,
+            timeout: None,
+            pinned: None,
+        }
     }
 
     /// Messages that may wait for one actor of the type.
@@ -323,14 +335,11 @@ impl<T, E> ResultParts for Result<T, E> {
     }
 }
 
-/// The error of methods that have none.
-pub type NoError = Infallible;
-
 /// What a stall report and a dead letter call a turn.
 #[derive(Debug)]
-pub struct MethodInfo {
+pub(crate) struct MethodInfo {
     /// Its name.
-    pub label: TurnLabel,
+    pub(crate) label: TurnLabel,
     /// What its calls are answered with.
     pub(crate) reply: fn() -> TypeId,
 }

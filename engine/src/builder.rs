@@ -84,7 +84,9 @@ impl EngineBuilder {
         options: ActorOptions,
         factory: impl Fn(&FactoryCx) -> A + Send + Sync + 'static,
     ) -> Self {
-        let registered = self.registry.register::<A>(options, Some(Arc::new(factory)));
+        let registered = self
+            .registry
+            .register::<A>(options, Some(Arc::new(factory)));
         self.refused = self.refused.or(registered.err());
         self
     }

@@ -35,7 +35,10 @@ impl Context {
     /// A context with the request's id.
     #[must_use]
     pub fn new(request_id: u64) -> Self {
-        Context(Arc::new(ContextData { request_id, metadata: Vec::new() }))
+        Context(Arc::new(ContextData {
+            request_id,
+            metadata: Vec::new(),
+        }))
     }
 
     /// The same with `name` set to `value`.
@@ -56,7 +59,11 @@ impl Context {
     /// What `name` was set to.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.metadata.iter().find(|(known, _)| &**known == name).map(|(_, value)| &**value)
+        self.0
+            .metadata
+            .iter()
+            .find(|(known, _)| &**known == name)
+            .map(|(_, value)| &**value)
     }
 }
 
@@ -89,11 +96,23 @@ impl Turn {
     /// now, so it is opened in the caller's name.
     pub(crate) fn waiter(&self, shard: &Shard) -> Waiter {
         if let Some(caller) = self.caller.take() {
-            let id = shard.calls().open_for(self.info.reply, shard.id(), self.deadline, caller.waiter(shard));
+            let id = shard.calls().open_for(
+                self.info.reply,
+                shard.id(),
+                self.deadline,
+                caller.waiter(shard),
+            );
             self.upcall.set(Some(id));
-            self.serves.set(Origin { peer: shard.id(), index: id.index, generation: id.generation });
+            self.serves.set(Origin {
+                peer: shard.id(),
+                index: id.index,
+                generation: id.generation,
+            });
         }
-        Waiter { turn: self.id, serves: self.serves.get() }
+        Waiter {
+            turn: self.id,
+            serves: self.serves.get(),
+        }
     }
 
     #[inline]
@@ -118,7 +137,8 @@ impl<A: Actor> Cx<A> {
     /// A reference to this actor.
     #[must_use]
     pub fn me(&self) -> A::Ref {
-        let core = with_runtime(|_, runtime| RefCore::of_activation::<A>(runtime, self.turn.head()));
+        let core =
+            with_runtime(|_, runtime| RefCore::of_activation::<A>(runtime, self.turn.head()));
         A::Ref::from(core)
     }
 
@@ -131,7 +151,10 @@ impl<A: Actor> Cx<A> {
     /// This actor's identity.
     #[must_use]
     pub fn id(&self) -> ActorId {
-        ActorId { actor: A::NAME, key: self.key() }
+        ActorId {
+            actor: A::NAME,
+            key: self.key(),
+        }
     }
 
     /// The shard this actor lives on.

@@ -86,7 +86,10 @@ static ENGINES: LazyLock<RwLock<BTreeMap<EngineId, Weak<EngineShared>>>> =
 /// The engine of that id, if it still stands.
 pub(crate) fn engine(id: EngineId) -> Option<Engine> {
     let engines = ENGINES.read().unwrap_or_else(PoisonError::into_inner);
-    Some(Engine { shared: engines.get(&id)?.upgrade()?, owner: None })
+    Some(Engine {
+        shared: engines.get(&id)?.upgrade()?,
+        owner: None,
+    })
 }
 
 impl Engine {
@@ -117,11 +120,17 @@ impl Engine {
         });
         let mut engines = ENGINES.write().unwrap_or_else(PoisonError::into_inner);
         engines.insert(id, Arc::downgrade(&shared));
-        Engine { shared, owner: None }
+        Engine {
+            shared,
+            owner: None,
+        }
     }
 
     pub(crate) fn owned_by(&self, running: Arc<Running>) -> Self {
-        Engine { shared: self.shared.clone(), owner: Some(running) }
+        Engine {
+            shared: self.shared.clone(),
+            owner: Some(running),
+        }
     }
 
     /// A reference to the actor `key` of type `A`. Nothing is made until it is called.
@@ -145,7 +154,11 @@ impl Engine {
     /// What was found and chosen at launch.
     #[must_use]
     pub fn report(&self) -> LaunchReport {
-        self.shared.report.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared
+            .report
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Stops the engine: takes no more calls from outside, lets those under way finish, puts
@@ -163,14 +176,18 @@ impl Engine {
     pub(crate) fn core_of<A: Actor>(&self, key: Key) -> RefCore {
         let hash = self.hash_of(A::token(), &key);
         let pinned = try_with_runtime(|here| match here {
-            Some((_, runtime)) if runtime.engine().id() == self.id() => {
-                runtime.types.get::<A>(runtime).ok().map(|types| types.pinned)
-            }
+            Some((_, runtime)) if runtime.engine().id() == self.id() => runtime
+                .types
+                .get::<A>(runtime)
+                .ok()
+                .map(|types| types.pinned),
             _ => None,
         });
         let pinned = pinned.unwrap_or_else(|| {
             // A type that can't be used is told of by the call.
-            self.registered::<A>().ok().and_then(|known| known.options.pinned)
+            self.registered::<A>()
+                .ok()
+                .and_then(|known| known.options.pinned)
         });
         let shard = pinned.unwrap_or_else(|| shard_of(hash, self.shards()));
         RefCore::new(A::token(), key, hash, self.id(), shard)
@@ -207,7 +224,11 @@ impl Engine {
     }
 
     pub(crate) fn set_report(&self, report: LaunchReport) {
-        *self.shared.report.write().unwrap_or_else(PoisonError::into_inner) = report;
+        *self
+            .shared
+            .report
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = report;
     }
 
     pub(crate) fn takes_calls(&self) -> bool {

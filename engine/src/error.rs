@@ -24,7 +24,9 @@ pub enum CallError<E = Infallible> {
     #[error("the actor's mailbox is full: slow down, or let its type wait (when_full = \"wait\")")]
     MailboxFull,
     /// The call came back to an actor that its own chain holds.
-    #[error("the call came back to an actor that its own chain holds: break the cycle, or make the methods &self")]
+    #[error(
+        "the call came back to an actor that its own chain holds: break the cycle, or make the methods &self"
+    )]
     CallCycle,
     /// The method panicked.
     #[error("the method panicked; its actor restarts with fresh state")]
@@ -153,13 +155,17 @@ pub enum RegisterError {
         name: &'static str,
     },
     /// Nobody can make one.
-    #[error("the actor type {name:?} is not Default: register a factory before launch, builder.register::<…>(|cx| …)")]
+    #[error(
+        "the actor type {name:?} is not Default: register a factory before launch, builder.register::<…>(|cx| …)"
+    )]
     NoFactory {
         /// The name.
         name: &'static str,
     },
     /// Pinned to a shard that is not there.
-    #[error("the actor type {name:?} is pinned to shard {shard}, but the engine has {shards} (numbered from 0)")]
+    #[error(
+        "the actor type {name:?} is pinned to shard {shard}, but the engine has {shards} (numbered from 0)"
+    )]
     NoSuchShard {
         /// The name.
         name: &'static str,

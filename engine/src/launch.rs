@@ -57,7 +57,7 @@ pub enum LaunchError {
 }
 
 /// The threads of a running engine.
-pub struct Running {
+pub(crate) struct Running {
     threads: Mutex<Vec<JoinHandle<()>>>,
     watcher: Mutex<Option<StallWatcher>>,
     engine: Engine,
@@ -84,9 +84,13 @@ pub(crate) fn launch(builder: EngineBuilder) -> Result<Engine, LaunchError> {
     let (idle, idle_because) = choose_idle(builder.idle, &placement);
     let mut settings = builder.settings;
     settings.idle = idle;
-    let shards = u16::try_from(placement.shards.len()).map_err(|_| TopologyError::ZeroShards)?;
+    let shards = u16::try_from(placement.shards.len()).expect("shards are numbered by u16");
     let ends = mesh(shards, builder.credits, idle.sleeps());
-    let config = ShardConfig { idle, quota: builder.quota, ..ShardConfig::default() };
+    let config = ShardConfig {
+        idle,
+        quota: builder.quota,
+        ..ShardConfig::default()
+    };
     let engine = Engine::new(settings, ends[0].shared().clone(), builder.registry);
 
     let start = uring::clock();
@@ -96,7 +100,13 @@ pub(crate) fn launch(builder: EngineBuilder) -> Result<Engine, LaunchError> {
     for (end, place) in ends.into_iter().zip(&placement.shards) {
         let (up_sender, up) = mpsc::channel();
         let (go, go_receiver) = mpsc::channel();
-        let plan = Plan { end, place: place.clone(), config, engine: engine.clone(), start };
+        let plan = Plan {
+            end,
+            place: place.clone(),
+            config,
+            engine: engine.clone(),
+            start,
+        };
         let shard = place.shard;
         let thread = thread::Builder::new()
             .name(format!("quark-{shard}"))
@@ -132,9 +142,10 @@ pub(crate) fn launch(builder: EngineBuilder) -> Result<Engine, LaunchError> {
 fn choose_idle(asked: Option<IdlePolicy>, placement: &Placement) -> (IdlePolicy, String) {
     match asked {
         Some(policy) => (policy, "as asked for".to_owned()),
-        None if placement.oversubscribed => {
-            (IdlePolicy::Park, "more shards than cores: a shard that spins holds up another".to_owned())
-        }
+        None if placement.oversubscribed => (
+            IdlePolicy::Park,
+            "more shards than cores: a shard that spins holds up another".to_owned(),
+        ),
         None => (IdlePolicy::ADAPTIVE, "the default".to_owned()),
     }
 }
@@ -167,7 +178,10 @@ fn run_shard(plan: Plan, up: &Sender<Result<Up, LaunchError>>, go: &Receiver<()>
     let made = make_shard(plan);
     let shard = match made {
         Ok((shard, driver)) => {
-            let _ = up.send(Ok(Up { driver, pulse: shard.pulse().clone() }));
+            let _ = up.send(Ok(Up {
+                driver,
+                pulse: shard.pulse().clone(),
+            }));
             shard
         }
         Err(error) => {
@@ -192,11 +206,17 @@ fn make_shard(plan: Plan) -> Result<(std::rc::Rc<Shard>, DriverReport), LaunchEr
         start: plan.start,
         worker_cpus: plan.place.cpu.into_iter().collect(),
     };
-    let driver = UringDriver::new(config)
-        .map_err(|source| LaunchError::Driver { shard: number, source })?;
+    let driver = UringDriver::new(config).map_err(|source| LaunchError::Driver {
+        shard: number,
+        source,
+    })?;
     let report = driver.report();
     let shard = Shard::new(plan.end, plan.config, Box::new(driver));
-    shard.attach(Runtime::new(plan.engine, Hooks::default(), shard.pulse().clone()));
+    shard.attach(Runtime::new(
+        plan.engine,
+        Hooks::default(),
+        shard.pulse().clone(),
+    ));
     Ok((shard, report))
 }
 
@@ -289,12 +309,17 @@ pub(crate) fn ask_all<R: Send + 'static>(
             answers
         })
         .collect();
-    asked.into_iter().map(|answers| answers.recv_timeout(PATIENCE).ok()).collect()
+    asked
+        .into_iter()
+        .map(|answers| answers.recv_timeout(PATIENCE).ok())
+        .collect()
 }
 
 /// Has `errand` run on a shard; waits for room in its inbox.
 fn run_on(engine: &Engine, shard: u16, errand: impl FnOnce(&Shard, &Runtime) + Send + 'static) {
-    let Some(handle) = engine.mesh().handle(shard) else { return };
+    let Some(handle) = engine.mesh().handle(shard) else {
+        return;
+    };
     let mut errand: quark_shards::shard::Errand = Box::new(move |shard: &Shard| {
         if let Some(runtime) = shard.attached::<Runtime>() {
             errand(shard, runtime);

@@ -30,7 +30,9 @@ impl Runtime {
             return self.activated(shard, resident);
         }
         resident.set_phase(Phase::Activating);
-        self.start_hook(shard, resident, Activate::default(), |actor, cx| A::activate(actor, cx));
+        self.start_hook(shard, resident, Activate::default(), |actor, cx| {
+            A::activate(actor, cx)
+        });
     }
 
     fn activated<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
@@ -63,7 +65,10 @@ impl Runtime {
                 resident.forgive_restarts();
             }
             resident.set_phase(Phase::Restarting);
-            let suspended: Vec<_> = resident.turns().filter_map(|turn| turn.task.get()).collect();
+            let suspended: Vec<_> = resident
+                .turns()
+                .filter_map(|turn| turn.task.get())
+                .collect();
             for task in suspended {
                 shard.tasks().cancel(task);
             }
@@ -82,11 +87,15 @@ impl Runtime {
     }
 
     fn rebuild<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
-        let Some(instance) = resident.remove() else { return };
+        let Some(instance) = resident.remove() else {
+            return;
+        };
         drop_quietly(instance);
         self.cancel_timers(shard, resident);
         let restarts = u32::from(resident.count_restart());
-        let backoff = FIRST_BACKOFF.saturating_mul(1 << (restarts - 1).min(20)).min(LONGEST_BACKOFF);
+        let backoff = FIRST_BACKOFF
+            .saturating_mul(1 << (restarts - 1).min(20))
+            .min(LONGEST_BACKOFF);
         resident.count_queued();
         let sleep = shard.sleep(backoff);
         shard.spawn(async move {
@@ -99,7 +108,9 @@ impl Runtime {
     }
 
     fn revive<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
-        let Ok(types) = self.types.get::<A>(self) else { return };
+        let Ok(types) = self.types.get::<A>(self) else {
+            return;
+        };
         match types.make(self, &resident.key()) {
             Ok(instance) => {
                 resident.set_born(used_tick(shard.now()));
@@ -124,7 +135,12 @@ impl Runtime {
         }
     }
 
-    pub(crate) fn refuse_mail<A: Actor>(&self, shard: &Shard, resident: Resident<A>, refusal: &Refusal) {
+    pub(crate) fn refuse_mail<A: Actor>(
+        &self,
+        shard: &Shard,
+        resident: Resident<A>,
+        refusal: &Refusal,
+    ) {
         while let Some(letter) = resident.mailbox.pop() {
             letter.refuse(shard, self, refusal.clone());
         }
@@ -143,7 +159,9 @@ impl Runtime {
         }
         if A::HAS_DEACTIVATE {
             resident.set_phase(Phase::Deactivating);
-            self.start_hook(shard, resident, Deactivate, |actor, cx| A::deactivate(actor, cx));
+            self.start_hook(shard, resident, Deactivate, |actor, cx| {
+                A::deactivate(actor, cx)
+            });
         } else {
             self.deactivated(shard, resident);
         }
@@ -154,7 +172,9 @@ impl Runtime {
         if let Some(instance) = resident.remove() {
             drop_quietly(instance);
         }
-        let Ok(types) = self.types.get::<A>(self) else { return };
+        let Ok(types) = self.types.get::<A>(self) else {
+            return;
+        };
         self.hooks.deactivated::<A>(&resident);
         if !resident.has_mail() {
             return types.remove(resident);
@@ -209,7 +229,9 @@ impl Runtime {
 
     /// Ends the timers of an activation.
     pub(crate) fn cancel_timers<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
-        let Ok(types) = self.types.get::<A>(self) else { return };
+        let Ok(types) = self.types.get::<A>(self) else {
+            return;
+        };
         if types.timers.borrow().is_empty() {
             return;
         }
@@ -237,7 +259,9 @@ pub(crate) fn collect_idle<A: Actor>(
     for _ in 0..limit.min(capacity as usize) {
         let index = types.sweep_from.get() % capacity;
         types.sweep_from.set(index + 1);
-        let Some(resident) = types.cells.get(index) else { continue };
+        let Some(resident) = types.cells.get(index) else {
+            continue;
+        };
         if resident.phase() == Phase::Active
             && resident.is_idle()
             && now.wrapping_sub(resident.used()) > idle_ticks
@@ -265,7 +289,10 @@ impl<A: Actor> Hook<A> for Activate {
     fn info() -> &'static MethodInfo {
         const {
             &MethodInfo {
-                label: TurnLabel { actor: A::NAME, method: "on_activate" },
+                label: TurnLabel {
+                    actor: A::NAME,
+                    method: "on_activate",
+                },
                 reply: std::any::TypeId::of::<()>,
             }
         }
@@ -276,7 +303,10 @@ impl<A: Actor> Hook<A> for Deactivate {
     fn info() -> &'static MethodInfo {
         const {
             &MethodInfo {
-                label: TurnLabel { actor: A::NAME, method: "on_deactivate" },
+                label: TurnLabel {
+                    actor: A::NAME,
+                    method: "on_deactivate",
+                },
                 reply: std::any::TypeId::of::<()>,
             }
         }

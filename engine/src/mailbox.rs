@@ -69,7 +69,10 @@ impl Mailbox {
         let envelope = Envelope { next: None, vtable };
         // SAFETY: a fresh block of sufficient size and alignment; `last` is ours.
         unsafe {
-            full.write(Full { envelope, message: ManuallyDrop::new(message) });
+            full.write(Full {
+                envelope,
+                message: ManuallyDrop::new(message),
+            });
             match self.last.get() {
                 Some(mut last) => last.as_mut().next = Some(full.cast()),
                 None => self.first.set(Some(full.cast())),
@@ -83,7 +86,9 @@ impl Mailbox {
     #[inline]
     pub(crate) fn next_is_exclusive(&self) -> Option<bool> {
         // SAFETY: envelopes in the list are live.
-        self.first.get().map(|first| unsafe { first.as_ref() }.vtable.exclusive)
+        self.first
+            .get()
+            .map(|first| unsafe { first.as_ref() }.vtable.exclusive)
     }
 
     /// Takes the oldest message out.

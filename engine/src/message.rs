@@ -21,7 +21,7 @@ pub(crate) type ReplyOf<M> = Result<<M as Method>::Ok, CallError<<M as Method>::
 /// A message that has reached its actor's shard.
 pub(crate) struct Incoming<M: Method> {
     pub(crate) args: M,
-    pub(crate) reply: ReplyTo<M>,
+    pub(crate) reply: ReplyTo,
     pub(crate) deadline: Deadline,
     /// How many turns wait above it.
     pub(crate) depth: u8,
@@ -48,7 +48,8 @@ impl Toll {
 }
 
 /// Whom a turn answers.
-pub(crate) enum ReplyTo<M: Method> {
+#[derive(Clone, Copy)]
+pub(crate) enum ReplyTo {
     /// Nobody: a one-way message.
     Nobody,
     /// A call of an endpoint, this shard among them.
@@ -58,14 +59,16 @@ pub(crate) enum ReplyTo<M: Method> {
     Here,
 }
 
-impl<M: Method> ReplyTo<M> {
+impl ReplyTo {
     /// The call that is served, for chains.
     #[inline]
     pub(crate) fn origin(&self) -> Origin {
         match self {
-            ReplyTo::Call { peer, id } => {
-                Origin { peer: *peer, index: id.index, generation: id.generation }
-            }
+            ReplyTo::Call { peer, id } => Origin {
+                peer: *peer,
+                index: id.index,
+                generation: id.generation,
+            },
             ReplyTo::Nobody | ReplyTo::Here => Origin::NOBODY,
         }
     }
@@ -77,7 +80,7 @@ impl<M: Method> ReplyTo<M> {
 
     /// Answers; `hint` says where the actor lives.
     #[inline]
-    pub(crate) fn send(self, shard: &Shard, hint: Hint, reply: ReplyOf<M>) {
+    pub(crate) fn send<R: Send + 'static>(self, shard: &Shard, hint: Hint, reply: R) {
         match self {
             ReplyTo::Nobody => {}
             ReplyTo::Call { peer, id } if peer == shard.id() => {
@@ -85,10 +88,18 @@ impl<M: Method> ReplyTo<M> {
             }
             ReplyTo::Call { peer, id } => {
                 let _ = shard.with_inbound(peer, |inward| {
-                    if const { fits::<Reply<ReplyOf<M>>>() } {
-                        inward.reply(Reply { call: id, hint: hint.0, reply });
+                    if const { fits::<Reply<R>>() } {
+                        inward.reply(Reply {
+                            call: id,
+                            hint: hint.0,
+                            reply,
+                        });
                     } else {
-                        inward.reply(BoxedReply(Box::new(Reply { call: id, hint: hint.0, reply })));
+                        inward.reply(BoxedReply(Box::new(Reply {
+                            call: id,
+                            hint: hint.0,
+                            reply,
+                        })));
                     }
                 });
             }
@@ -116,22 +127,41 @@ pub(crate) struct Request<M> {
 }
 
 /// The id of no call.
-pub(crate) const NO_CALL: CallId = CallId { index: 0, generation: 0 };
+pub(crate) const NO_CALL: CallId = CallId {
+    index: 0,
+    generation: 0,
+};
 
 impl<M: Method> Request<M> {
     #[inline]
     fn arrive(self, shard: &Shard, from: u16, slots: usize, context: Option<Context>) {
-        let Some(runtime) = shard.attached::<Runtime>() else { return };
+        let Some(runtime) = shard.attached::<Runtime>() else {
+            return;
+        };
         let is_ask = self.call.generation != 0;
         let incoming = Incoming {
             args: self.args,
-            reply: if is_ask { ReplyTo::Call { peer: from, id: self.call } } else { ReplyTo::Nobody },
+            reply: if is_ask {
+                ReplyTo::Call {
+                    peer: from,
+                    id: self.call,
+                }
+            } else {
+                ReplyTo::Nobody
+            },
             deadline: self.deadline,
             depth: self.depth,
             context,
-            toll: Toll { peer: from, slots: if is_ask { 0 } else { slots as u16 } },
+            toll: Toll {
+                peer: from,
+                slots: if is_ask { 0 } else { slots as u16 },
+            },
         };
-        let hint = if self.hinted { Hint(self.target) } else { Hint::NONE };
+        let hint = if self.hinted {
+            Hint(self.target)
+        } else {
+            Hint::NONE
+        };
         let hash = (!self.hinted).then_some(self.target);
         runtime.receive(shard, hint, self.key, hash, incoming);
     }
@@ -187,7 +217,9 @@ pub(crate) struct Held<M: Method> {
 impl<M: Method> LocalMessage<Shard> for Held<M> {
     #[inline]
     fn deliver(self, shard: &Shard) {
-        let Some(runtime) = shard.attached::<Runtime>() else { return };
+        let Some(runtime) = shard.attached::<Runtime>() else {
+            return;
+        };
         self.resident.uncount_queued();
         runtime.arrive_from_queue(shard, self.resident, self.incoming);
     }
@@ -225,7 +257,9 @@ pub(crate) struct Resume<A>(pub(crate) Resident<A>);
 impl<A: crate::actor::Actor> LocalMessage<Shard> for Resume<A> {
     #[inline]
     fn deliver(self, shard: &Shard) {
-        let Some(runtime) = shard.attached::<Runtime>() else { return };
+        let Some(runtime) = shard.attached::<Runtime>() else {
+            return;
+        };
         self.0.uncount_queued();
         runtime.resume(shard, self.0);
     }

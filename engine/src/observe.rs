@@ -23,7 +23,11 @@ impl Engine {
     /// answers: not for use on a shard, nor often.
     #[must_use]
     pub fn list(&self) -> Vec<ActorInfo> {
-        ask_all(self, list).into_iter().flatten().flatten().collect()
+        ask_all(self, list)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect()
     }
 
     /// One-way messages that could not be delivered: how many there were, and the last of them.

@@ -30,13 +30,20 @@ impl Engine {
     /// # Errors
     /// [`PortError`], when the engine stops or has had too many ports.
     pub fn port(&self) -> Result<Port, PortError> {
-        let rings = Rings::join(self.mesh(), self.port_numbers(), self.settings().port_spin())?;
+        let rings = Rings::join(
+            self.mesh(),
+            self.port_numbers(),
+            self.settings().port_spin(),
+        )?;
         let timeout = self.settings().timeout;
         PORTS.with_borrow_mut(|ports| {
             ports.retain(|(engine, ..)| *engine != self.id());
             ports.push((self.id(), Rc::new(rings), timeout));
         });
-        Ok(Port { engine: self.id(), _stays: PhantomData })
+        Ok(Port {
+            engine: self.id(),
+            _stays: PhantomData,
+        })
     }
 }
 
@@ -44,7 +51,9 @@ impl Drop for Port {
     fn drop(&mut self) {
         // The thread's locals may be gone already; then so is the port.
         let _ = PORTS.try_with(|ports| {
-            ports.borrow_mut().retain(|(engine, ..)| *engine != self.engine);
+            ports
+                .borrow_mut()
+                .retain(|(engine, ..)| *engine != self.engine);
         });
     }
 }
@@ -53,7 +62,10 @@ impl Drop for Port {
 #[inline]
 pub(crate) fn with_port<R>(engine: EngineId, f: impl FnOnce(&Rings) -> R) -> Option<R> {
     let port = PORTS.with_borrow(|ports| {
-        ports.iter().find(|(known, ..)| *known == engine).map(|(_, rings, _)| rings.clone())
+        ports
+            .iter()
+            .find(|(known, ..)| *known == engine)
+            .map(|(_, rings, _)| rings.clone())
     })?;
     Some(f(&port))
 }
@@ -62,6 +74,9 @@ pub(crate) fn with_port<R>(engine: EngineId, f: impl FnOnce(&Rings) -> R) -> Opt
 #[inline]
 pub(crate) fn default_timeout(engine: EngineId) -> Duration {
     PORTS.with_borrow(|ports| {
-        ports.iter().find(|(known, ..)| *known == engine).map_or(Duration::MAX, |port| port.2)
+        ports
+            .iter()
+            .find(|(known, ..)| *known == engine)
+            .map_or(Duration::MAX, |port| port.2)
     })
 }

@@ -39,12 +39,6 @@ impl Hint {
     pub(crate) fn index(self) -> u32 {
         self.0 as u32
     }
-
-    /// Never zero in a hint that means something.
-    #[inline]
-    pub(crate) fn generation(self) -> u32 {
-        (self.0 >> 32) as u32
-    }
 }
 
 impl RefCore {
@@ -55,7 +49,14 @@ impl RefCore {
         engine: EngineId,
         shard: u16,
     ) -> Self {
-        RefCore { token, key, hash, engine, shard, hint: AtomicU64::new(0) }
+        RefCore {
+            token,
+            key,
+            hash,
+            engine,
+            shard,
+            hint: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn of_activation<A: Actor>(runtime: &Runtime, head: &Head) -> Self {
@@ -80,7 +81,10 @@ impl RefCore {
     /// Who is meant.
     #[must_use]
     pub fn id(&self) -> ActorId {
-        ActorId { actor: self.token.name(), key: self.key.clone() }
+        ActorId {
+            actor: self.token.name(),
+            key: self.key.clone(),
+        }
     }
 
     /// The key.
@@ -111,13 +115,21 @@ impl Clone for RefCore {
 
 impl fmt::Debug for RefCore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{} on shard {}", self.token.name(), self.key, self.shard)
+        write!(
+            f,
+            "{}/{} on shard {}",
+            self.token.name(),
+            self.key,
+            self.shard
+        )
     }
 }
 
 impl PartialEq for RefCore {
     fn eq(&self, other: &Self) -> bool {
-        self.engine == other.engine && self.token.hash() == other.token.hash() && self.key == other.key
+        self.engine == other.engine
+            && self.token.hash() == other.token.hash()
+            && self.key == other.key
     }
 }
 

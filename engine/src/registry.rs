@@ -80,7 +80,14 @@ impl Registry {
         }
         let factory = factory.map(|factory| Arc::new(factory) as Arc<dyn Any + Send + Sync>);
         let options = A::options().overridden(over);
-        types.insert(A::token().hash(), Registered { token: A::token(), options, factory });
+        types.insert(
+            A::token().hash(),
+            Registered {
+                token: A::token(),
+                options,
+                factory,
+            },
+        );
         Ok(())
     }
 
@@ -91,8 +98,14 @@ impl Registry {
             if !std::ptr::eq(known.token, A::token()) {
                 return Some(Err(RegisterError::NameTaken { name: A::NAME }));
             }
-            let factory = known.factory.as_ref().and_then(|factory| factory.downcast_ref());
-            Some(Ok(Registration { options: known.options, factory: factory.cloned() }))
+            let factory = known
+                .factory
+                .as_ref()
+                .and_then(|factory| factory.downcast_ref());
+            Some(Ok(Registration {
+                options: known.options,
+                factory: factory.cloned(),
+            }))
         };
         let found = find(&self.types.read().unwrap_or_else(PoisonError::into_inner));
         let found = match found {
@@ -105,9 +118,11 @@ impl Registry {
             }
         };
         match found.options.pinned {
-            Some(shard) if shard >= shards => {
-                Err(RegisterError::NoSuchShard { name: A::NAME, shard, shards })
-            }
+            Some(shard) if shard >= shards => Err(RegisterError::NoSuchShard {
+                name: A::NAME,
+                shard,
+                shards,
+            }),
             _ => Ok(found),
         }
     }

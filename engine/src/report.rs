@@ -41,7 +41,12 @@ impl fmt::Display for LaunchReport {
             writeln!(f, "housekeeping: cpu {cpu}")?;
         }
         writeln!(f, "idle: {} ({})", self.idle, self.idle_because)?;
-        writeln!(f, "driver: {}: {}", self.driver.name, self.driver.on.join(", "))?;
+        writeln!(
+            f,
+            "driver: {}: {}",
+            self.driver.name,
+            self.driver.on.join(", ")
+        )?;
         for missing in &self.driver.missing {
             writeln!(f, "missing: {missing}")?;
         }

@@ -110,7 +110,11 @@ impl Runtime {
 
     /// Why a turn is dropped that neither returned nor panicked.
     pub(crate) fn why_dropped(&self) -> Refusal {
-        if self.closing.get() == Closing::Closed { Refusal::Stopped } else { Refusal::Restarted }
+        if self.closing.get() == Closing::Closed {
+            Refusal::Stopped
+        } else {
+            Refusal::Restarted
+        }
     }
 
     /// The turn that is being polled.
@@ -176,7 +180,12 @@ impl Runtime {
         waiter: Option<Waiter>,
     ) -> CallId {
         let reply = std::any::TypeId::of::<ReplyOf<M>>;
-        shard.calls().open_for(reply, shard.id(), deadline, waiter.unwrap_or(Waiter::NO_TURN))
+        shard.calls().open_for(
+            reply,
+            shard.id(),
+            deadline,
+            waiter.unwrap_or(Waiter::NO_TURN),
+        )
     }
 
     /// A message has come from another shard, a port or outside.
@@ -198,7 +207,15 @@ impl Runtime {
             Ok(resident) => self.arrive(shard, resident, incoming),
             Err(refusal) => {
                 incoming.toll.pay(shard);
-                self.reply_refused(shard, || crate::key::ActorId { actor: <M::Actor as Actor>::NAME, key }, incoming, refusal);
+                self.reply_refused(
+                    shard,
+                    || crate::key::ActorId {
+                        actor: <M::Actor as Actor>::NAME,
+                        key,
+                    },
+                    incoming,
+                    refusal,
+                );
             }
         }
     }
@@ -235,7 +252,9 @@ impl Runtime {
 
     /// Frees the cell of an activation that is gone once nothing is on its way to it.
     fn leave_gone<A: Actor>(&self, _: &Shard, resident: Resident<A>) {
-        if resident.queued() == 0 && let Ok(types) = self.types.get::<A>(self) {
+        if resident.queued() == 0
+            && let Ok(types) = self.types.get::<A>(self)
+        {
             types.cells.give(resident);
         }
     }
@@ -257,7 +276,9 @@ impl Runtime {
                 }
             }
         }
-        let Ok(types) = self.types.get::<M::Actor>(self) else { return };
+        let Ok(types) = self.types.get::<M::Actor>(self) else {
+            return;
+        };
         if resident.mailbox.len() >= types.mailbox {
             match types.when_full {
                 WhenFull::Refuse => {
@@ -284,10 +305,18 @@ impl Runtime {
         let origin = incoming.reply.origin();
         let inside = |turn: TurnId| turn == holder || head.turns().any(|other| other.id == turn);
         let mesh = shard.mesh();
-        if !chain_has(|peer| mesh.handle(peer).map(|handle| &*handle.chain), origin, inside) {
+        if !chain_has(
+            |peer| mesh.handle(peer).map(|handle| &*handle.chain),
+            origin,
+            inside,
+        ) {
             return Chain::Elsewhere;
         }
-        if holder == 0 && !exclusive && head.admits_chained() { Chain::Enter } else { Chain::Cycle }
+        if holder == 0 && !exclusive && head.admits_chained() {
+            Chain::Enter
+        } else {
+            Chain::Cycle
+        }
     }
 
     /// Queues a message to an activation of this shard, behind all that was queued before.
@@ -338,7 +367,9 @@ impl Runtime {
             if !next.is_some_and(|exclusive| resident.admits_next(exclusive)) {
                 break;
             }
-            let Some(letter) = resident.mailbox.pop() else { break };
+            let Some(letter) = resident.mailbox.pop() else {
+                break;
+            };
             if resident.mailbox.len() == 0 {
                 resident.set_mail(false);
             }
@@ -374,7 +405,9 @@ impl Runtime {
         refusal: Refusal,
     ) {
         if incoming.reply.is_ask() {
-            incoming.reply.send(shard, Hint::NONE, Err(refusal.into()));
+            incoming
+                .reply
+                .send::<ReplyOf<M>>(shard, Hint::NONE, Err(refusal.into()));
         } else {
             self.dead_letters.borrow_mut().bury(DeadLetter {
                 actor: id(),

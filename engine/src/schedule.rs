@@ -66,7 +66,10 @@ impl<A: Actor> Cx<A> {
         period: Duration,
         mut call: impl FnMut(&A::Ref) -> Call<'_, M> + 'static,
     ) -> TimerHandle {
-        assert!(!period.is_zero(), "a period of nothing would never let anything else run");
+        assert!(
+            !period.is_zero(),
+            "a period of nothing would never let anything else run"
+        );
         let me = self.me();
         let mut due = self.now() + period;
         self.schedule(async move {
@@ -92,7 +95,10 @@ impl<A: Actor> Cx<A> {
                 mine.retain(|task| shard.tasks().is_live(*task));
                 mine.push(task);
             }
-            TimerHandle { uid: shard.uid(), task }
+            TimerHandle {
+                uid: shard.uid(),
+                task,
+            }
         })
     }
 }

@@ -14,7 +14,10 @@ pub(crate) struct Survey {
 
 impl Survey {
     pub(crate) fn and(self, other: Survey) -> Survey {
-        Survey { busy: self.busy || other.busy, turns: self.turns + other.turns }
+        Survey {
+            busy: self.busy || other.busy,
+            turns: self.turns + other.turns,
+        }
     }
 
     pub(crate) fn is_quiet(&self) -> bool {
@@ -25,14 +28,21 @@ impl Survey {
 impl Runtime {
     /// Whether anything is under way here.
     pub(crate) fn survey(&self, shard: &Shard) -> Survey {
-        let busy = shard.calls().open_count() != 0 || !self.types.iter().all(|types| types.is_quiet());
-        Survey { busy, turns: self.turns() }
+        let busy =
+            shard.calls().open_count() != 0 || !self.types.iter().all(|types| types.is_quiet());
+        Survey {
+            busy,
+            turns: self.turns(),
+        }
     }
 
     /// Puts the actors here to sleep and makes no new ones; true once none is left.
     pub(crate) fn close_actors(&self, shard: &Shard) -> bool {
         self.set_closing(Closing::Closing);
         // All are begun, whatever the first ones say.
-        self.types.iter().map(|types| types.close(shard, self)).fold(true, |all, closed| all & closed)
+        self.types
+            .iter()
+            .map(|types| types.close(shard, self))
+            .fold(true, |all, closed| all & closed)
     }
 }

@@ -58,7 +58,13 @@ pub(crate) trait Ending<A: Actor>: 'static {
     /// Whether the turn must be alone.
     const EXCLUSIVE: bool;
     /// The body has returned.
-    fn returned(&self, shard: &Shard, runtime: &Runtime, resident: Resident<A>, output: Self::Output);
+    fn returned(
+        &self,
+        shard: &Shard,
+        runtime: &Runtime,
+        resident: Resident<A>,
+        output: Self::Output,
+    );
     /// The turn is over, and the gate was left.
     fn left(&self, shard: &Shard, runtime: &Runtime, resident: Resident<A>, lost: Option<Refusal>);
 }
@@ -106,7 +112,11 @@ impl<A: Actor, E: Ending<A>> Drop for TurnFrame<A, E> {
             }
             self.resident.leave(E::EXCLUSIVE);
             let lost = (!self.returned.get()).then(|| {
-                if self.panicked.get() { Refusal::Panicked } else { runtime.why_dropped() }
+                if self.panicked.get() {
+                    Refusal::Panicked
+                } else {
+                    runtime.why_dropped()
+                }
             });
             self.ending.left(shard, runtime, self.resident, lost);
         });
@@ -130,7 +140,10 @@ where
     F: Future<Output = E::Output> + 'static,
 {
     let frame = TurnFrame {
-        cx: Cx { turn, _actor: PhantomData },
+        cx: Cx {
+            turn,
+            _actor: PhantomData,
+        },
         ending,
         resident,
         returned: Cell::new(false),
@@ -139,22 +152,24 @@ where
     // SAFETY: the body borrows the frame's context and is dropped before the frame; `inside`
     // and `holder` are taken back when the frame is dropped.
     unsafe {
-        shard.tasks().start(frame, |frame: &'static TurnFrame<A, E>, task| {
-            let turn = &frame.cx.turn;
-            turn.task.set(Some(task));
-            if E::EXCLUSIVE {
-                resident.set_holder(turn.id);
-            } else {
-                resident.link(TurnRef::new(turn));
-            }
-            body(&frame.cx, &frame.ending)
-        })
+        shard
+            .tasks()
+            .start(frame, |frame: &'static TurnFrame<A, E>, task| {
+                let turn = &frame.cx.turn;
+                turn.task.set(Some(task));
+                if E::EXCLUSIVE {
+                    resident.set_holder(turn.id);
+                } else {
+                    resident.link(TurnRef::new(turn));
+                }
+                body(&frame.cx, &frame.ending)
+            })
     }
 }
 
 /// How a message's turn ends.
 pub(crate) struct MessageEnding<M: Method> {
-    reply: Cell<Option<ReplyTo<M>>>,
+    reply: Cell<Option<ReplyTo>>,
     /// Where a local caller finds the reply after the first poll.
     here: Cell<Option<NonNull<Option<ReplyOf<M>>>>>,
 }
@@ -164,12 +179,24 @@ impl<M: Method> Ending<M::Actor> for MessageEnding<M> {
     const EXCLUSIVE: bool = <M::Receiver as Receiver>::EXCLUSIVE;
 
     #[inline]
-    fn returned(&self, shard: &Shard, _: &Runtime, resident: Resident<M::Actor>, output: M::Output) {
+    fn returned(
+        &self,
+        shard: &Shard,
+        _: &Runtime,
+        resident: Resident<M::Actor>,
+        output: M::Output,
+    ) {
         self.answer(shard, resident, M::reply(output).map_err(CallError::Failed));
     }
 
     #[inline]
-    fn left(&self, shard: &Shard, runtime: &Runtime, resident: Resident<M::Actor>, lost: Option<Refusal>) {
+    fn left(
+        &self,
+        shard: &Shard,
+        runtime: &Runtime,
+        resident: Resident<M::Actor>,
+        lost: Option<Refusal>,
+    ) {
         if let Some(refusal) = lost {
             let panicked = refusal == Refusal::Panicked;
             self.answer(shard, resident, Err(refusal.into()));
@@ -186,7 +213,10 @@ impl<M: Method> MessageEnding<M> {
     fn answer(&self, shard: &Shard, resident: Resident<M::Actor>, reply: ReplyOf<M>) {
         match self.reply.take() {
             Some(ReplyTo::Here) => {
-                let here = self.here.get().expect("a caller that looks here said where");
+                let here = self
+                    .here
+                    .get()
+                    .expect("a caller that looks here said where");
                 // SAFETY: `Here` is replaced before the caller returns from the first poll, so
                 // the place is still on its stack.
                 unsafe { *here.as_ptr() = Some(reply) };
@@ -214,16 +244,34 @@ impl Runtime {
         resident: Resident<M::Actor>,
         incoming: Incoming<M>,
     ) {
-        let Incoming { args, reply, deadline, depth, context, mut toll } = incoming;
+        let Incoming {
+            args,
+            reply,
+            deadline,
+            depth,
+            context,
+            mut toll,
+        } = incoming;
         toll.pay(shard);
-        let turn = self.turn::<M>(shard, resident, reply.origin(), deadline, depth, context, None);
+        let turn = self.turn::<M>(
+            shard,
+            resident,
+            reply.origin(),
+            deadline,
+            depth,
+            context,
+            None,
+        );
         if M::SYNC {
             let result = self.run_sync(shard, resident, turn, args);
             reply.send(shard, resident.hint(), result);
             self.turn_left(shard, resident);
             return;
         }
-        let ending = MessageEnding { reply: Cell::new(Some(reply)), here: Cell::new(None) };
+        let ending = MessageEnding {
+            reply: Cell::new(Some(reply)),
+            here: Cell::new(None),
+        };
         self.start_message(shard, resident, turn, ending, args);
     }
 
@@ -238,8 +286,22 @@ impl Runtime {
         caller: Option<TurnRef>,
         waker: &Waker,
     ) -> Inline<M> {
-        let Incoming { args, deadline, depth, context, .. } = incoming;
-        let turn = self.turn::<M>(shard, resident, Origin::NOBODY, deadline, depth, context, caller);
+        let Incoming {
+            args,
+            deadline,
+            depth,
+            context,
+            ..
+        } = incoming;
+        let turn = self.turn::<M>(
+            shard,
+            resident,
+            Origin::NOBODY,
+            deadline,
+            depth,
+            context,
+            caller,
+        );
         if M::SYNC {
             let result = self.run_sync(shard, resident, turn, args);
             self.turn_left(shard, resident);
@@ -254,10 +316,20 @@ impl Runtime {
             return Inline::Done(here.take().expect("a turn that ended has answered"));
         };
         let waiter = caller.map(|caller| caller.waiter(shard));
-        let id = turn.upcall.get().unwrap_or_else(|| self.open_call::<M>(shard, deadline, waiter));
-        turn.serves.set(Origin { peer: shard.id(), index: id.index, generation: id.generation });
+        let id = turn
+            .upcall
+            .get()
+            .unwrap_or_else(|| self.open_call::<M>(shard, deadline, waiter));
+        turn.serves.set(Origin {
+            peer: shard.id(),
+            index: id.index,
+            generation: id.generation,
+        });
         turn.caller.set(None);
-        ending.reply.set(Some(ReplyTo::Call { peer: shard.id(), id }));
+        ending.reply.set(Some(ReplyTo::Call {
+            peer: shard.id(),
+            id,
+        }));
         ending.here.set(None);
         let registered = shard.calls().poll::<ReplyOf<M>>(id, waker);
         debug_assert!(registered.is_pending(), "nobody could have answered yet");
@@ -331,14 +403,20 @@ impl Runtime {
     ) -> ReplyOf<M> {
         let exclusive = <M::Receiver as Receiver>::EXCLUSIVE;
         resident.enter(exclusive, self.used_tick(shard));
-        let cx = Cx { turn, _actor: PhantomData };
+        let cx = Cx {
+            turn,
+            _actor: PhantomData,
+        };
         let output = self.within(&cx.turn, || {
             catch_unwind(AssertUnwindSafe(|| {
                 self.hooks.fault(&cx.turn);
                 // SAFETY: the gate was entered, and is left below, after the call.
                 let actor = unsafe { resident.borrow::<M::Receiver>() };
                 let mut body = pin!(M::call(args, actor, &cx));
-                match body.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+                match body
+                    .as_mut()
+                    .poll(&mut TaskContext::from_waker(Waker::noop()))
+                {
                     Poll::Ready(output) => output,
                     Poll::Pending => unreachable!("a synchronous method suspended"),
                 }
@@ -388,7 +466,10 @@ impl Runtime {
 pub(crate) fn info<M: Method>() -> &'static MethodInfo {
     const {
         &MethodInfo {
-            label: TurnLabel { actor: <M::Actor as Actor>::NAME, method: M::NAME },
+            label: TurnLabel {
+                actor: <M::Actor as Actor>::NAME,
+                method: M::NAME,
+            },
             reply: std::any::TypeId::of::<ReplyOf<M>>,
         }
     }

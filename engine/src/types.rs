@@ -66,7 +66,9 @@ impl<A: Actor> TypeShard<A> {
     pub(crate) fn lookup(&self, key: &Key, hash: u64) -> Option<Resident<A>> {
         let directory = self.directory.borrow();
         let index = directory.find(hash, |index| {
-            self.cells.get(*index).is_some_and(|cell| cell.hash() == hash && cell.has_key(key))
+            self.cells
+                .get(*index)
+                .is_some_and(|cell| cell.hash() == hash && cell.has_key(key))
         })?;
         self.cells.get(*index)
     }
@@ -103,9 +105,11 @@ impl<A: Actor> TypeShard<A> {
         }
         let instance = self.make(runtime, key)?;
         let resident = self.cells.take(key.clone(), hash);
-        self.directory.borrow_mut().insert_unique(hash, resident.index(), |index| {
-            self.cells.get(*index).map_or(0, |cell| cell.hash())
-        });
+        self.directory
+            .borrow_mut()
+            .insert_unique(hash, resident.index(), |index| {
+                self.cells.get(*index).map_or(0, |cell| cell.hash())
+            });
         runtime.trace_activation::<A>(shard, key);
         runtime.settle(shard, resident, instance);
         Ok(resident)
@@ -114,15 +118,20 @@ impl<A: Actor> TypeShard<A> {
     /// A fresh instance.
     pub(crate) fn make(&self, runtime: &Runtime, key: &Key) -> Result<A, Refusal> {
         let made = catch_unwind(AssertUnwindSafe(|| match &self.factory {
-            Some(factory) => {
-                Some(factory(&FactoryCx { key: key.clone(), engine: runtime.engine().clone() }))
-            }
+            Some(factory) => Some(factory(&FactoryCx {
+                key: key.clone(),
+                engine: runtime.engine().clone(),
+            })),
             None => A::fallback(),
         }));
         match made {
             Ok(Some(instance)) => Ok(instance),
-            Ok(None) => Err(Refusal::Unregistered(RegisterError::NoFactory { name: A::NAME })),
-            Err(_) => Err(Refusal::Activation(ActivateError::new("the factory panicked"))),
+            Ok(None) => Err(Refusal::Unregistered(RegisterError::NoFactory {
+                name: A::NAME,
+            })),
+            Err(_) => Err(Refusal::Activation(ActivateError::new(
+                "the factory panicked",
+            ))),
         }
     }
 
@@ -131,7 +140,11 @@ impl<A: Actor> TypeShard<A> {
     pub(crate) fn remove(&self, resident: Resident<A>) {
         let hash = resident.hash();
         let index = resident.index();
-        if let Ok(entry) = self.directory.borrow_mut().find_entry(hash, |known| *known == index) {
+        if let Ok(entry) = self
+            .directory
+            .borrow_mut()
+            .find_entry(hash, |known| *known == index)
+        {
             entry.remove();
         }
         if resident.queued() == 0 {
@@ -215,7 +228,10 @@ impl Types {
         if table.len() <= index {
             table.resize_with(index + 1, || None);
         }
-        table[index] = Some(Entry { concrete: concrete.cast(), erased: fresh });
+        table[index] = Some(Entry {
+            concrete: concrete.cast(),
+            erased: fresh,
+        });
         // SAFETY: just made, boxed, kept.
         Ok(unsafe { &*concrete })
     }

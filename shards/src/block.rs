@@ -31,7 +31,10 @@ impl BlockClass {
     pub const fn of(size: usize) -> Self {
         let size = if size < SMALLEST { SMALLEST } else { size };
         let class = (size.next_power_of_two() / SMALLEST).trailing_zeros();
-        assert!((class as usize) < CLASSES, "a block of over 2 GiB was asked for");
+        assert!(
+            (class as usize) < CLASSES,
+            "a block of over 2 GiB was asked for"
+        );
         BlockClass(class as u8)
     }
 
@@ -95,7 +98,11 @@ impl BlockPool {
     /// Memory held from the global allocator, in bytes.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        self.chunks.borrow().iter().map(|(_, layout)| layout.size()).sum()
+        self.chunks
+            .borrow()
+            .iter()
+            .map(|(_, layout)| layout.size())
+            .sum()
     }
 
     #[cold]
@@ -146,7 +153,11 @@ mod tests {
         let blocks: Vec<_> = (0..1000).map(|_| pool.take(class)).collect();
         let mut addresses: Vec<_> = blocks.iter().map(|b| b.as_ptr().addr()).collect();
         addresses.sort_unstable();
-        assert!(addresses.windows(2).all(|pair| pair[1] - pair[0] >= class.size()));
+        assert!(
+            addresses
+                .windows(2)
+                .all(|pair| pair[1] - pair[0] >= class.size())
+        );
         assert!(addresses.iter().all(|a| a.is_multiple_of(BLOCK_ALIGN)));
         let held = pool.held_bytes();
         for block in blocks {

@@ -103,7 +103,10 @@ pub struct Waiter {
 
 impl Waiter {
     /// Not a turn: a task, or a thread outside.
-    pub const NO_TURN: Waiter = Waiter { turn: 0, serves: Origin::NOBODY };
+    pub const NO_TURN: Waiter = Waiter {
+        turn: 0,
+        serves: Origin::NOBODY,
+    };
 }
 
 /// The calls of one endpoint. Single-threaded but for its [`ChainTable`].
@@ -262,19 +265,40 @@ impl Calls {
     }
 
     /// Opens a call without credit, in the name of a caller that will wait for it.
-    pub fn open_for(&self, reply: fn() -> TypeId, lane: u16, deadline: Deadline, waiter: Waiter) -> CallId {
+    pub fn open_for(
+        &self,
+        reply: fn() -> TypeId,
+        lane: u16,
+        deadline: Deadline,
+        waiter: Waiter,
+    ) -> CallId {
         self.open_typed(reply(), lane, 0, deadline, None, waiter)
     }
 
     /// Opens a call that holds `cost` slots of credit towards `lane`, and will be answered by
     /// an `R`.
     #[inline]
-    pub fn open<R: 'static>(&self, lane: u16, cost: u16, deadline: Deadline, waker: Waker, waiter: Waiter) -> CallId {
+    pub fn open<R: 'static>(
+        &self,
+        lane: u16,
+        cost: u16,
+        deadline: Deadline,
+        waker: Waker,
+        waiter: Waiter,
+    ) -> CallId {
         self.open_typed(TypeId::of::<R>(), lane, cost, deadline, Some(waker), waiter)
     }
 
     #[inline]
-    fn open_typed(&self, reply: TypeId, lane: u16, cost: u16, deadline: Deadline, waker: Option<Waker>, waiter: Waiter) -> CallId {
+    fn open_typed(
+        &self,
+        reply: TypeId,
+        lane: u16,
+        cost: u16,
+        deadline: Deadline,
+        waker: Option<Waker>,
+        waiter: Waiter,
+    ) -> CallId {
         let free = self.free.borrow_mut().pop();
         let index = free.unwrap_or_else(|| self.grow());
         self.deadlines.borrow_mut()[index as usize] = deadline.0;
@@ -287,7 +311,8 @@ impl Calls {
         entry.chained.set(waiter.turn != 0);
         let generation = entry.generation.get();
         if waiter.turn != 0 {
-            self.chain.publish(index, generation, waiter.turn, waiter.serves);
+            self.chain
+                .publish(index, generation, waiter.turn, waiter.serves);
         }
         self.open.set(self.open.get() + 1);
         CallId { index, generation }
@@ -299,9 +324,17 @@ impl Calls {
     /// If the call was opened for another type.
     #[inline]
     pub fn complete<R: 'static>(&self, id: CallId, hint: u64, reply: R) {
-        const { assert!(align_of::<R>() <= 64, "replies are aligned to 64 bytes at most") };
+        const {
+            assert!(
+                align_of::<R>() <= 64,
+                "replies are aligned to 64 bytes at most"
+            )
+        };
         let Some(entry) = self.find(id) else { return };
-        assert!(entry.reply.get() == TypeId::of::<R>(), "a reply of another call's type");
+        assert!(
+            entry.reply.get() == TypeId::of::<R>(),
+            "a reply of another call's type"
+        );
         let (lane, cost) = (entry.lane.get(), entry.cost.get());
         match entry.state.get() {
             State::Waiting => {
@@ -327,7 +360,8 @@ impl Calls {
     pub fn sweep(&self, now: Time) -> usize {
         let mut ended = 0;
         let now = Deadline::tick(now);
-        for index in 0..self.deadlines.borrow().len() {
+        let entries = self.deadlines.borrow().len();
+        for index in 0..entries {
             let due = self.deadlines.borrow()[index];
             if due != 0 && now.wrapping_sub(due).cast_signed() >= 0 {
                 self.deadlines.borrow_mut()[index] = 0;
@@ -347,9 +381,14 @@ impl Calls {
         let tick = Deadline::tick(now);
         let deadlines = self.deadlines.borrow();
         let ticks = deadlines.iter().filter(|due| **due != 0);
-        let nearest = ticks.map(|due| due.wrapping_sub(tick).cast_signed().max(0)).min()?;
+        let nearest = ticks
+            .map(|due| due.wrapping_sub(tick).cast_signed().max(0))
+            .min()?;
         let begin = now.as_nanos() >> TICK_BITS << TICK_BITS;
-        Some(Time::from_nanos(begin) + Duration::from_nanos(u64::from(nearest.cast_unsigned()) << TICK_BITS))
+        Some(
+            Time::from_nanos(begin)
+                + Duration::from_nanos(u64::from(nearest.cast_unsigned()) << TICK_BITS),
+        )
     }
 
     fn time_out(&self, entry: &Entry) {
@@ -368,8 +407,13 @@ impl Calls {
     /// If the call was opened for another type.
     #[inline]
     pub fn poll<R: 'static>(&self, id: CallId, waker: &Waker) -> Poll<Fate<R>> {
-        let Some(entry) = self.find(id) else { return Poll::Ready(Fate::Unknown) };
-        assert!(entry.reply.get() == TypeId::of::<R>(), "a call asked for another's reply");
+        let Some(entry) = self.find(id) else {
+            return Poll::Ready(Fate::Unknown);
+        };
+        assert!(
+            entry.reply.get() == TypeId::of::<R>(),
+            "a call asked for another's reply"
+        );
         match entry.state.get() {
             State::Waiting => {
                 let kept = entry.waker.take().filter(|kept| kept.will_wake(waker));
@@ -428,7 +472,9 @@ impl Calls {
         self.unchain(entry);
         self.deadlines.borrow_mut()[entry.index as usize] = 0;
         entry.state.set(State::Free);
-        entry.generation.set(entry.generation.get().wrapping_add(1).max(1));
+        entry
+            .generation
+            .set(entry.generation.get().wrapping_add(1).max(1));
         self.open.set(self.open.get() - 1);
         self.free.borrow_mut().push(entry.index);
     }
@@ -465,7 +511,10 @@ impl Calls {
             discard: Cell::new(discard_nothing),
             value: UnsafeCell::new([const { MaybeUninit::uninit() }; INLINE / 8]),
         };
-        let place = self.blocks.take(const { BlockClass::of(size_of::<Entry>()) }).cast::<Entry>();
+        let place = self
+            .blocks
+            .take(const { BlockClass::of(size_of::<Entry>()) })
+            .cast::<Entry>();
         // SAFETY: a fresh block, large and aligned enough.
         unsafe { place.write(entry) };
         entries.push(place);
@@ -586,8 +635,14 @@ mod tests {
         let id = open::<u64>(&calls);
         assert!(calls.poll::<u64>(id, Waker::noop()).is_pending());
         calls.complete(id, 9, 42_u64);
-        assert_eq!(calls.poll::<u64>(id, Waker::noop()), Poll::Ready(Fate::Replied(42, 9)));
-        assert_eq!(calls.poll::<u64>(id, Waker::noop()), Poll::Ready(Fate::Unknown));
+        assert_eq!(
+            calls.poll::<u64>(id, Waker::noop()),
+            Poll::Ready(Fate::Replied(42, 9))
+        );
+        assert_eq!(
+            calls.poll::<u64>(id, Waker::noop()),
+            Poll::Ready(Fate::Unknown)
+        );
         assert_eq!(calls.open_count(), 0);
     }
 
@@ -632,8 +687,14 @@ mod tests {
         assert!(!calls.try_credit(1, 1, 1));
         calls.give_credit(1, 2);
         calls.sweep(Time::from_nanos(1 << 31));
-        assert_eq!(calls.poll::<u8>(ids[0], Waker::noop()), Poll::Ready(Fate::TimedOut));
-        assert!(!calls.try_credit(1, 1, 0), "a late reply still needs its room");
+        assert_eq!(
+            calls.poll::<u8>(ids[0], Waker::noop()),
+            Poll::Ready(Fate::TimedOut)
+        );
+        assert!(
+            !calls.try_credit(1, 1, 0),
+            "a late reply still needs its room"
+        );
         calls.complete(ids[0], 0, 1_u8);
         assert!(calls.try_credit(1, 1, 0));
     }
@@ -652,11 +713,18 @@ mod tests {
         assert_eq!(Deadline::at(now + Duration::MAX, now), Deadline::NEVER);
         let calls = calls();
         let id = open::<u8>(&calls);
-        assert!(calls.next_deadline(Time::ZERO).is_some_and(|t| t >= Time::from_nanos(1 << 30)));
+        assert!(
+            calls
+                .next_deadline(Time::ZERO)
+                .is_some_and(|t| t >= Time::from_nanos(1 << 30))
+        );
         calls.sweep(Time::from_nanos(1 << 29));
         assert!(calls.poll::<u8>(id, Waker::noop()).is_pending());
         calls.sweep(Time::from_nanos(1 << 31));
-        assert_eq!(calls.poll::<u8>(id, Waker::noop()), Poll::Ready(Fate::TimedOut));
+        assert_eq!(
+            calls.poll::<u8>(id, Waker::noop()),
+            Poll::Ready(Fate::TimedOut)
+        );
     }
 
     #[test]

@@ -45,7 +45,11 @@ impl Origin {
     const NOBODY_PEER: u16 = u16::MAX;
 
     /// No call at all: a turn that serves a one-way message.
-    pub const NOBODY: Origin = Origin { peer: Self::NOBODY_PEER, index: 0, generation: 0 };
+    pub const NOBODY: Origin = Origin {
+        peer: Self::NOBODY_PEER,
+        index: 0,
+        generation: 0,
+    };
 
     /// Whether somebody waits.
     #[must_use]
@@ -57,7 +61,9 @@ impl Origin {
 
 impl Default for ChainTable {
     fn default() -> Self {
-        ChainTable { chunks: (0..CHUNKS).map(|_| OnceLock::new()).collect() }
+        ChainTable {
+            chunks: (0..CHUNKS).map(|_| OnceLock::new()).collect(),
+        }
     }
 }
 
@@ -66,21 +72,33 @@ impl ChainTable {
     /// Only the owner calls this. Calls beyond the table's four million are not followed.
     #[inline]
     pub(crate) fn publish(&self, index: u32, generation: u32, turn: TurnId, parent: Origin) {
-        let Some(cell) = self.cell_for_write(index) else { return };
+        let Some(cell) = self.cell_for_write(index) else {
+            return;
+        };
         // Odd is "being written": a reader that sees it, or a change, gives up.
         cell.generation.store(0, Ordering::Relaxed);
         fence(Ordering::Release);
         cell.turn.store(turn, Ordering::Relaxed);
-        cell.parent.store((u64::from(parent.peer) << 32) | u64::from(parent.index), Ordering::Relaxed);
-        cell.parent_generation.store(parent.generation, Ordering::Relaxed);
+        cell.parent.store(
+            (u64::from(parent.peer) << 32) | u64::from(parent.index),
+            Ordering::Relaxed,
+        );
+        cell.parent_generation
+            .store(parent.generation, Ordering::Relaxed);
         cell.generation.store(generation, Ordering::Release);
     }
 
     /// Ends what was published for `index`.
     #[inline]
     pub(crate) fn retract(&self, index: u32) {
-        if let Some(chunk) = self.chunks.get(index as usize / CHUNK).and_then(OnceLock::get) {
-            chunk[index as usize % CHUNK].generation.store(0, Ordering::Release);
+        if let Some(chunk) = self
+            .chunks
+            .get(index as usize / CHUNK)
+            .and_then(OnceLock::get)
+        {
+            chunk[index as usize % CHUNK]
+                .generation
+                .store(0, Ordering::Release);
         }
     }
 
@@ -97,7 +115,14 @@ impl ChainTable {
             return None;
         }
         let peer = (parent >> 32) as u16;
-        Some((turn, Origin { peer, index: parent as u32, generation: parent_generation }))
+        Some((
+            turn,
+            Origin {
+                peer,
+                index: parent as u32,
+                generation: parent_generation,
+            },
+        ))
     }
 
     #[inline]
@@ -141,21 +166,45 @@ mod tests {
         let tables = [ChainTable::default(), ChainTable::default()];
         let table = |peer: u16| tables.get(usize::from(peer));
         tables[0].publish(3, 7, 100, Origin::NOBODY);
-        tables[1].publish(5, 9, 200, Origin { peer: 0, index: 3, generation: 7 });
-        let origin = Origin { peer: 1, index: 5, generation: 9 };
+        tables[1].publish(
+            5,
+            9,
+            200,
+            Origin {
+                peer: 0,
+                index: 3,
+                generation: 7,
+            },
+        );
+        let origin = Origin {
+            peer: 1,
+            index: 5,
+            generation: 9,
+        };
         assert!(chain_has(table, origin, |turn| turn == 200));
         assert!(chain_has(table, origin, |turn| turn == 100));
         assert!(!chain_has(table, origin, |turn| turn == 300));
         tables[0].retract(3);
-        assert!(!chain_has(table, origin, |turn| turn == 100), "an ended call ends the chain");
+        assert!(
+            !chain_has(table, origin, |turn| turn == 100),
+            "an ended call ends the chain"
+        );
         assert!(!chain_has(table, Origin::NOBODY, |_| true));
     }
 
     #[test]
     fn a_chain_that_bites_its_tail_ends() {
         let tables = [ChainTable::default()];
-        let me = Origin { peer: 0, index: 1, generation: 1 };
+        let me = Origin {
+            peer: 0,
+            index: 1,
+            generation: 1,
+        };
         tables[0].publish(1, 1, 5, me);
-        assert!(!chain_has(|peer| tables.get(usize::from(peer)), me, |turn| turn == 6));
+        assert!(!chain_has(
+            |peer| tables.get(usize::from(peer)),
+            me,
+            |turn| turn == 6
+        ));
     }
 }

@@ -25,16 +25,25 @@ pub(crate) struct Ways {
 /// After 16 million shards in one process.
 pub(crate) fn new_uid() -> u32 {
     let uid = NEXT_UID.fetch_add(1, Ordering::Relaxed);
-    assert!(uid < MAX_UID, "a process can launch 16 million shards in its life");
+    assert!(
+        uid < MAX_UID,
+        "a process can launch 16 million shards in its life"
+    );
     uid
 }
 
 pub(crate) fn register(uid: u32, ways: Arc<Ways>) {
-    INBOXES.write().unwrap_or_else(PoisonError::into_inner).insert(uid, ways);
+    INBOXES
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(uid, ways);
 }
 
 pub(crate) fn unregister(uid: u32) {
-    INBOXES.write().unwrap_or_else(PoisonError::into_inner).remove(&uid);
+    INBOXES
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+        .remove(&uid);
 }
 
 /// Wakes the task that `word` names on the shard `uid`; nobody, if that shard is gone.

@@ -20,7 +20,9 @@ pub enum IdlePolicy {
 
 impl IdlePolicy {
     /// [`Adaptive`](IdlePolicy::Adaptive) with the usual budget.
-    pub const ADAPTIVE: IdlePolicy = IdlePolicy::Adaptive { spin: Duration::from_micros(100) };
+    pub const ADAPTIVE: IdlePolicy = IdlePolicy::Adaptive {
+        spin: Duration::from_micros(100),
+    };
 
     /// Whether a shard of this policy can be asleep.
     #[must_use]

@@ -61,7 +61,10 @@ impl<C: ?Sized + 'static> LocalRing<C> {
     #[inline]
     pub fn push<M: LocalMessage<C>>(&self, message: M) {
         // As in the mesh's ring: folds away.
-        assert!(const { fits::<M>() }, "a message beyond 1,016 bytes or an alignment of 8: box it");
+        assert!(
+            const { fits::<M>() },
+            "a message beyond 1,016 bytes or an alignment of 8: box it"
+        );
         let slots = const { slots_of::<M>() };
         let tail = self.tail.get();
         if tail - self.head.get() + slots > self.slots.get().capacity() {

@@ -32,7 +32,11 @@ pub struct Credits {
 
 impl Default for Credits {
     fn default() -> Self {
-        Credits { ask_slots: 512, reserve_slots: 32, tell_slots: 256 }
+        Credits {
+            ask_slots: 512,
+            reserve_slots: 32,
+            tell_slots: 256,
+        }
     }
 }
 
@@ -120,12 +124,21 @@ pub fn mesh(shards: u16, credits: Credits, may_sleep: bool) -> Vec<MeshEnd> {
         credits,
     });
     let none = |_| -> (Vec<Option<Outbound>>, Vec<Option<Inbound>>) {
-        ((0..shards).map(|_| None).collect(), (0..shards).map(|_| None).collect())
+        (
+            (0..shards).map(|_| None).collect(),
+            (0..shards).map(|_| None).collect(),
+        )
     };
     let mut ends: Vec<_> = (0..shards).map(none).collect();
     for from in 0..shards {
         for to in (0..shards).filter(|to| *to != from) {
-            let (out, inward) = lane(from, to, credits, Doorbell::of(&shared, from), Doorbell::of(&shared, to));
+            let (out, inward) = lane(
+                from,
+                to,
+                credits,
+                Doorbell::of(&shared, from),
+                Doorbell::of(&shared, to),
+            );
             ends[usize::from(from)].0[usize::from(to)] = Some(out);
             ends[usize::from(to)].1[usize::from(from)] = Some(inward);
         }
@@ -142,7 +155,13 @@ pub fn mesh(shards: u16, credits: Credits, may_sleep: bool) -> Vec<MeshEnd> {
 }
 
 /// The rings of one direction: requests there, replies back.
-pub(crate) fn lane(from: u16, to: u16, credits: Credits, from_bell: Doorbell, to_bell: Doorbell) -> (Outbound, Inbound) {
+pub(crate) fn lane(
+    from: u16,
+    to: u16,
+    credits: Credits,
+    from_bell: Doorbell,
+    to_bell: Doorbell,
+) -> (Outbound, Inbound) {
     let (request_in, request_out) = ring(credits.ring_slots(), from);
     let (reply_in, reply_out) = ring(credits.ring_slots(), to);
     let admitted = Arc::new(CachePadded::new(AtomicU64::new(0)));
@@ -153,7 +172,12 @@ pub(crate) fn lane(from: u16, to: u16, credits: Credits, from_bell: Doorbell, to
         admitted: admitted.clone(),
     };
     (
-        Outbound { requests: request_in, replies: reply_out, tells, bell: to_bell },
+        Outbound {
+            requests: request_in,
+            replies: reply_out,
+            tells,
+            bell: to_bell,
+        },
         Inbound {
             requests: request_out,
             replies: reply_in,
@@ -180,7 +204,10 @@ impl Outbound {
     /// If the ring is full, which credits rule out.
     #[inline]
     pub fn send<M: Message<Shard>>(&self, message: M) {
-        assert!(self.requests.push(message).is_ok(), "credits keep rings from filling");
+        assert!(
+            self.requests.push(message).is_ok(),
+            "credits keep rings from filling"
+        );
     }
 
     /// Whether the shard is gone.
@@ -235,7 +262,10 @@ impl Inbound {
     /// If the ring is full, which credits rule out.
     #[inline]
     pub fn reply<M: Message<Calls>>(&self, message: M) {
-        assert!(self.replies.push(message).is_ok(), "credits keep rings from filling");
+        assert!(
+            self.replies.push(message).is_ok(),
+            "credits keep rings from filling"
+        );
     }
 
     /// Gives the sender back credit for a one-way message of `slots` slots.
@@ -323,7 +353,10 @@ impl Doorbell {
     }
 
     pub(crate) fn of_port(sleeper: Arc<Sleeper>, bell: Arc<dyn Bell>) -> Self {
-        Doorbell { sleeper, bell: BellPlace::Port(bell) }
+        Doorbell {
+            sleeper,
+            bell: BellPlace::Port(bell),
+        }
     }
 
     /// Rings if the endpoint sleeps. Comes after the sender's fence.

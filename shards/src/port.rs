@@ -71,19 +71,36 @@ impl Port {
     ///
     /// # Errors
     /// [`PortError`], when the shards don't take it.
-    pub fn join(mesh: &Arc<MeshShared>, numbers: &PortNumbers, spin: Duration) -> Result<Self, PortError> {
+    pub fn join(
+        mesh: &Arc<MeshShared>,
+        numbers: &PortNumbers,
+        spin: Duration,
+    ) -> Result<Self, PortError> {
         let shards = mesh.shards();
-        let taken = numbers.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < MAX_PORTS).then_some(n + 1));
+        let taken = numbers
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
+                (n < MAX_PORTS).then_some(n + 1)
+            });
         let number = shards + taken.map_err(|_| PortError::TooMany { limit: MAX_PORTS })?;
         let sleeper = Arc::new(Sleeper::new());
         let bell: Arc<dyn Bell> = Arc::new(ThreadBell(thread::current()));
         let mut lanes = Vec::new();
         for shard in 0..shards {
             let here = Doorbell::of_port(sleeper.clone(), bell.clone());
-            let (out, inward) = lane(number, shard, mesh.credits(), here, Doorbell::of(mesh, shard));
+            let (out, inward) = lane(
+                number,
+                shard,
+                mesh.credits(),
+                here,
+                Doorbell::of(mesh, shard),
+            );
             let errand: Errand = Box::new(move |shard: &Shard| shard.add_port(number, inward));
             let handle = mesh.handle(shard).ok_or(PortError::Refused { shard })?;
-            handle.inbox.push(errand).map_err(|_| PortError::Refused { shard })?;
+            handle
+                .inbox
+                .push(errand)
+                .map_err(|_| PortError::Refused { shard })?;
             lanes.push(out);
         }
         let credits = mesh.credits();
@@ -91,7 +108,11 @@ impl Port {
             number,
             mesh: mesh.clone(),
             lanes: lanes.into(),
-            calls: Calls::new(usize::from(shards), credits.ask_slots, credits.reserve_slots),
+            calls: Calls::new(
+                usize::from(shards),
+                credits.ask_slots,
+                credits.reserve_slots,
+            ),
             sleeper,
             began: Instant::now(),
             swept: Cell::new(0),
@@ -194,7 +215,10 @@ impl Port {
         self.sleeper.prepare();
         if self.lanes.iter().all(|lane| !lane.has_replies()) {
             let longest = Duration::from_millis(if self.calls.open_count() == 0 { 1 } else { 100 });
-            let until = self.calls.next_deadline(now).map_or(longest, |due| (due - now).min(longest));
+            let until = self
+                .calls
+                .next_deadline(now)
+                .map_or(longest, |due| (due - now).min(longest));
             thread::park_timeout(until);
         }
         self.sleeper.awake();
@@ -207,7 +231,9 @@ impl Drop for Port {
             let number = self.number;
             if let Some(handle) = self.mesh.handle(shard) {
                 // A shard that takes no errands any more has let its ports go already.
-                let _ = handle.inbox.push(Box::new(move |shard: &Shard| shard.remove_port(number)));
+                let _ = handle
+                    .inbox
+                    .push(Box::new(move |shard: &Shard| shard.remove_port(number)));
             }
         }
     }

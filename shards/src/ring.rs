@@ -88,7 +88,10 @@ impl<C: ?Sized + 'static> Producer<C> {
     pub fn push<M: Message<C>>(&self, message: M) -> Result<(), M> {
         // Not a compile-time check: generic senders choose by `fits` between a message and a box
         // of it, and both arms are compiled. The test folds away.
-        assert!(const { fits::<M>() }, "a message beyond 1,016 bytes or an alignment of 8: box it");
+        assert!(
+            const { fits::<M>() },
+            "a message beyond 1,016 bytes or an alignment of 8: box it"
+        );
         let slots = const { slots_of::<M>() };
         let tail = self.tail.get();
         if tail.wrapping_sub(self.head_seen.get()) + slots > self.lines.capacity() {

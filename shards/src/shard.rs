@@ -15,11 +15,11 @@ use crate::idle::IdlePolicy;
 use crate::inbox::{Inbox, Wake, WakeInbox};
 use crate::io::{IoContext, Operations};
 use crate::local_ring::{LocalMessage, LocalRing};
-use crate::pool::BufferPool;
-use crate::stall::Pulse;
 use crate::mesh::{Inbound, MeshEnd, MeshShared, Outbound, ShardHandle};
 use crate::park::Sleeper;
+use crate::pool::BufferPool;
 use crate::sleep::Timers;
+use crate::stall::Pulse;
 use crate::task::{TaskId, Tasks, unpack_id};
 use crate::time::Time;
 
@@ -39,7 +39,11 @@ pub struct ShardConfig {
 
 impl Default for ShardConfig {
     fn default() -> Self {
-        ShardConfig { idle: IdlePolicy::default(), quota: Duration::from_micros(500), inbox: 1024 }
+        ShardConfig {
+            idle: IdlePolicy::default(),
+            quota: Duration::from_micros(500),
+            inbox: 1024,
+        }
     }
 }
 
@@ -91,14 +95,26 @@ impl Shard {
         let inbox = Arc::new(Inbox::new(config.inbox, sleeper.clone(), bell.clone()));
         let wakes = Arc::new(WakeInbox::new(config.inbox, sleeper.clone(), bell.clone()));
         let credits = end.shared.credits();
-        let calls = Calls::new(usize::from(end.shared.shards()), credits.ask_slots, credits.reserve_slots);
+        let calls = Calls::new(
+            usize::from(end.shared.shards()),
+            credits.ask_slots,
+            credits.reserve_slots,
+        );
         foreign::register(
             uid,
-            Arc::new(foreign::Ways { wakes: wakes.clone(), errands: inbox.clone() }),
+            Arc::new(foreign::Ways {
+                wakes: wakes.clone(),
+                errands: inbox.clone(),
+            }),
         );
         end.shared.publish_handle(
             end.shard,
-            ShardHandle { uid, bell, inbox: inbox.clone(), chain: calls.chain().clone() },
+            ShardHandle {
+                uid,
+                bell,
+                inbox: inbox.clone(),
+                chain: calls.chain().clone(),
+            },
         );
         let now = driver.now();
         Rc::new(Shard {
@@ -373,7 +389,9 @@ impl Shard {
     fn mesh_in(&self) -> usize {
         let mut taken = 0;
         for (peer, (out, inward)) in self.out.iter().zip(&self.inward).enumerate() {
-            let (Some(out), Some(inward)) = (out, inward) else { continue };
+            let (Some(out), Some(inward)) = (out, inward) else {
+                continue;
+            };
             if out.has_replies() || inward.has_requests() || out.tells().has_news() {
                 taken += self.take_from(peer as u16, out, inward);
             }
@@ -457,7 +475,9 @@ impl Shard {
             });
         }
         while taken < TURN_BATCH {
-            let Some(errand) = self.inbox.pop() else { break };
+            let Some(errand) = self.inbox.pop() else {
+                break;
+            };
             errand(self);
             taken += 1;
         }
@@ -541,7 +561,9 @@ impl Shard {
     #[inline]
     fn has_arrivals(&self, counts: impl Fn(u16) -> bool) -> bool {
         for (peer, (out, inward)) in self.out.iter().zip(&self.inward).enumerate() {
-            let (Some(out), Some(inward)) = (out, inward) else { continue };
+            let (Some(out), Some(inward)) = (out, inward) else {
+                continue;
+            };
             let peer = peer as u16;
             if (out.has_replies() || inward.has_requests()) && counts(peer)
                 || out.tells().has_news() && self.calls.has_waiters(peer)
@@ -551,7 +573,12 @@ impl Shard {
         }
         !self.inbox.is_empty()
             || !self.wakes.is_empty()
-            || self.ports.borrow().iter().flatten().any(|port| port.has_requests())
+            || self
+                .ports
+                .borrow()
+                .iter()
+                .flatten()
+                .any(|port| port.has_requests())
     }
 }
 

@@ -46,10 +46,12 @@ impl Timers {
     pub(crate) fn fire(&self, now: Time) -> usize {
         let mut fired = 0;
         // Wakers only push to queues: none of them comes back to the wheel.
-        self.wheel.borrow_mut().advance_bounded(now, FIRE_LIMIT, |waker| {
-            fired += 1;
-            waker.wake();
-        });
+        self.wheel
+            .borrow_mut()
+            .advance_bounded(now, FIRE_LIMIT, |waker| {
+                fired += 1;
+                waker.wake();
+            });
         fired
     }
 }

@@ -180,7 +180,9 @@ impl Tasks {
     #[inline]
     pub(crate) fn run_ready(&self, limit: usize) -> usize {
         for ran in 0..limit {
-            let Some(index) = self.ready.borrow_mut().pop_front() else { return ran };
+            let Some(index) = self.ready.borrow_mut().pop_front() else {
+                return ran;
+            };
             let cell = self.cell(index);
             // SAFETY: cells are never freed while the shard lives.
             let head = unsafe { cell.as_ref() };
@@ -261,7 +263,9 @@ impl Tasks {
         let mut cx = Context::from_waker(&waker);
         // SAFETY: the cell is live and its contents match its vtable. The bodies stay where
         // they are until dropped, so pinning holds.
-        let polled = catch_unwind(AssertUnwindSafe(|| unsafe { (head.vtable.get().poll)(cell, &mut cx) }));
+        let polled = catch_unwind(AssertUnwindSafe(|| unsafe {
+            (head.vtable.get().poll)(cell, &mut cx)
+        }));
         match polled {
             Ok(Poll::Pending) if head.state.get() == State::Running => {
                 head.state.set(State::Idle);
@@ -324,7 +328,14 @@ impl Tasks {
         unsafe {
             let contents = contents::<H, F>(cell);
             (&raw mut (*contents).head).write(head);
-            cell.as_ref().vtable.set(const { &Vtable { poll: poll::<H, F>, drop: drop_contents::<H, F> } });
+            cell.as_ref().vtable.set(
+                const {
+                    &Vtable {
+                        poll: poll::<H, F>,
+                        drop: drop_contents::<H, F>,
+                    }
+                },
+            );
             let made = body(&*(&raw const (*contents).head), cell.as_ref().id());
             (&raw mut (*contents).body).write(ManuallyDrop::new(made));
             cell.as_ref().state.set(State::Idle);
@@ -342,7 +353,14 @@ impl Tasks {
         // vector is not borrowed elsewhere: borrows of it never outlive an expression.
         unsafe {
             cell.write(Cell_ {
-                vtable: Cell::new(const { &Vtable { poll: poll_never, drop: drop_never } }),
+                vtable: Cell::new(
+                    const {
+                        &Vtable {
+                            poll: poll_never,
+                            drop: drop_never,
+                        }
+                    },
+                ),
                 index,
                 class,
                 generation: Cell::new(0),
@@ -364,7 +382,10 @@ impl Drop for Tasks {
 impl Cell_ {
     #[inline]
     fn id(&self) -> TaskId {
-        TaskId { index: self.index, generation: self.generation.get() }
+        TaskId {
+            index: self.index,
+            generation: self.generation.get(),
+        }
     }
 
     #[inline]
@@ -439,8 +460,12 @@ fn waker(uid: u32, id: TaskId) -> Waker {
 
 #[inline]
 fn raw_waker(word: u64) -> RawWaker {
-    const VTABLE: RawWakerVTable =
-        RawWakerVTable::new(|data| raw_waker(data.addr() as u64), wake_word, wake_word, |_| {});
+    const VTABLE: RawWakerVTable = RawWakerVTable::new(
+        |data| raw_waker(data.addr() as u64),
+        wake_word,
+        wake_word,
+        |_| {},
+    );
     RawWaker::new(ptr::without_provenance(word as usize), &VTABLE)
 }
 
@@ -452,7 +477,10 @@ fn pack(uid: u32, id: TaskId) -> u64 {
 /// The task's part of a waker's word, as it travels through a wake inbox.
 #[inline]
 pub(crate) fn unpack_id(word: u64) -> TaskId {
-    TaskId { index: word as u32, generation: (word >> 32) as u8 }
+    TaskId {
+        index: word as u32,
+        generation: (word >> 32) as u8,
+    }
 }
 
 #[inline]
@@ -460,7 +488,9 @@ fn wake_word(data: *const ()) {
     let word = data.addr() as u64;
     let uid = (word >> 40) as u32;
     let here = with_current(|shard| {
-        shard.filter(|shard| shard.uid() == uid).map(|shard| shard.tasks().wake(unpack_id(word)))
+        shard
+            .filter(|shard| shard.uid() == uid)
+            .map(|shard| shard.tasks().wake(unpack_id(word)))
     });
     if here.is_none() {
         foreign::wake(uid, word);

@@ -107,21 +107,33 @@ impl Head {
     #[inline]
     pub(crate) fn is_clear(&self, exclusive: bool) -> bool {
         let gate = self.gate.get();
-        if exclusive { gate == 0 } else { gate & (CLOSED | HELD | MAIL | QUEUED) == 0 }
+        if exclusive {
+            gate == 0
+        } else {
+            gate & (CLOSED | HELD | MAIL | QUEUED) == 0
+        }
     }
 
     /// The same for a message that has waited in the shard's own queue, or comes from elsewhere.
     #[inline]
     pub(crate) fn admits_arrival(&self, exclusive: bool) -> bool {
         let gate = self.gate.get() & !QUEUED;
-        if exclusive { gate == 0 } else { gate & (CLOSED | HELD | MAIL) == 0 }
+        if exclusive {
+            gate == 0
+        } else {
+            gate & (CLOSED | HELD | MAIL) == 0
+        }
     }
 
     /// The same for the message at the head of the mailbox.
     #[inline]
     pub(crate) fn admits_next(&self, exclusive: bool) -> bool {
         let gate = self.gate.get() & !(QUEUED | MAIL);
-        if exclusive { gate == 0 } else { gate & (CLOSED | HELD) == 0 }
+        if exclusive {
+            gate == 0
+        } else {
+            gate & (CLOSED | HELD) == 0
+        }
     }
 
     /// Whether a `&self` turn may enter past those that wait: one of a chain already inside.
@@ -134,15 +146,26 @@ impl Head {
     pub(crate) fn enter(&self, exclusive: bool, used: u32) {
         let gate = self.gate.get();
         debug_assert_eq!(gate & HELD, 0, "a turn entered beside an exclusive one");
-        debug_assert!(!exclusive || gate < SHARED, "an exclusive turn entered beside others");
-        self.gate.set(if exclusive { gate | HELD } else { gate + SHARED });
+        debug_assert!(
+            !exclusive || gate < SHARED,
+            "an exclusive turn entered beside others"
+        );
+        self.gate.set(if exclusive {
+            gate | HELD
+        } else {
+            gate + SHARED
+        });
         self.used.set(used);
     }
 
     #[inline]
     pub(crate) fn leave(&self, exclusive: bool) {
         let gate = self.gate.get();
-        self.gate.set(if exclusive { gate & !HELD } else { gate - SHARED });
+        self.gate.set(if exclusive {
+            gate & !HELD
+        } else {
+            gate - SHARED
+        });
     }
 
     /// Whether no turn is inside.
@@ -164,7 +187,11 @@ impl Head {
     pub(crate) fn set_phase(&self, phase: Phase) {
         self.phase.set(phase);
         let gate = self.gate.get();
-        self.gate.set(if phase == Phase::Active { gate & !CLOSED } else { gate | CLOSED });
+        self.gate.set(if phase == Phase::Active {
+            gate & !CLOSED
+        } else {
+            gate | CLOSED
+        });
     }
 
     #[inline]
@@ -278,7 +305,10 @@ impl Head {
     }
 
     pub(crate) fn id(&self) -> ActorId {
-        ActorId { actor: self.token.name(), key: self.key() }
+        ActorId {
+            actor: self.token.name(),
+            key: self.key(),
+        }
     }
 
     /// Puts a `&self` turn on the list of those inside.
@@ -323,7 +353,8 @@ impl Head {
 
     /// Makes the cell free; hints to it are void from now on.
     fn vacate(&self) {
-        self.generation.set(self.generation.get().wrapping_add(1).max(1));
+        self.generation
+            .set(self.generation.get().wrapping_add(1).max(1));
         self.phase.set(Phase::Free);
         self.gate.set(CLOSED);
         // SAFETY: nobody refers to the cell any more. Long keys need not stay in memory.

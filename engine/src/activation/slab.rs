@@ -92,7 +92,9 @@ impl<A> Slab<A> {
             .collect();
         // SAFETY: as in `get`; the boxes move, the cells in them don't.
         unsafe { (*self.chunks.get()).push(chunk) };
-        self.free.borrow_mut().extend((first + 1..first + CHUNK as u32).rev());
+        self.free
+            .borrow_mut()
+            .extend((first + 1..first + CHUNK as u32).rev());
         first
     }
 }

@@ -65,12 +65,7 @@ impl<M: Method> Call<'_, M> {
     }
 
     #[inline]
-    fn begin_local(
-        &mut self,
-        shard: &Shard,
-        runtime: &Runtime,
-        waker: &Waker,
-    ) -> Poll<ReplyOf<M>> {
+    fn begin_local(&mut self, shard: &Shard, runtime: &Runtime, waker: &Waker) -> Poll<ReplyOf<M>> {
         let types = match runtime.types.get::<M::Actor>(runtime) {
             Ok(types) => types,
             Err(refusal) => return Poll::Ready(Err(refusal.into())),
@@ -82,7 +77,12 @@ impl<M: Method> Call<'_, M> {
             Err(refusal) => return Poll::Ready(Err(refusal.into())),
         };
         core.remember(resident.hint());
-        let Terms { caller, deadline, depth, context } = self.terms(shard, runtime, types);
+        let Terms {
+            caller,
+            deadline,
+            depth,
+            context,
+        } = self.terms(shard, runtime, types);
         let mut incoming = Incoming {
             args: self.take_message(),
             reply: ReplyTo::Here,
@@ -96,15 +96,24 @@ impl<M: Method> Call<'_, M> {
             return match runtime.begin_here(shard, resident, incoming, caller, waker) {
                 Inline::Done(reply) => Poll::Ready(reply),
                 Inline::Waiting(id) => {
-                    self.state = State::Waiting { uid: shard.uid(), id };
+                    self.state = State::Waiting {
+                        uid: shard.uid(),
+                        id,
+                    };
                     Poll::Pending
                 }
             };
         }
         let waiter = caller.map(|caller| caller.waiter(shard));
         let id = runtime.open_call::<M>(shard, deadline, waiter);
-        incoming.reply = ReplyTo::Call { peer: shard.id(), id };
-        self.state = State::Waiting { uid: shard.uid(), id };
+        incoming.reply = ReplyTo::Call {
+            peer: shard.id(),
+            id,
+        };
+        self.state = State::Waiting {
+            uid: shard.uid(),
+            id,
+        };
         Self::pass_on(shard, runtime, resident, incoming, may_inline);
         self.poll_waiting(waker)
     }
@@ -142,23 +151,31 @@ impl<M: Method> Call<'_, M> {
         {
             return self.begin_queued(shard, runtime, types, caller_depth, waker);
         }
-        self.send(shard, runtime, types, waker);
+        self.send_request(shard, runtime, types, waker);
         Poll::Pending
     }
 
     /// Sends the request; credit has been taken.
     #[inline]
-    fn send(
+    fn send_request(
         &mut self,
         shard: &Shard,
         runtime: &Runtime,
         types: &TypeShard<M::Actor>,
         waker: &Waker,
     ) {
-        let Terms { caller, deadline, depth, context } = self.terms(shard, runtime, types);
+        let Terms {
+            caller,
+            deadline,
+            depth,
+            context,
+        } = self.terms(shard, runtime, types);
         let waiter = caller.map_or(Waiter::NO_TURN, |caller| caller.waiter(shard));
         let lane = self.core.shard;
-        let id = shard.calls().open::<ReplyOf<M>>(lane, cost::<M>(), deadline, waker.clone(), waiter);
+        let id =
+            shard
+                .calls()
+                .open::<ReplyOf<M>>(lane, cost::<M>(), deadline, waker.clone(), waiter);
         let request = self.request(id, deadline, depth);
         let out = shard.outbound(lane).expect("another shard's number");
         if const { fits::<Request<M>>() } && context.is_none() {
@@ -166,7 +183,10 @@ impl<M: Method> Call<'_, M> {
         } else {
             out.send(BoxedRequest(Box::new((request, context))));
         }
-        self.state = State::Waiting { uid: shard.uid(), id };
+        self.state = State::Waiting {
+            uid: shard.uid(),
+            id,
+        };
     }
 
     #[cold]
@@ -183,18 +203,31 @@ impl<M: Method> Call<'_, M> {
             // turns would wait for each other.
             return Poll::Ready(Err(CallError::Overloaded));
         }
-        let ticket = shard.calls().wait_for_credit(self.core.shard, waker.clone());
+        let ticket = shard
+            .calls()
+            .wait_for_credit(self.core.shard, waker.clone());
         let Terms { deadline, .. } = self.terms(shard, runtime, types);
         let now = shard.read_clock();
         let expired_at = now + deadline.remaining(now).unwrap_or(types.timeout);
         let timer = shard.timers().arm(expired_at, waker.clone());
-        self.state = State::Queued { uid: shard.uid(), ticket, timer, expired_at };
+        self.state = State::Queued {
+            uid: shard.uid(),
+            ticket,
+            timer,
+            expired_at,
+        };
         Poll::Pending
     }
 
     #[cold]
     fn poll_queued(&mut self, waker: &Waker) -> Poll<ReplyOf<M>> {
-        let State::Queued { uid, ticket, timer, expired_at } = self.state else {
+        let State::Queued {
+            uid,
+            ticket,
+            timer,
+            expired_at,
+        } = self.state
+        else {
             unreachable!("asked of a queued call")
         };
         try_with_runtime(|here| {
@@ -208,7 +241,7 @@ impl<M: Method> Call<'_, M> {
                 shard.calls().leave_queue(lane, ticket);
                 return match runtime.types.get::<M::Actor>(runtime) {
                     Ok(types) => {
-                        self.send(shard, runtime, types, waker);
+                        self.send_request(shard, runtime, types, waker);
                         Poll::Pending
                     }
                     Err(refusal) => Poll::Ready(Err(refusal.into())),
@@ -220,19 +253,29 @@ impl<M: Method> Call<'_, M> {
             }
             shard.timers().cancel(timer);
             let timer = shard.timers().arm(expired_at, waker.clone());
-            self.state = State::Queued { uid, ticket, timer, expired_at };
+            self.state = State::Queued {
+                uid,
+                ticket,
+                timer,
+                expired_at,
+            };
             Poll::Pending
         })
     }
 
     #[inline]
     fn poll_waiting(&mut self, waker: &Waker) -> Poll<ReplyOf<M>> {
-        let State::Waiting { uid, id } = self.state else { unreachable!("asked of a sent call") };
+        let State::Waiting { uid, id } = self.state else {
+            unreachable!("asked of a sent call")
+        };
         with_current(|shard| {
             let Some(shard) = shard.filter(|shard| shard.uid() == uid) else {
                 return Poll::Ready(Err(CallError::Elsewhere));
             };
-            shard.calls().poll::<ReplyOf<M>>(id, waker).map(|fate| self.settle(fate))
+            shard
+                .calls()
+                .poll::<ReplyOf<M>>(id, waker)
+                .map(|fate| self.settle(fate))
         })
     }
 
@@ -275,7 +318,12 @@ impl<M: Method> Call<'_, M> {
         let now = shard.now();
         let own = Deadline::at(now + self.timeout.unwrap_or(types.timeout), now);
         match caller {
-            None => Terms { caller, deadline: own, depth: 0, context: self.context.take() },
+            None => Terms {
+                caller,
+                deadline: own,
+                depth: 0,
+                context: self.context.take(),
+            },
             Some(turn) => Terms {
                 caller,
                 deadline: own.or_sooner(turn.deadline),
@@ -313,7 +361,11 @@ impl<M: Method> Call<'_, M> {
 
 /// Ring slots that a call of `M` may take, there or back.
 pub(super) const fn cost<M: Method>() -> u16 {
-    let there = if fits::<Request<M>>() { slots::<Request<M>>() } else { slots::<BoxedRequest<M>>() };
+    let there = if fits::<Request<M>>() {
+        slots::<Request<M>>()
+    } else {
+        slots::<BoxedRequest<M>>()
+    };
     let back = if fits::<Reply<ReplyOf<M>>>() {
         slots::<Reply<ReplyOf<M>>>()
     } else {
@@ -333,7 +385,9 @@ impl<M: Method> Drop for Call<'_, M> {
         match self.state {
             State::Fresh | State::Done | State::Outside(_) => {}
             State::Waiting { uid, id } => abandon(uid, move |shard| shard.calls().abandon(id)),
-            State::Queued { uid, ticket, timer, .. } => {
+            State::Queued {
+                uid, ticket, timer, ..
+            } => {
                 let lane = self.core.shard;
                 abandon(uid, move |shard| {
                     shard.timers().cancel(timer);

@@ -38,9 +38,17 @@ pub struct Call<'r, M: Method> {
 enum State<M: Method> {
     Fresh,
     /// Waits for credit towards the actor's shard.
-    Queued { uid: u32, ticket: u64, timer: TimerKey, expired_at: quark_shards::time::Time },
+    Queued {
+        uid: u32,
+        ticket: u64,
+        timer: TimerKey,
+        expired_at: quark_shards::time::Time,
+    },
     /// Sent; the reply is to come.
-    Waiting { uid: u32, id: CallId },
+    Waiting {
+        uid: u32,
+        id: CallId,
+    },
     /// Sent from outside all shards.
     Outside(Arc<OutsideCell<ReplyOf<M>>>),
     Done,
@@ -53,7 +61,13 @@ impl<'r, M: Method> Call<'r, M> {
     /// A call of `message` on the actor that `core` refers to. The typed references' methods
     /// are the usual way to one.
     pub fn new(core: &'r RefCore, message: M) -> Self {
-        Call { core, message: Some(message), timeout: None, context: None, state: State::Fresh }
+        Call {
+            core,
+            message: Some(message),
+            timeout: None,
+            context: None,
+            state: State::Fresh,
+        }
     }
 
     /// A call of `message` on `actor`: for messages that came back with a

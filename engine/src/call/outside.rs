@@ -83,7 +83,10 @@ pub(super) fn ask<M: Method>(
     timeout: Option<Duration>,
     context: Option<Context>,
 ) -> Result<Arc<OutsideCell<ReplyOf<M>>>, (Option<M>, Refusal)> {
-    let cell = Arc::new(OutsideCell(Mutex::new(Landing { reply: None, waker: None })));
+    let cell = Arc::new(OutsideCell(Mutex::new(Landing {
+        reply: None,
+        waker: None,
+    })));
     let duty = Duty::<M>(Some(cell.clone()));
     let own = core.clone();
     let slot = Arc::new(Mutex::new(Some((message, duty))));
@@ -104,10 +107,13 @@ pub(super) fn ask<M: Method>(
         Ok(()) => Ok(cell),
         Err(refusal) => {
             let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-            Err((taken.map(|(message, duty)| {
-                std::mem::forget(duty);
-                message
-            }), refusal))
+            Err((
+                taken.map(|(message, duty)| {
+                    std::mem::forget(duty);
+                    message
+                }),
+                refusal,
+            ))
         }
     }
 }
@@ -123,7 +129,9 @@ pub(super) fn tell<M: Method>(
     let own = core.clone();
     let errand: Errand = Box::new(move |_| {
         let taken = theirs.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some((message, context)) = taken else { return };
+        let Some((message, context)) = taken else {
+            return;
+        };
         let mut call = Call::new(&own, message);
         call.context = context;
         crate::runtime::bury_refused(call);

@@ -17,7 +17,10 @@ impl<'r, M: Method> Call<'r, M> {
     /// The future's error is a [`TellError`] with the message, when waiting won't help: the
     /// engine stops, or the actor can't be activated.
     pub fn send(self) -> Send<'r, M> {
-        Send { call: self, place: None }
+        Send {
+            call: self,
+            place: None,
+        }
     }
 }
 
@@ -80,7 +83,11 @@ impl<M: Method> Send<'_, M> {
             }
             let lane = self.call.core.shard;
             let ticket = shard.calls().wait_for_credit(lane, waker.clone());
-            self.place = Some(Place { uid: shard.uid(), lane, ticket });
+            self.place = Some(Place {
+                uid: shard.uid(),
+                lane,
+                ticket,
+            });
             Some(())
         });
         if waits.is_none() {
@@ -94,7 +101,12 @@ impl<M: Method> Send<'_, M> {
         let types = runtime.types.get::<M::Actor>(runtime).ok()?;
         let resolved = types.resolve(shard, runtime, core.hint(), &core.key, || core.hash);
         let index = resolved.ok()?.index();
-        types.waiting.borrow_mut().entry(index).or_default().push_back(waker.clone());
+        types
+            .waiting
+            .borrow_mut()
+            .entry(index)
+            .or_default()
+            .push_back(waker.clone());
         Some(())
     }
 }

@@ -64,12 +64,21 @@ impl<M: Method> Call<'_, M> {
     }
 
     #[inline]
-    fn tell_remote(&mut self, shard: &Shard, runtime: &Runtime, first: bool) -> Result<(), Refusal> {
+    fn tell_remote(
+        &mut self,
+        shard: &Shard,
+        runtime: &Runtime,
+        first: bool,
+    ) -> Result<(), Refusal> {
         let lane = self.core.shard;
         let out = shard.outbound(lane).expect("another shard's number");
         let context = self.inherited(runtime);
         let whole = const { fits::<Request<M>>() } && context.is_none();
-        let slots = if whole { slots::<Request<M>>() } else { slots::<BoxedRequest<M>>() };
+        let slots = if whole {
+            slots::<Request<M>>()
+        } else {
+            slots::<BoxedRequest<M>>()
+        };
         if !first && shard.calls().has_waiters(lane) || !out.tells().try_take(slots) {
             self.context = context;
             return Err(Refusal::Overloaded);

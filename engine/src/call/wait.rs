@@ -50,7 +50,9 @@ impl<M: Method> Call<'_, M> {
 
     fn wait_by_port(&mut self, port: &Port) -> ReplyOf<M> {
         let lane = self.core.shard;
-        let Some(out) = port.outbound(lane) else { return Err(CallError::Stopped) };
+        let Some(out) = port.outbound(lane) else {
+            return Err(CallError::Stopped);
+        };
         let calls = port.calls();
         // Calls that were given up may hold credit still; nothing else of this thread's does.
         if !calls.try_credit(lane, cost::<M>(), 0) {
@@ -61,7 +63,9 @@ impl<M: Method> Call<'_, M> {
             return Err(CallError::Stopped);
         }
         let now = port.now();
-        let timeout = self.timeout.unwrap_or_else(|| crate::port::default_timeout(self.core.engine));
+        let timeout = self
+            .timeout
+            .unwrap_or_else(|| crate::port::default_timeout(self.core.engine));
         let deadline = Deadline::at(now + timeout, now);
         let waker = Waker::noop().clone();
         let id = calls.open::<ReplyOf<M>>(lane, cost::<M>(), deadline, waker, Waiter::NO_TURN);
@@ -89,7 +93,11 @@ impl<M: Method> Call<'_, M> {
         let lane = self.core.shard;
         let out = port.outbound(lane).ok_or(Refusal::Stopped)?;
         let whole = const { fits::<Request<M>>() } && self.context.is_none();
-        let slots = if whole { slots::<Request<M>>() } else { slots::<BoxedRequest<M>>() };
+        let slots = if whole {
+            slots::<Request<M>>()
+        } else {
+            slots::<BoxedRequest<M>>()
+        };
         if out.is_closed() {
             return Err(Refusal::Stopped);
         }
@@ -114,7 +122,10 @@ impl<M: Method> super::Send<'_, M> {
     /// As awaiting it; [`WouldBlock`](CallError::WouldBlock) on a shard.
     pub fn wait(mut self) -> Result<(), TellError<M>> {
         if try_with_runtime(|here| here.is_some()) {
-            return Err(TellError { message: self.take_message(), reason: CallError::WouldBlock });
+            return Err(TellError {
+                message: self.take_message(),
+                reason: CallError::WouldBlock,
+            });
         }
         block_on(self)
     }

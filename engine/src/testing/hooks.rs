@@ -33,7 +33,10 @@ impl Hooks {
 
     pub(crate) fn activated(&self, actor: &'static str, key: &Key) {
         if let Some(observer) = &self.0 {
-            observer.activated(ActorId { actor, key: key.clone() });
+            observer.activated(ActorId {
+                actor,
+                key: key.clone(),
+            });
         }
     }
 

@@ -220,7 +220,10 @@ impl World {
 
     /// Whether what `peer` has sent to `shard` is held up at this moment.
     pub(super) fn mesh_is_held(&self, shard: u16, peer: u16) -> bool {
-        let held = self.shards.get(&shard).and_then(|state| state.held.get(&peer));
+        let held = self
+            .shards
+            .get(&shard)
+            .and_then(|state| state.held.get(&peer));
         held.is_some_and(|until| self.now < *until)
     }
 
