@@ -102,7 +102,6 @@ impl Engine {
     }
 
     /// An engine to be configured.
-    #[must_use]
     pub fn builder() -> EngineBuilder {
         EngineBuilder::default()
     }

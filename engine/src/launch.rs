@@ -1,4 +1,8 @@
 //! Launch and shutdown: the threads of an engine.
+//!
+//! Runs on the user's thread and on shards' threads before and after their loops: the clock and
+//! the sleeps here are never a shard's.
+#![allow(clippy::disallowed_methods)]
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -102,7 +106,7 @@ pub(crate) fn launch(builder: EngineBuilder) -> Result<Engine, LaunchError> {
         let (go, go_receiver) = mpsc::channel();
         let plan = Plan {
             end,
-            place: place.clone(),
+            place: *place,
             config,
             engine: engine.clone(),
             start,
@@ -224,7 +228,7 @@ fn make_shard(plan: Plan) -> Result<(std::rc::Rc<Shard>, DriverReport), LaunchEr
 pub(crate) fn close(shard: &Shard) {
     shard.enter(|shard| {
         if let Some(runtime) = shard.attached::<Runtime>() {
-            runtime.set_closing(Closing::Closed);
+            runtime.set_closing(Closing::All);
             for types in runtime.types.iter() {
                 types.refuse_all(shard, runtime);
             }

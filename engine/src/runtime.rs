@@ -42,11 +42,11 @@ pub(crate) struct Runtime {
 /// How far this shard is on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Closing {
-    Open,
+    No,
     /// Actors are put to sleep; no new ones are made.
-    Closing,
+    Actors,
     /// Everything left is dropped and answered.
-    Closed,
+    All,
 }
 
 /// First polls that may nest on one stack.
@@ -83,7 +83,7 @@ impl Runtime {
             nested: Cell::new(0),
             inline_left: Cell::new(INLINE_BUDGET),
             next_turn: Cell::new(1),
-            closing: Cell::new(Closing::Open),
+            closing: Cell::new(Closing::No),
             dead_letters: RefCell::default(),
             hooks,
             pulse,
@@ -96,7 +96,7 @@ impl Runtime {
     }
 
     pub(crate) fn is_closing(&self) -> bool {
-        self.closing.get() != Closing::Open
+        self.closing.get() != Closing::No
     }
 
     pub(crate) fn set_closing(&self, closing: Closing) {
@@ -110,7 +110,7 @@ impl Runtime {
 
     /// Why a turn is dropped that neither returned nor panicked.
     pub(crate) fn why_dropped(&self) -> Refusal {
-        if self.closing.get() == Closing::Closed {
+        if self.closing.get() == Closing::All {
             Refusal::Stopped
         } else {
             Refusal::Restarted

@@ -38,7 +38,7 @@ impl Runtime {
 
     /// Puts the actors here to sleep and makes no new ones; true once none is left.
     pub(crate) fn close_actors(&self, shard: &Shard) -> bool {
-        self.set_closing(Closing::Closing);
+        self.set_closing(Closing::Actors);
         // All are begun, whatever the first ones say.
         self.types
             .iter()

@@ -336,7 +336,7 @@ impl Tasks {
                     }
                 },
             );
-            let made = body(&*(&raw const (*contents).head), cell.as_ref().id());
+            let made = body(&(*contents).head, cell.as_ref().id());
             (&raw mut (*contents).body).write(ManuallyDrop::new(made));
             cell.as_ref().state.set(State::Idle);
         }
@@ -414,7 +414,7 @@ unsafe fn poll<H: Frame<F>, F: Future>(cell: NonNull<Cell_>, cx: &mut Context<'_
     unsafe {
         let contents = contents::<H, F>(cell);
         let body = Pin::new_unchecked(&mut *(&raw mut (*contents).body).cast::<F>());
-        (*(&raw const (*contents).head)).poll(body, cx)
+        (*contents).head.poll(body, cx)
     }
 }
 
@@ -433,7 +433,7 @@ unsafe fn drop_contents<H, F>(cell: NonNull<Cell_>) {
             }
         }
         let _head = Head(&raw mut (*contents).head);
-        ManuallyDrop::drop(&mut *(&raw mut (*contents).body));
+        ManuallyDrop::drop(&mut (*contents).body);
     }
 }
 

@@ -76,13 +76,16 @@ impl<M: Method> Drop for Duty<M> {
     }
 }
 
+/// Where the reply of a call of `M` lands.
+type Cell<M> = Arc<OutsideCell<ReplyOf<M>>>;
+
 /// Asks; the cell will have the reply.
 pub(super) fn ask<M: Method>(
     core: &RefCore,
     message: M,
     timeout: Option<Duration>,
     context: Option<Context>,
-) -> Result<Arc<OutsideCell<ReplyOf<M>>>, (Option<M>, Refusal)> {
+) -> Result<Cell<M>, (Option<M>, Refusal)> {
     let cell = Arc::new(OutsideCell(Mutex::new(Landing {
         reply: None,
         waker: None,

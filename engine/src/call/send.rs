@@ -50,7 +50,9 @@ impl<M: Method> Future for Send<'_, M> {
         };
         match this.call.try_tell(first) {
             Ok(()) => {
-                this.place.take().map(leave);
+                if let Some(place) = this.place.take() {
+                    leave(place);
+                }
                 Poll::Ready(Ok(()))
             }
             Err(Refusal::Overloaded | Refusal::MailboxFull) => {
