@@ -122,7 +122,7 @@ impl fmt::Display for Refusal {
 }
 
 /// A one-way message that was refused, with the message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TellError<M> {
     /// The message; [`Call::new`](crate::Call::new) makes a call of it again.
     pub message: M,
@@ -136,7 +136,17 @@ impl<M> fmt::Display for TellError<M> {
     }
 }
 
-impl<M: fmt::Debug> std::error::Error for TellError<M> {}
+// Arguments need not be `Debug`, so the message is named by its type.
+impl<M> fmt::Debug for TellError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TellError")
+            .field("message", &std::any::type_name::<M>())
+            .field("reason", &self.reason)
+            .finish()
+    }
+}
+
+impl<M> std::error::Error for TellError<M> {}
 
 /// Why a type can't be used in an engine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
