@@ -145,10 +145,10 @@ impl Runtime {
             letter.refuse(shard, self, refusal.clone());
         }
         resident.set_mail(false);
-        if let Ok(types) = self.types.get::<A>(self)
-            && let Some(queue) = types.waiting.borrow_mut().remove(&resident.index())
+        if resident.is_wanted()
+            && let Ok(types) = self.types.get::<A>(self)
         {
-            queue.into_iter().for_each(std::task::Waker::wake);
+            types.wake_waiting(resident);
         }
     }
 

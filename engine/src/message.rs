@@ -221,6 +221,7 @@ impl<M: Method> LocalMessage<Shard> for Held<M> {
             return;
         };
         self.resident.uncount_queued();
+        runtime.make_room(self.resident);
         runtime.arrive_from_queue(shard, self.resident, self.incoming);
     }
 }

@@ -357,6 +357,16 @@ impl Runtime {
         }
     }
 
+    /// A waiting message has left: one more may come.
+    #[inline]
+    pub(crate) fn make_room<A: Actor>(&self, resident: Resident<A>) {
+        if resident.is_wanted()
+            && let Ok(types) = self.types.get::<A>(self)
+        {
+            types.room(resident);
+        }
+    }
+
     /// Lets waiting messages in, as far as they may.
     pub(crate) fn resume<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
         if resident.phase() == Phase::Gone {
@@ -373,9 +383,7 @@ impl Runtime {
             if resident.mailbox.len() == 0 {
                 resident.set_mail(false);
             }
-            if let Ok(types) = self.types.get::<A>(self) {
-                types.room(resident);
-            }
+            self.make_room(resident);
             letter.start(shard, self);
         }
         resident.set_resuming(false);

@@ -32,7 +32,7 @@ pub(crate) struct TypeShard<A: Actor> {
     pub(crate) timeout: Duration,
     pub(crate) pinned: Option<u16>,
     /// Senders that wait for room, by cell.
-    pub(crate) waiting: RefCell<BTreeMap<u32, VecDeque<Waker>>>,
+    waiting: RefCell<BTreeMap<u32, VecDeque<Waker>>>,
     /// Timers of activations, by cell.
     pub(crate) timers: RefCell<BTreeMap<u32, Vec<TaskId>>>,
     /// Where the next look for idle actors goes on.
@@ -154,22 +154,40 @@ impl<A: Actor> TypeShard<A> {
         }
     }
 
+    /// Has `waker` woken when the actor's mailbox has room.
+    pub(crate) fn wait_for_room(&self, resident: Resident<A>, waker: Waker) {
+        resident.set_wanted(true);
+        self.waiting
+            .borrow_mut()
+            .entry(resident.index())
+            .or_default()
+            .push_back(waker);
+    }
+
     /// Wakes a sender that waits for room in the actor's mailbox.
+    #[cold]
     pub(crate) fn room(&self, resident: Resident<A>) {
-        if self.waiting.borrow().is_empty() {
-            return;
-        }
         let mut waiting = self.waiting.borrow_mut();
-        if let Some(queue) = waiting.get_mut(&resident.index()) {
-            let waker = queue.pop_front();
-            if queue.is_empty() {
-                waiting.remove(&resident.index());
-            }
-            drop(waiting);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+        let Some(queue) = waiting.get_mut(&resident.index()) else {
+            return;
+        };
+        let waker = queue.pop_front();
+        if queue.is_empty() {
+            waiting.remove(&resident.index());
+            resident.set_wanted(false);
         }
+        // A waker may do anything, and come back here.
+        drop(waiting);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Wakes every sender that waits for room in the actor's mailbox.
+    pub(crate) fn wake_waiting(&self, resident: Resident<A>) {
+        resident.set_wanted(false);
+        let queue = self.waiting.borrow_mut().remove(&resident.index());
+        queue.into_iter().flatten().for_each(Waker::wake);
     }
 
     /// Messages that wait for the actor, anywhere on this shard.

@@ -35,6 +35,8 @@ pub(crate) struct Head {
     collect_soon: Cell<bool>,
     /// A look at the mailbox is queued, or under way.
     resuming: Cell<bool>,
+    /// Senders wait for room in its mailbox.
+    wanted: Cell<bool>,
     restarts: Cell<u16>,
     index: u32,
     generation: Cell<u32>,
@@ -87,6 +89,7 @@ impl Head {
             phase: Cell::new(Phase::Free),
             collect_soon: Cell::new(false),
             resuming: Cell::new(false),
+            wanted: Cell::new(false),
             restarts: Cell::new(0),
             index,
             generation: Cell::new(1),
@@ -241,6 +244,16 @@ impl Head {
     #[inline]
     pub(crate) fn set_resuming(&self, resuming: bool) -> bool {
         self.resuming.replace(resuming)
+    }
+
+    /// Whether senders wait for room in its mailbox.
+    #[inline]
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.get()
+    }
+
+    pub(crate) fn set_wanted(&self, wanted: bool) {
+        self.wanted.set(wanted);
     }
 
     pub(crate) fn used(&self) -> u32 {

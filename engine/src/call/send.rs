@@ -102,13 +102,7 @@ impl<M: Method> Send<'_, M> {
         let core = self.call.core;
         let types = runtime.types.get::<M::Actor>(runtime).ok()?;
         let resolved = types.resolve(shard, runtime, core.hint(), &core.key, || core.hash);
-        let index = resolved.ok()?.index();
-        types
-            .waiting
-            .borrow_mut()
-            .entry(index)
-            .or_default()
-            .push_back(waker.clone());
+        types.wait_for_room(resolved.ok()?, waker.clone());
         Some(())
     }
 }
