@@ -1,5 +1,6 @@
 //! The CPU time this process has used, to the nanosecond.
 
+use std::fs;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -14,6 +15,23 @@ pub fn process() -> Duration {
 #[must_use]
 pub fn thread() -> Duration {
     since_zero(ClockId::ThreadCPUTime)
+}
+
+/// CPU time so far of each thread of this process whose name begins with `prefix`, by name. Empty
+/// where the system does not say.
+#[must_use]
+pub fn threads(prefix: &str) -> Vec<(String, Duration)> {
+    let mut threads = Vec::new();
+    for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let read = |file| fs::read_to_string(task.path().join(file)).unwrap_or_default();
+        let name = read("comm").trim_end().to_owned();
+        let used = read("schedstat").split(' ').next().and_then(|ns| ns.parse().ok());
+        if let Some(ns) = used.filter(|_| name.starts_with(prefix)) {
+            threads.push((name, Duration::from_nanos(ns)));
+        }
+    }
+    threads.sort();
+    threads
 }
 
 /// CPU used over a span, in percent of one core.
@@ -56,5 +74,14 @@ mod tests {
     fn percent_is_of_one_core() {
         assert!((percent(Duration::from_millis(20), Duration::from_secs(2)) - 1.0).abs() < 1e-9);
         assert_eq!(percent(Duration::from_secs(1), Duration::ZERO), 0.0);
+    }
+
+    #[test]
+    fn threads_are_told_apart_by_name() {
+        let worker = std::thread::Builder::new().name("cpu-time-test".to_owned());
+        let found = worker.spawn(|| threads("cpu-time")).unwrap().join().unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].0, "cpu-time-test");
+        assert!(threads("no such thread").is_empty());
     }
 }

@@ -17,6 +17,7 @@ pub mod floors;
 pub mod interrupt;
 pub mod json;
 pub mod latency;
+pub mod launch;
 pub mod machine;
 pub mod memory;
 pub mod output;

@@ -1,18 +1,28 @@
 //! `replay`, the main job: an order feed through gateway, accounts and book.
+//!
+//! An event is three one-way messages: from the gateway to its account, on to the book, and an
+//! acknowledgement back, which the book batches by what has come in. Nobody holds a reply open,
+//! and the gateway's window bounds what is under way.
+
+mod account;
+mod exchange;
+mod gateway;
+mod order_book;
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::{Setup, Workload, pending};
-use crate::bbo::BboLog;
-use crate::book::Tally;
-use crate::cli::Replay;
+use super::{Setup, Workload};
+use crate::cli::{Format, Replay};
 use crate::error::Error;
 use crate::feed::{Feed, Source};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::report::Report;
+use exchange::{Exchange, Outcome};
+use order_book::Lap;
 
 /// The workload, for its name and unit: it is not run by name but by [`command`].
 pub const WORKLOAD: Workload = Workload {
@@ -20,7 +30,13 @@ pub const WORKLOAD: Workload = Workload {
     about: "An order feed through gateway, accounts and book.",
     unit: "events",
     floor: None,
-    run: pending,
+    run: |setup| {
+        let asked = Replay {
+            options: setup.options.clone(),
+            ..Replay::default()
+        };
+        replay(&asked, setup, &mut io::sink())
+    },
 };
 
 /// `quark-bench`: the launch report, the replay, then every workload in a table.
@@ -33,8 +49,9 @@ pub fn main_job(asked: &Replay, interrupt: &Interrupt, out: &mut impl Write) -> 
         options: asked.options.clone(),
         interrupt: interrupt.clone(),
     };
+    let report = replay(asked, &setup, out)?;
     let mut output = Output::new(asked.options.format, out);
-    output.report(&replay(asked, &setup)?)?;
+    output.report(&report)?;
     for workload in super::ALL {
         if interrupt.is_set() {
             break;
@@ -55,24 +72,26 @@ pub fn command(asked: &Replay, interrupt: &Interrupt, out: &mut impl Write) -> R
         options: asked.options.clone(),
         interrupt: interrupt.clone(),
     };
-    Ok(Output::new(asked.options.format, out).report(&replay(asked, &setup)?)?)
+    let report = replay(asked, &setup, out)?;
+    Ok(Output::new(asked.options.format, out).report(&report)?)
 }
 
-fn replay(asked: &Replay, setup: &Setup) -> Result<Report, Error> {
+/// Says on `out` what was launched, for people, and replays.
+fn replay(asked: &Replay, setup: &Setup, out: &mut impl Write) -> Result<Report, Error> {
     let prepared = Prepared::new(asked)?;
-    let (report, log, tally) = through_actors(&prepared.feed, setup)?;
-    prepared.conclude(report, &log, tally)
-}
-
-/// Replays the feed through actors.
-fn through_actors(_feed: &Feed, setup: &Setup) -> Result<(Report, BboLog, Tally), Error> {
-    Ok((pending(setup)?, BboLog::default(), Tally::default()))
+    let exchange = Exchange::open(&prepared.feed, setup)?;
+    if asked.options.format == Format::Text {
+        writeln!(out, "{}feed: {}\n", exchange.launch_report(), prepared.feed.name)?;
+        out.flush()?;
+    }
+    let Outcome { report, lap } = exchange.run()?;
+    prepared.conclude(report, &lap)
 }
 
 /// What is ready before anything is measured, so that bad input is known first.
 #[derive(Debug)]
 struct Prepared {
-    feed: Feed,
+    feed: Arc<Feed>,
     bbo: Option<(PathBuf, File)>,
 }
 
@@ -92,11 +111,15 @@ impl Prepared {
                 }
             },
         };
-        Ok(Prepared { feed, bbo })
+        Ok(Prepared {
+            feed: Arc::new(feed),
+            bbo,
+        })
     }
 
     /// Writes the changes out, and adds to the report what the book made of the feed.
-    fn conclude(self, report: Report, log: &BboLog, tally: Tally) -> Result<Report, Error> {
+    fn conclude(self, report: Report, lap: &Lap) -> Result<Report, Error> {
+        let Lap { log, tally, .. } = lap;
         if let Some((path, file)) = self.bbo {
             log.write(&self.feed, BufWriter::new(file))
                 .map_err(|source| Error::Write { path, source })?;
@@ -116,7 +139,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::bbo;
     use crate::cli::Idle;
     use crate::report::Figure;
 
@@ -129,9 +151,10 @@ mod tests {
             ..Replay::default()
         };
         let prepared = Prepared::new(&asked).unwrap();
-        let (log, tally) = bbo::replay(&prepared.feed);
+        let lap = exchange::replay(&prepared.feed.events);
+        let log = &lap.log;
         let report = Report::new(&WORKLOAD, 1, Idle::Park, 2_000, Duration::from_secs(1));
-        let report = prepared.conclude(report, &log, tally).unwrap();
+        let report = prepared.conclude(report, &lap).unwrap();
         let lines = std::fs::read_to_string(&path).unwrap().lines().count();
         std::fs::remove_file(&path).unwrap();
         assert_eq!(lines, log.changes().len());
