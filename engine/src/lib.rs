@@ -28,6 +28,11 @@
 //! ```
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
+/// Compiles and runs what the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 // The attribute's code names this crate from outside.
 extern crate self as quark;
 
