@@ -22,10 +22,17 @@ pub fn thread() -> Duration {
 #[must_use]
 pub fn threads(prefix: &str) -> Vec<(String, Duration)> {
     let mut threads = Vec::new();
-    for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+    for task in fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         let read = |file| fs::read_to_string(task.path().join(file)).unwrap_or_default();
         let name = read("comm").trim_end().to_owned();
-        let used = read("schedstat").split(' ').next().and_then(|ns| ns.parse().ok());
+        let used = read("schedstat")
+            .split(' ')
+            .next()
+            .and_then(|ns| ns.parse().ok());
         if let Some(ns) = used.filter(|_| name.starts_with(prefix)) {
             threads.push((name, Duration::from_nanos(ns)));
         }
@@ -79,7 +86,11 @@ mod tests {
     #[test]
     fn threads_are_told_apart_by_name() {
         let worker = std::thread::Builder::new().name("cpu-time-test".to_owned());
-        let found = worker.spawn(|| threads("cpu-time")).unwrap().join().unwrap();
+        let found = worker
+            .spawn(|| threads("cpu-time"))
+            .unwrap()
+            .join()
+            .unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].0, "cpu-time-test");
         assert!(threads("no such thread").is_empty());

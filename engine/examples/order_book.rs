@@ -27,7 +27,9 @@ pub struct Trade {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     NoShares,
-    TooMany { limit: u64 },
+    TooMany {
+        limit: u64,
+    },
     /// The other party could not be reached.
     Call(CallError),
 }
@@ -76,8 +78,16 @@ impl OrderBook {
     /// The best order that a new one at `cents` meets, with its price.
     fn best(&mut self, side: Side, cents: u64) -> Option<(u64, &mut VecDeque<Resting>)> {
         let (price, queue) = match side {
-            Side::Buy => self.asks.iter_mut().next().filter(|(ask, _)| **ask <= cents),
-            Side::Sell => self.bids.iter_mut().next_back().filter(|(bid, _)| **bid >= cents),
+            Side::Buy => self
+                .asks
+                .iter_mut()
+                .next()
+                .filter(|(ask, _)| **ask <= cents),
+            Side::Sell => self
+                .bids
+                .iter_mut()
+                .next_back()
+                .filter(|(bid, _)| **bid >= cents),
         }?;
         Some((*price, queue))
     }
@@ -134,8 +144,12 @@ impl OrderBook {
                 Side::Sell => -traded.cast_signed(),
             };
             // Each on its own core, and this one meanwhile does other actors' work.
-            cx.actor::<Trader>(&trader[..]).settle(symbol.clone(), signed).await?;
-            cx.actor::<Trader>(&with[..]).settle(symbol.clone(), -signed).await?;
+            cx.actor::<Trader>(&trader[..])
+                .settle(symbol.clone(), signed)
+                .await?;
+            cx.actor::<Trader>(&with[..])
+                .settle(symbol.clone(), -signed)
+                .await?;
             trades.push(Trade {
                 with,
                 cents: price,
@@ -216,7 +230,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Dan took bob's 30 and 30 of ann's; eve met cyd.
     assert_eq!(book.quote().wait()?, (Some(990), Some(1_010)));
-    for (trader, holds) in [("ann", -30), ("bob", -30), ("cyd", 10), ("dan", 60), ("eve", -10)] {
+    for (trader, holds) in [
+        ("ann", -30),
+        ("bob", -30),
+        ("cyd", 10),
+        ("dan", 60),
+        ("eve", -10),
+    ] {
         let trader = engine.actor::<Trader>(trader);
         assert_eq!(trader.holds("QRK".into()).wait()?, holds);
     }

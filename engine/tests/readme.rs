@@ -2,7 +2,9 @@
 
 /// Code without what rustfmt and the README's narrower lines do differently.
 fn essence(code: &str) -> String {
-    code.split_whitespace().collect::<String>().replace(",}", "}")
+    code.split_whitespace()
+        .collect::<String>()
+        .replace(",}", "}")
 }
 
 #[test]

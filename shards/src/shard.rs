@@ -522,12 +522,14 @@ impl Shard {
     #[inline]
     fn run_turns(&self) -> usize {
         let mut ran = self.run_batch();
-        if ran >= TURN_BATCH {
+        // The quota is for a shard alone with its work: what others send is looked at first, so
+        // that no turn that calls itself, or yields, holds them up.
+        if ran >= TURN_BATCH && !self.has_arrivals(|_| true) {
             let until = self.read_clock() + self.config.quota;
             loop {
                 let batch = self.run_batch();
                 ran += batch;
-                if batch < TURN_BATCH || self.read_clock() >= until {
+                if batch < TURN_BATCH || self.has_arrivals(|_| true) || self.read_clock() >= until {
                     break;
                 }
                 // Peers should not wait for our quota to hear what we have sent.

@@ -81,7 +81,12 @@ fn replay(asked: &Replay, setup: &Setup, out: &mut impl Write) -> Result<Report,
     let prepared = Prepared::new(asked)?;
     let exchange = Exchange::open(&prepared.feed, setup)?;
     if asked.options.format == Format::Text {
-        writeln!(out, "{}feed: {}\n", exchange.launch_report(), prepared.feed.name)?;
+        writeln!(
+            out,
+            "{}feed: {}\n",
+            exchange.launch_report(),
+            prepared.feed.name
+        )?;
         out.flush()?;
     }
     let Outcome { report, lap } = exchange.run()?;

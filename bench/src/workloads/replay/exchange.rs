@@ -11,8 +11,8 @@ use super::WORKLOAD;
 use super::account::{Account, passes};
 use super::gateway::{End, Gateway, GatewayRef, Measured, Plan, Status};
 use super::order_book::{Lap, Laps, OrderBook, OrderBookRef, WINDOW};
-use crate::cpu_time;
 use crate::clock::Clock;
+use crate::cpu_time;
 use crate::error::Error;
 use crate::feed::{Event, Feed};
 use crate::launch;
@@ -102,7 +102,13 @@ impl Exchange {
     /// Replays, and checks what came of it against the same events applied one by one.
     pub(super) fn run(self) -> Result<Outcome, Error> {
         let before = cpu_time::threads("quark-");
-        self.answered(self.gateway.run().send().wait().map_err(|error| error.reason))?;
+        self.answered(
+            self.gateway
+                .run()
+                .send()
+                .wait()
+                .map_err(|error| error.reason),
+        )?;
         self.watch()?;
         let after = cpu_time::threads("quark-");
         let measured = self.answered(self.gateway.close().wait())?;
@@ -217,11 +223,7 @@ pub(super) fn replay(events: &[Event]) -> Lap {
 }
 
 /// CPU time of each shard in percent of a core.
-fn busy(
-    before: &[(String, Duration)],
-    after: &[(String, Duration)],
-    elapsed: Duration,
-) -> String {
+fn busy(before: &[(String, Duration)], after: &[(String, Duration)], elapsed: Duration) -> String {
     let shares = after.iter().map(|(name, used)| {
         let before = before.iter().find(|(known, _)| known == name);
         let used = used.saturating_sub(before.map_or(Duration::ZERO, |(_, used)| *used));
