@@ -21,6 +21,7 @@ pub mod launch;
 pub mod machine;
 pub mod memory;
 pub mod output;
+pub mod pace;
 pub mod progress;
 pub mod report;
 pub mod rng;

@@ -1,7 +1,11 @@
-//! `ask-cross`: one actor asks another on the next core, one at a time.
+//! `ask-cross`: one actor asks another on the next core, one at a time; then with 256 calls
+//! outstanding.
 
-use super::{Workload, pending};
+use super::asks::{Held, run};
+use super::{Setup, Workload};
+use crate::error::Error;
 use crate::floors::Kind;
+use crate::report::Report;
 
 /// The workload.
 pub const WORKLOAD: Workload = Workload {
@@ -9,5 +13,9 @@ pub const WORKLOAD: Workload = Workload {
     about: "One actor asks another on the next core, one at a time.",
     unit: "asks",
     floor: Some(Kind::CacheLine),
-    run: pending,
+    run: ask_cross,
 };
+
+fn ask_cross(setup: &Setup) -> Result<Report, Error> {
+    run(&WORKLOAD, setup, 2, Kind::CacheLine, Held::Median)
+}

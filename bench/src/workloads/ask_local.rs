@@ -1,7 +1,10 @@
 //! `ask-local`: one actor asks another on its own core, one at a time.
 
-use super::{Workload, pending};
+use super::asks::{Held, run};
+use super::{Setup, Workload};
+use crate::error::Error;
 use crate::floors::Kind;
+use crate::report::Report;
 
 /// The workload.
 pub const WORKLOAD: Workload = Workload {
@@ -9,5 +12,9 @@ pub const WORKLOAD: Workload = Workload {
     about: "One actor asks another on its own core, one at a time.",
     unit: "asks",
     floor: Some(Kind::VirtualCall),
-    run: pending,
+    run: ask_local,
 };
+
+fn ask_local(setup: &Setup) -> Result<Report, Error> {
+    run(&WORKLOAD, setup, 1, Kind::VirtualCall, Held::Mean)
+}

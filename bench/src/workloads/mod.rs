@@ -1,13 +1,16 @@
 //! The workloads: one file each, in the field's terms.
 
 pub mod activate;
+pub(crate) mod actors;
 pub mod ask_cross;
 pub mod ask_local;
+mod asks;
 pub mod fan_in;
 pub mod fan_out;
 pub mod idle;
 pub mod ping_pong;
 pub mod port;
+pub(crate) mod relay;
 pub mod replay;
 pub mod ring;
 pub mod tell_cross;

@@ -1,7 +1,10 @@
 //! `tell-cross`: one-way messages to an actor on another core.
 
-use super::{Workload, pending};
+use super::tell_local::run;
+use super::{Setup, Workload};
+use crate::error::Error;
 use crate::floors::Kind;
+use crate::report::Report;
 
 /// The workload.
 pub const WORKLOAD: Workload = Workload {
@@ -9,5 +12,9 @@ pub const WORKLOAD: Workload = Workload {
     about: "One-way messages to an actor on another core.",
     unit: "messages",
     floor: Some(Kind::Ring),
-    run: pending,
+    run: tell_cross,
 };
+
+fn tell_cross(setup: &Setup) -> Result<Report, Error> {
+    run(&WORKLOAD, setup, 2)
+}
