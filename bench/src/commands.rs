@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::cli::{Command, Replay};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::main_job;
 use crate::output::Output;
 use crate::workloads::{self, Setup, replay};
 
@@ -12,7 +13,7 @@ use crate::workloads::{self, Setup, replay};
 pub(crate) fn run(command: &Command, interrupt: &Interrupt) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     match command {
-        Command::Main => replay::main_job(&Replay::default(), interrupt, &mut out),
+        Command::Main => main_job::run(&Replay::default(), interrupt, &mut out),
         Command::List => list(&mut out),
         Command::Replay(asked) => replay::command(asked, interrupt, &mut out),
         Command::Run(asked) => {

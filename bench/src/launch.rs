@@ -66,15 +66,49 @@ impl<'a> Plan<'a> {
     /// [`Error::Launch`] when the machine lacks what is asked for; [`Error::Usage`] when the
     /// workload can't do with what is asked for.
     pub fn new(workload: &'static str, setup: &'a Setup, needs: Needs) -> Result<Self, Error> {
-        let options = &setup.options;
-        let shards = options.shards.unwrap_or(needs.shards);
+        let shards = setup.options.shards.unwrap_or(needs.shards);
         if shards < needs.shards {
             return Err(Error::Usage(format!(
                 "{workload} takes {} shards or more, not {shards}",
                 needs.shards
             )));
         }
-        let topology = topology(options)?.shards(shards);
+        Self::on(
+            workload,
+            setup,
+            needs,
+            topology(&setup.options)?.shards(shards),
+        )
+    }
+
+    /// The same with a shard on every core, unless so many are asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Launch`], as for [`new`](Self::new).
+    pub fn on_all_cores(
+        workload: &'static str,
+        setup: &'a Setup,
+        needs: Needs,
+    ) -> Result<Self, Error> {
+        let topology = topology(&setup.options)?;
+        Self::on(
+            workload,
+            setup,
+            needs,
+            match setup.options.shards {
+                Some(shards) => topology.shards(shards),
+                None => topology,
+            },
+        )
+    }
+
+    fn on(
+        workload: &'static str,
+        setup: &'a Setup,
+        needs: Needs,
+        topology: Topology,
+    ) -> Result<Self, Error> {
         let placement = topology.place().map_err(launch_error)?;
         // Shards that share a core and spin hold each other up: the engine's choice is better.
         let usual = (!placement.oversubscribed).then_some(needs.idle);
@@ -83,7 +117,7 @@ impl<'a> Plan<'a> {
             setup,
             topology,
             placement,
-            idle: options.idle.or(usual),
+            idle: setup.options.idle.or(usual),
             clock: Clock::new(),
         })
     }
@@ -114,21 +148,9 @@ impl<'a> Plan<'a> {
     ///
     /// [`Error::Launch`].
     pub fn launch(self) -> Result<Session<'a>, Error> {
-        self.launch_with(|builder| builder)
-    }
-
-    /// Launches the engine, once `configure` has had its say.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Launch`].
-    pub fn launch_with(
-        self,
-        configure: impl FnOnce(EngineBuilder) -> EngineBuilder,
-    ) -> Result<Session<'a>, Error> {
         let builder = builder(self.topology, self.idle, &self.setup.options);
         Ok(Session {
-            engine: configure(builder).launch().map_err(launch_error)?,
+            engine: builder.launch().map_err(launch_error)?,
             workload: self.workload,
             setup: self.setup,
             clock: self.clock,
@@ -267,7 +289,10 @@ pub fn close(floor: Option<Bracket>) -> Result<Option<Bracketed>, Error> {
 /// The first `count` integer keys whose home, as `home` says, is `shard`.
 #[must_use]
 pub fn keys_on(shard: u16, count: usize, home: impl Fn(u64) -> u16) -> Vec<u64> {
-    (0..).filter(|key| home(*key) == shard).take(count).collect()
+    (0..)
+        .filter(|key| home(*key) == shard)
+        .take(count)
+        .collect()
 }
 
 /// The machine, as far as `options` allow to use it.

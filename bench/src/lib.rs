@@ -19,6 +19,7 @@ pub mod json;
 pub mod latency;
 pub mod launch;
 pub mod machine;
+pub mod main_job;
 pub mod memory;
 pub mod output;
 pub mod pace;

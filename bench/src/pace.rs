@@ -22,6 +22,8 @@ pub struct Pace {
     longest: u64,
     /// Units behind us, for those who watch.
     done: Arc<AtomicU64>,
+    /// Whether no other loop runs beside this one.
+    alone: bool,
 }
 
 /// Where a loop stands; see [`Pace::start`].
@@ -34,8 +36,8 @@ pub struct Laps {
     count: u64,
     failed: u64,
     error: Option<String>,
-    /// Nanoseconds of each whole batch.
-    whole: Latency,
+    /// Nanoseconds of each whole batch, if they tell something of one unit.
+    whole: Option<Latency>,
     batch: u64,
 }
 
@@ -72,6 +74,16 @@ impl Pace {
             most,
             longest,
             done: Arc::default(),
+            alone: true,
+        }
+    }
+
+    /// No further than `units` in any case.
+    #[must_use]
+    pub fn at_most(self, units: u64) -> Self {
+        Pace {
+            most: self.most.min(units),
+            ..self
         }
     }
 
@@ -79,6 +91,7 @@ impl Pace {
     #[must_use]
     pub fn start(self) -> Laps {
         let now = self.clock.now();
+        let whole = self.alone.then(Latency::new);
         Laps {
             pace: self,
             begun: now,
@@ -87,7 +100,7 @@ impl Pace {
             count: 0,
             failed: 0,
             error: None,
-            whole: Latency::new(),
+            whole,
             batch: 0,
         }
     }
@@ -102,6 +115,7 @@ impl Pace {
         };
         Pace {
             most,
+            alone: false,
             ..self.clone()
         }
     }
@@ -145,8 +159,10 @@ impl Laps {
         let now = self.pace.clock.now();
         if self.lap > 0 {
             self.count += self.lap;
-            if self.lap == self.batch {
-                self.whole.record(now - self.lap_begun);
+            if let Some(whole) = &mut self.whole
+                && self.lap == self.batch
+            {
+                whole.record(now - self.lap_begun);
             }
             self.pace.done.fetch_add(self.lap, Ordering::Relaxed);
         }
@@ -159,6 +175,11 @@ impl Laps {
         self.batch = batch;
         self.lap_begun = now;
         (self.lap > 0).then_some(self.lap)
+    }
+
+    /// The batch holds no units: time is all that passes.
+    pub fn nothing_done(&mut self) {
+        self.lap = 0;
     }
 
     /// A unit of the batch came to nothing.
@@ -177,14 +198,14 @@ impl Laps {
     /// Ends the loop here and now.
     #[must_use]
     pub fn end(self) -> Measured {
-        let median = self.whole.summary().map(|ns| ns.p50 as f64);
+        let whole = self.whole.as_ref().and_then(Latency::summary);
         Measured {
             count: self.count,
             begun: self.begun,
             ended: self.pace.clock.now(),
             failed: self.failed,
             error: self.error,
-            median: median.map(|ns| ns / self.batch as f64),
+            median: whole.map(|ns| ns.p50 as f64 / self.batch as f64),
         }
     }
 }
@@ -224,7 +245,6 @@ impl Measured {
             ended: self.ended.max(other.ended),
             failed: self.failed + other.failed,
             error: self.error.or(other.error),
-            // Batches of loops beside each other tell nothing of one unit.
             median: None,
         }
     }

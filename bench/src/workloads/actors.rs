@@ -15,7 +15,7 @@ use crate::pace::{Measured, Pace};
 /// Units between two readings of the clock.
 const BATCH: u64 = 4_096;
 /// The same where a unit crosses cores, or many loops run beside each other.
-const SMALL_BATCH: u64 = 512;
+const SMALL_BATCH: u64 = 256;
 /// Asks before a loop is measured: actors are activated, caches warm, slabs grown.
 const WARM_UP: u64 = 2_000;
 /// A loop that is due in less than this looks at the clock instead of sleeping.
@@ -60,7 +60,7 @@ impl Caller {
             let _ = black_box(target.add(1).await);
         }
         let mut laps = pace.start();
-        while let Some(lap) = laps.next(BATCH) {
+        while let Some(lap) = laps.next(SMALL_BATCH * 2) {
             for _ in 0..lap {
                 if let Err(error) = black_box(target.add(black_box(1)).await) {
                     laps.fail(&error);
@@ -135,6 +135,48 @@ impl Caller {
         let _ = end.send(laps.end());
     }
 
+    /// Sleeps for `pause`, then asks, again and again: what the first call after a sleep takes.
+    pub async fn ask_after_sleep(
+        &mut self,
+        target: CounterRef,
+        pause: Duration,
+        pace: Pace,
+    ) -> (Measured, Latency) {
+        let mut latency = Latency::new();
+        let _ = target.add(1).await;
+        let mut laps = pace.start();
+        let clock = laps.clock();
+        while laps.next(1).is_some() {
+            quark::sleep(pause).await;
+            let begun = clock.now();
+            let answer = black_box(target.add(black_box(1)).await);
+            latency.record(clock.now() - begun);
+            if let Err(error) = answer {
+                laps.fail(&error);
+            }
+        }
+        (laps.end(), latency)
+    }
+
+    /// Tells `target` beside other senders, as fast as there is room, then waits until its own
+    /// messages have arrived.
+    pub async fn pour(&mut self, target: CounterRef, pace: Pace, end: Sender<Measured>) {
+        let mut laps = pace.start();
+        while let Some(lap) = laps.next(SMALL_BATCH) {
+            for _ in 0..lap {
+                if let Err(error) = target.note(black_box(1)).send().await {
+                    laps.fail(&error);
+                }
+            }
+        }
+        // An actor's messages arrive in order, so this comes last.
+        if let Err(error) = target.add(0).timeout(crate::launch::PATIENCE).await {
+            laps.fail(&error);
+        }
+        // Whoever waits for it may have given up.
+        let _ = end.send(laps.end());
+    }
+
     /// Tells `target`, as fast as there is room, then waits until all has arrived. Gives what was
     /// sent and how much of it arrived.
     pub async fn tell(&mut self, target: CounterRef, pace: Pace) -> (Measured, u64) {
@@ -168,7 +210,7 @@ async fn until(clock: &Clock, due: u64) {
 }
 
 /// Lets everything else that is ready run once.
-async fn others() {
+pub(super) async fn others() {
     let mut waited = false;
     std::future::poll_fn(|cx| {
         if std::mem::replace(&mut waited, true) {

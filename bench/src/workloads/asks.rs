@@ -8,8 +8,8 @@ use super::{Setup, Workload};
 use crate::cli::Idle;
 use crate::error::Error;
 use crate::floors::Kind;
-use crate::launch::{Needs, PATIENCE, Plan, Session, close, keys_on};
 use crate::latency::Latency;
+use crate::launch::{Needs, PATIENCE, Plan, Session, close, keys_on};
 use crate::pace::{Goal, Measured};
 use crate::report::Report;
 

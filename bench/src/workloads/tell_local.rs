@@ -30,9 +30,7 @@ pub(super) fn run(workload: &Workload, setup: &Setup, shards: usize) -> Result<R
         idle: Idle::Spin,
     };
     let plan = Plan::new(workload.name, setup, needs)?;
-    let floor = workload
-        .floor
-        .map_or(Ok(None), |floor| plan.floor(floor))?;
+    let floor = workload.floor.map_or(Ok(None), |floor| plan.floor(floor))?;
     let session = plan.launch()?;
     let (caller, target) = pair(&session, shards as u16 - 1);
     let pace = session.pace(Goal::Time(Duration::from_secs(1)));
