@@ -170,6 +170,17 @@ impl Session<'_> {
         )
     }
 
+    /// How long a loop goes that counts nothing: as asked for, or as is usual.
+    #[must_use]
+    pub fn time(&self, usual: Duration) -> Pace {
+        let options = Options {
+            count: None,
+            ..self.setup.options.clone()
+        };
+        let usual = Goal::Time(usual);
+        Pace::new(&self.clock, &self.setup.interrupt, &options, usual)
+    }
+
     /// The bench's clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {

@@ -87,6 +87,18 @@ impl Pace {
         }
     }
 
+    /// As far, but in whole multiples of `units`: what is begun is ended.
+    #[must_use]
+    pub fn in_multiples_of(self, units: u64) -> Self {
+        Pace {
+            most: self
+                .most
+                .checked_next_multiple_of(units)
+                .unwrap_or(self.most),
+            ..self
+        }
+    }
+
     /// Begins a loop.
     #[must_use]
     pub fn start(self) -> Laps {

@@ -31,6 +31,7 @@ const STAMPED_KEYS: u64 = 200_000;
 const BATCH: u64 = 1_000;
 /// Touched before anything is timed: more than a million actors take.
 const TOUCHED: usize = 1 << 30;
+const TOUCHED_PER_KEY: usize = 1 << 10;
 const NEEDS: Needs = Needs {
     shards: 1,
     idle: Idle::Spin,
@@ -102,7 +103,8 @@ fn activate(setup: &Setup) -> Result<Report, Error> {
     let session = Plan::new(WORKLOAD.name, setup, NEEDS)?.launch()?;
     let bytes = bytes_per_idle_actor(&session)?;
     let _ = session.end();
-    memory::touch(TOUCHED);
+    let needed = setup.options.count.unwrap_or(KEYS) as usize;
+    memory::touch(needed.saturating_mul(TOUCHED_PER_KEY).min(TOUCHED));
 
     let session = Plan::new(WORKLOAD.name, setup, NEEDS)?.launch()?;
     let starter = session.engine.actor::<Starter>(0_u64);

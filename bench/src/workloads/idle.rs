@@ -9,7 +9,6 @@ use crate::cli::Idle;
 use crate::cpu_time;
 use crate::error::Error;
 use crate::launch::{Needs, Plan};
-use crate::pace::Goal;
 use crate::report::Report;
 
 /// The workload.
@@ -21,7 +20,7 @@ pub const WORKLOAD: Workload = Workload {
     run: idle,
 };
 
-const USUAL: Goal = Goal::Time(Duration::from_secs(2));
+const USUAL: Duration = Duration::from_secs(2);
 /// Time for the shards to fall asleep after the last ask.
 const SETTLE: Duration = Duration::from_millis(100);
 /// Between two looks whether the time is over: rare enough to cost nothing.
@@ -38,7 +37,7 @@ fn idle(setup: &Setup) -> Result<Report, Error> {
         session.answered(counters(&session, shard, 1)[0].add(1).wait())?;
     }
     thread::sleep(SETTLE);
-    let pace = session.pace(USUAL);
+    let pace = session.time(USUAL);
     let used = cpu_time::process();
     let measured = pace.watched(WORKLOAD.name, || {
         let mut laps = pace.clone().start();

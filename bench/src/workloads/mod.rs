@@ -78,16 +78,152 @@ impl fmt::Debug for Workload {
     }
 }
 
-/// Stands where a workload waits for the engine.
-fn pending(_: &Setup) -> Result<Report, Error> {
-    Err(Error::Launch(
-        "this build has no engine to measure".to_owned(),
-    ))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::cli::Idle;
+    use crate::report::Figure;
+
+    /// A few units on shards that sleep, and may share a core.
+    fn few(name: &str, options: Options) -> Report {
+        let setup = Setup {
+            options: Options {
+                idle: Some(Idle::Park),
+                oversubscribe: true,
+                ..options
+            },
+            interrupt: Interrupt::default(),
+        };
+        let workload = find(name).unwrap();
+        let report = (workload.run)(&setup).unwrap();
+        assert_eq!((report.workload, report.idle), (name, Idle::Park));
+        if let Some(floor) = &report.floor {
+            assert_eq!(Some(floor.name), workload.floor.map(floors::Kind::name));
+            assert!(report.ratio.is_some_and(|ratio| ratio > 0.0), "{report:?}");
+        }
+        report
+    }
+
+    fn count(count: u64) -> Options {
+        Options {
+            count: Some(count),
+            ..Options::default()
+        }
+    }
+
+    fn figure(report: &Report, name: &str) -> f64 {
+        let found = report.figures.0.iter().find(|figure| figure.0 == name);
+        match found {
+            Some((_, Figure::Real(value))) => *value,
+            other => panic!("{name} is {other:?}"),
+        }
+    }
+
+    #[test]
+    fn asks_are_all_answered_and_timed() {
+        for name in ["ask-local", "ask-cross", "port"] {
+            let report = few(name, count(3_001));
+            assert_eq!(report.count, 3_001);
+            let latency = report.latency_ns.unwrap();
+            assert!(latency.mean > 0.0 && latency.p50 <= latency.max, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_schedule_is_kept() {
+        for name in ["ask-local", "ask-cross", "port"] {
+            let options = Options {
+                rate: Some(10_000.0),
+                ..count(500)
+            };
+            let report = few(name, options);
+            assert_eq!(report.count, 500);
+            // The last is due 49.9 ms after the first.
+            assert!(report.seconds >= 0.049, "{name}: {report:?}");
+            assert!(report.latency_ns.is_some());
+        }
+    }
+
+    #[test]
+    fn tells_all_arrive() {
+        for name in ["tell-local", "tell-cross"] {
+            assert_eq!(few(name, count(10_000)).count, 10_000);
+        }
+        let report = few("fan-in", count(10_000));
+        assert_eq!(report.count, 10_000);
+        assert!(figure(&report, "local_messages_per_s") > 0.0);
+    }
+
+    #[test]
+    fn many_calls_outstanding_are_all_answered() {
+        let report = few("fan-out", count(6_400));
+        assert_eq!(report.count, 6_400);
+        assert!(figure(&report, "cross_asks_per_s_256") > 0.0);
+    }
+
+    #[test]
+    fn messages_are_passed_on_to_the_end_of_a_lap() {
+        assert_eq!(few("ring", count(1_050)).count, 1_100);
+        assert_eq!(few("ping-pong", count(999)).count, 1_000);
+    }
+
+    #[test]
+    fn keys_are_activated_and_weighed() {
+        let report = few("activate", count(20_000));
+        assert_eq!(report.count, 20_000);
+        assert!(figure(&report, "bytes_per_idle_actor") < 2_000.0);
+    }
+
+    #[test]
+    fn timers_fire_after_they_are_due() {
+        let report = few("timers", count(2_000));
+        assert_eq!(report.count, 2_000);
+        assert!(figure(&report, "arm_cancel_ns") > 0.0);
+        // The engine has a few of its own.
+        let armed = report.figures.0.iter().find(|figure| figure.0 == "armed");
+        assert!(
+            matches!(armed, Some((_, Figure::Count(1_000_000..1_000_100)))),
+            "{armed:?}"
+        );
+    }
+
+    #[test]
+    fn sleepers_wake_and_idlers_idle() {
+        let report = few("wake", count(20));
+        assert_eq!(report.count, 20);
+        assert!(report.seconds >= 0.02);
+        let options = Options {
+            seconds: Some(Duration::from_millis(200)),
+            ..Options::default()
+        };
+        let report = few("idle", options);
+        assert!(report.seconds >= 0.2 && figure(&report, "cpu_percent") < 400.0);
+    }
+
+    #[test]
+    fn an_interrupted_run_ends_with_what_was_measured() {
+        let setup = Setup {
+            options: Options {
+                idle: Some(Idle::Park),
+                oversubscribe: true,
+                ..Options::default()
+            },
+            interrupt: Interrupt::default(),
+        };
+        setup.interrupt.set();
+        for workload in ALL {
+            let report = (workload.run)(&setup).unwrap();
+            assert_eq!(report.count, 0, "{}", workload.name);
+            assert!(
+                report
+                    .figures
+                    .0
+                    .contains(&("interrupted", Figure::Flag(true)))
+            );
+        }
+    }
 
     #[test]
     fn the_workloads_of_the_contract_are_all_here() {

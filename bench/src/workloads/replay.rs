@@ -39,28 +39,6 @@ pub const WORKLOAD: Workload = Workload {
     },
 };
 
-/// `quark-bench`: the launch report, the replay, then every workload in a table.
-///
-/// # Errors
-///
-/// See [`command`].
-pub fn main_job(asked: &Replay, interrupt: &Interrupt, out: &mut impl Write) -> Result<(), Error> {
-    let setup = Setup {
-        options: asked.options.clone(),
-        interrupt: interrupt.clone(),
-    };
-    let report = replay(asked, &setup, out)?;
-    let mut output = Output::new(asked.options.format, out);
-    output.report(&report)?;
-    for workload in super::ALL {
-        if interrupt.is_set() {
-            break;
-        }
-        output.report(&(workload.run)(&setup)?)?;
-    }
-    Ok(())
-}
-
 /// `quark-bench replay`.
 ///
 /// # Errors
@@ -77,7 +55,11 @@ pub fn command(asked: &Replay, interrupt: &Interrupt, out: &mut impl Write) -> R
 }
 
 /// Says on `out` what was launched, for people, and replays.
-fn replay(asked: &Replay, setup: &Setup, out: &mut impl Write) -> Result<Report, Error> {
+///
+/// # Errors
+///
+/// See [`command`].
+pub fn replay(asked: &Replay, setup: &Setup, out: &mut impl Write) -> Result<Report, Error> {
     let prepared = Prepared::new(asked)?;
     let exchange = Exchange::open(&prepared.feed, setup)?;
     if asked.options.format == Format::Text {
