@@ -115,6 +115,15 @@ impl Turn {
         }
     }
 
+    /// The turn is over: a call that was opened in its caller's name, who got the answer without
+    /// it, is nobody's.
+    #[inline]
+    pub(crate) fn withdraw_upcall(&self, shard: &Shard) {
+        if let Some(id) = self.upcall.take() {
+            shard.calls().withdraw(id);
+        }
+    }
+
     #[inline]
     pub(crate) fn head(&self) -> &Head {
         &self.head

@@ -111,6 +111,7 @@ impl<A: Actor, E: Ending<A>> Drop for TurnFrame<A, E> {
                 self.resident.unlink(TurnRef::new(&self.cx.turn));
             }
             self.resident.leave(E::EXCLUSIVE);
+            self.cx.turn.withdraw_upcall(shard);
             let lost = (!self.returned.get()).then(|| {
                 if self.panicked.get() {
                     Refusal::Panicked
@@ -318,7 +319,7 @@ impl Runtime {
         let waiter = caller.map(|caller| caller.waiter(shard));
         let id = turn
             .upcall
-            .get()
+            .take()
             .unwrap_or_else(|| self.open_call::<M>(shard, deadline, waiter));
         turn.serves.set(Origin {
             peer: shard.id(),
@@ -423,6 +424,7 @@ impl Runtime {
             }))
         });
         resident.leave(exclusive);
+        cx.turn.withdraw_upcall(shard);
         match output {
             Ok(output) => M::reply(output).map_err(CallError::Failed),
             Err(_) => {

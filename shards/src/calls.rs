@@ -460,6 +460,15 @@ impl Calls {
         }
     }
 
+    /// Ends a call that was opened [in its caller's name](Self::open_for): its callee has
+    /// answered by another way, and nobody has heard of the call.
+    pub fn withdraw(&self, id: CallId) {
+        let Some(entry) = self.find(id) else { return };
+        debug_assert!(entry.state.get() == State::Waiting && entry.cost.get() == 0);
+        drop(entry.waker.take());
+        self.release(entry);
+    }
+
     #[inline]
     fn unchain(&self, entry: &Entry) {
         if entry.chained.replace(false) {
@@ -697,6 +706,22 @@ mod tests {
         );
         calls.complete(ids[0], 0, 1_u8);
         assert!(calls.try_credit(1, 1, 0));
+    }
+
+    #[test]
+    fn a_withdrawn_call_leaves_nothing() {
+        let calls = calls();
+        let waiter = Waiter {
+            turn: 7,
+            serves: Origin::NOBODY,
+        };
+        let id = calls.open_for(TypeId::of::<u8>, 0, Deadline::NEVER, waiter);
+        calls.withdraw(id);
+        assert_eq!(calls.open_count(), 0);
+        assert_eq!(
+            calls.poll::<u8>(id, Waker::noop()),
+            Poll::Ready(Fate::Unknown)
+        );
     }
 
     #[test]

@@ -232,7 +232,7 @@ impl<M: Method> Call<'_, M> {
         };
         try_with_runtime(|here| {
             let Some((shard, runtime)) = here.filter(|(shard, _)| shard.uid() == uid) else {
-                return Poll::Ready(Err(CallError::Elsewhere));
+                return self.elsewhere();
             };
             let lane = self.core.shard;
             let first = shard.calls().is_first(lane, ticket, waker);
@@ -270,13 +270,20 @@ impl<M: Method> Call<'_, M> {
         };
         with_current(|shard| {
             let Some(shard) = shard.filter(|shard| shard.uid() == uid) else {
-                return Poll::Ready(Err(CallError::Elsewhere));
+                return self.elsewhere();
             };
             shard
                 .calls()
                 .poll::<ReplyOf<M>>(id, waker)
                 .map(|fate| self.settle(fate))
         })
+    }
+
+    /// Nobody will wait any more where the call was begun: what it holds there is given back.
+    #[cold]
+    fn elsewhere(&mut self) -> Poll<ReplyOf<M>> {
+        self.give_up();
+        Poll::Ready(Err(CallError::Elsewhere))
     }
 
     #[inline]
@@ -379,9 +386,10 @@ pub(super) const fn slots<T>() -> u16 {
     Producer::<Shard>::slots_of::<T>() as u16
 }
 
-impl<M: Method> Drop for Call<'_, M> {
+impl<M: Method> Call<'_, M> {
+    /// Gives back what the call holds on the shard where it was begun.
     #[inline]
-    fn drop(&mut self) {
+    fn give_up(&self) {
         match self.state {
             State::Fresh | State::Done | State::Outside(_) => {}
             State::Waiting { uid, id } => abandon(uid, move |shard| shard.calls().abandon(id)),
@@ -395,6 +403,13 @@ impl<M: Method> Drop for Call<'_, M> {
                 });
             }
         }
+    }
+}
+
+impl<M: Method> Drop for Call<'_, M> {
+    #[inline]
+    fn drop(&mut self) {
+        self.give_up();
     }
 }
 

@@ -54,8 +54,11 @@ impl<M: Method> Call<'_, M> {
             return Err(CallError::Stopped);
         };
         let calls = port.calls();
-        // Calls that were given up may hold credit still; nothing else of this thread's does.
-        if !calls.try_credit(lane, cost::<M>(), 0) {
+        // Calls that were given up may hold credit still, until their answers are taken in;
+        // nothing else of this thread's does.
+        if !calls.try_credit(lane, cost::<M>(), 0)
+            && !(port.poll() && calls.try_credit(lane, cost::<M>(), 0))
+        {
             return Err(CallError::Overloaded);
         }
         if out.is_closed() {
