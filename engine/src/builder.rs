@@ -12,6 +12,7 @@ use crate::engine::{Engine, Settings};
 use crate::error::RegisterError;
 use crate::launch::{LaunchError, launch};
 use crate::registry::{FactoryCx, Registry};
+use crate::testing::{Sim, SimOptions};
 
 /// Configures an engine; see [`Engine::builder`].
 #[must_use = "nothing runs until it is launched"]
@@ -38,6 +39,7 @@ impl Default for EngineBuilder {
                 timeout: Duration::from_secs(30),
                 grace: Duration::from_secs(10),
                 stall: quark_shards::stall::DEFAULT_THRESHOLD,
+                simulated: false,
             },
             credits: Credits::default(),
             quota: Duration::from_micros(500),
@@ -147,5 +149,15 @@ impl EngineBuilder {
     /// [`LaunchError`], a line that says what is missing and what to do.
     pub fn launch(self) -> Result<Engine, LaunchError> {
         launch(self)
+    }
+
+    /// Makes the engine in this thread alone, in a simulated world that does everything by
+    /// `seed`; see [`testing`](crate::testing). The topology, the idle policy and the stall
+    /// threshold mean nothing there.
+    ///
+    /// # Errors
+    /// [`RegisterError`], when a type was registered twice or its name is taken.
+    pub fn simulate(self, seed: u64, options: SimOptions) -> Result<Sim, RegisterError> {
+        Sim::new(self, seed, options)
     }
 }

@@ -56,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) grace: Duration,
     pub(crate) stall: Duration,
+    /// Its shards share the caller's thread, so blocking for them would be for ever.
+    pub(crate) simulated: bool,
 }
 
 impl Settings {
@@ -90,6 +92,11 @@ pub(crate) fn engine(id: EngineId) -> Option<Engine> {
         shared: engines.get(&id)?.upgrade()?,
         owner: None,
     })
+}
+
+/// Whether the engine of that id stands and is simulated.
+pub(crate) fn is_simulated(id: EngineId) -> bool {
+    engine(id).is_some_and(|engine| engine.settings().simulated)
 }
 
 impl Engine {

@@ -13,7 +13,7 @@ const LIST_LIMIT: usize = 10_000;
 
 impl Engine {
     /// How many actors are in memory. Asks every shard and blocks for the answers: not for use on
-    /// a shard, nor often.
+    /// a shard, nor often. Of a simulated engine, ask its [`Sim`](crate::testing::Sim).
     #[must_use]
     pub fn count(&self) -> usize {
         ask_all(self, count).into_iter().flatten().sum()

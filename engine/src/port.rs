@@ -28,8 +28,11 @@ impl Engine {
     /// Joins this thread to the mesh, so that its calls cost about what calls between shards do.
     ///
     /// # Errors
-    /// [`PortError`], when the engine stops or has had too many ports.
+    /// [`PortError`], when the engine stops or has had too many ports, or is simulated.
     pub fn port(&self) -> Result<Port, PortError> {
+        if self.settings().simulated {
+            return Err(PortError::Refused { shard: 0 });
+        }
         let rings = Rings::join(
             self.mesh(),
             self.port_numbers(),

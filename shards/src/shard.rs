@@ -82,6 +82,7 @@ pub struct Shard {
     inbox: Arc<Inbox<Errand>>,
     wakes: Arc<WakeInbox>,
     stopping: Cell<bool>,
+    parked: Cell<bool>,
     extension: Extension,
 }
 
@@ -140,6 +141,7 @@ impl Shard {
             inbox,
             wakes,
             stopping: Cell::new(false),
+            parked: Cell::new(false),
             extension: Extension::default(),
         })
     }
@@ -202,6 +204,7 @@ impl Shard {
             let mut driver = self.driver.borrow_mut();
             driver.park(until);
             if driver.is_simulated() {
+                self.parked.set(true);
                 return;
             }
         }
@@ -211,7 +214,14 @@ impl Shard {
     /// Ends a park: the next pass looks at the clock.
     pub fn unpark(&self) {
         self.sleeper.awake();
+        self.parked.set(false);
         self.clock_age.set(CLOCK_PASSES);
+    }
+
+    /// Whether a simulated park is under way: [`unpark`](Self::unpark) has not come yet.
+    #[must_use]
+    pub fn is_parked(&self) -> bool {
+        self.parked.get()
     }
 
     /// Whether nothing at all is left to do now: the look between raising the sleeping flag and

@@ -27,7 +27,7 @@ impl<'r, M: Method> Call<'r, M> {
 /// A one-way message on its way; see [`Call::send`].
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Send<'r, M: Method> {
-    call: Call<'r, M>,
+    pub(super) call: Call<'r, M>,
     place: Option<Place>,
 }
 

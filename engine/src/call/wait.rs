@@ -11,6 +11,7 @@ use quark_shards::port::Port;
 use super::ask::{cost, slots};
 use super::{Call, State, outside};
 use crate::actor::Method;
+use crate::engine::is_simulated;
 use crate::error::{CallError, Refusal, TellError};
 use crate::message::{BoxedRequest, NO_CALL, ReplyOf, Request, fits};
 use crate::port::with_port;
@@ -23,13 +24,18 @@ impl<M: Method> Call<'_, M> {
     /// between shards does; else through the shard's inbox.
     ///
     /// # Errors
-    /// As awaiting it; [`WouldBlock`](CallError::WouldBlock) on a shard.
+    /// As awaiting it; [`WouldBlock`](CallError::WouldBlock) on a shard, and where the engine
+    /// is simulated.
     pub fn wait(mut self) -> ReplyOf<M> {
         if try_with_runtime(|here| here.is_some()) {
             return Err(CallError::WouldBlock);
         }
         if let Some(reply) = with_port(self.core.engine, |port| self.wait_by_port(port)) {
             return reply;
+        }
+        if is_simulated(self.core.engine) {
+            // This thread is to run the shards that would answer.
+            return Err(CallError::WouldBlock);
         }
         let mut message = self.take_message();
         loop {
@@ -122,9 +128,11 @@ impl<M: Method> super::Send<'_, M> {
     /// Sends the message, blocking this thread until there is room for it.
     ///
     /// # Errors
-    /// As awaiting it; [`WouldBlock`](CallError::WouldBlock) on a shard.
+    /// As awaiting it; [`WouldBlock`](CallError::WouldBlock) on a shard, and where the engine
+    /// is simulated.
     pub fn wait(mut self) -> Result<(), TellError<M>> {
-        if try_with_runtime(|here| here.is_some()) {
+        let engine = self.call.core.engine;
+        if try_with_runtime(|here| here.is_some()) || is_simulated(engine) {
             return Err(TellError {
                 message: self.take_message(),
                 reason: CallError::WouldBlock,

@@ -24,6 +24,10 @@ pub(crate) trait Observer {
 pub(crate) struct Hooks(Option<Rc<dyn Observer>>);
 
 impl Hooks {
+    pub(super) fn new(observer: Rc<dyn Observer>) -> Self {
+        Hooks(Some(observer))
+    }
+
     #[inline]
     pub(crate) fn fault(&self, turn: &Turn) {
         if let Some(observer) = &self.0 {

@@ -1,5 +1,53 @@
 //! Deterministic tests: an engine in one thread, on a virtual clock, by one seed.
+//!
+//! A [`Sim`] is an engine whose shards take turns in the thread that owns it. Which of them runs,
+//! how long messages take from one to the other, which turns panic or hold their core up: all of
+//! that is drawn from the seed, so a run that fails is run again by its seed. Time is virtual
+//! and costs nothing to wait for.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use quark::prelude::*;
+//! use quark::testing::{Sim, SimOptions, for_seeds};
+//!
+//! #[derive(Default)]
+//! pub struct Kettle {
+//!     boils: u32,
+//! }
+//!
+//! #[actor]
+//! impl Kettle {
+//!     pub async fn boil(&mut self) -> u32 {
+//!         quark::sleep(Duration::from_secs(120)).await;
+//!         self.boils += 1;
+//!         self.boils
+//!     }
+//! }
+//!
+//! // Ten different runs, none of which takes two minutes.
+//! for_seeds(0..10, |seed| {
+//!     let builder = Engine::builder().timeout(Duration::from_secs(300));
+//!     let sim = builder.simulate(seed, SimOptions::default()).unwrap();
+//!     let kettle = sim.actor::<Kettle>("blue");
+//!     assert_eq!(sim.block_on(async { kettle.boil().await }), Ok(1));
+//!     assert!(sim.now() >= quark::Time::ZERO + Duration::from_secs(120));
+//!     sim.shutdown();
+//! });
+//! ```
+//!
+//! What one thread can't show, the order of two cores' memory accesses, it does not find.
 
+mod faults;
 mod hooks;
+mod options;
+mod seeds;
+mod sim;
+
+pub use faults::SimCounts;
+pub use options::SimOptions;
+pub use quark_shards::driver::sim::SimConfig;
+pub use seeds::{REPLAY_VARIABLE, for_seeds};
+pub use sim::{Recorder, Sim};
 
 pub(crate) use hooks::Hooks;

@@ -117,6 +117,17 @@ impl SimWorld {
         self.inner.borrow_mut().crash(node);
     }
 
+    /// Whether something is on its way: an operation, bytes, or messages that are held up.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.inner.borrow().is_busy()
+    }
+
+    /// Delays no message between shards any more, and lets go those that are held up.
+    pub fn calm(&self) {
+        self.inner.borrow_mut().calm();
+    }
+
     /// The next word of the world's own randomness, for schedulers and workloads.
     #[must_use]
     pub fn random(&self) -> u64 {

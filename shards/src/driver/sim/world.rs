@@ -227,6 +227,17 @@ impl World {
         held.is_some_and(|until| self.now < *until)
     }
 
+    pub(super) fn is_busy(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    pub(super) fn calm(&mut self) {
+        self.config.mesh_delay_probability = 0.0;
+        for state in self.shards.values_mut() {
+            state.held.clear();
+        }
+    }
+
     /// How many messages `shard` may take from `peer` now.
     pub(super) fn mesh_budget(&mut self, shard: u16, peer: u16) -> usize {
         let Some(state) = self.shards.get_mut(&shard) else {

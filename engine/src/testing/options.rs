@@ -1,0 +1,42 @@
+//! How a simulation is set up.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use quark_shards::driver::sim::SimConfig;
+
+/// How large and how unfriendly a simulated world is. Probabilities are from 0.0 to 1.0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimOptions {
+    /// Shards; at least one.
+    pub shards: u16,
+    /// What the world does to messages between shards, to files and to sockets.
+    pub world: SimConfig,
+    /// That a poll of a turn panics before it begins.
+    pub panic_probability: f64,
+    /// That a poll of a turn holds its core up.
+    pub stall_probability: f64,
+    /// For how long it does, at most.
+    pub stall_max: Duration,
+    /// How long one pass of a shard's loop takes. Not nothing, or else a shard that always has
+    /// something to do would keep time from passing.
+    pub pass: RangeInclusive<Duration>,
+    /// How much virtual time may go by while a test waits for one thing. A world where nothing
+    /// can ever happen again is told apart at once; this is for one that turns in circles.
+    pub patience: Duration,
+}
+
+impl Default for SimOptions {
+    /// Two shards, delays and reordering between them, no faults.
+    fn default() -> Self {
+        SimOptions {
+            shards: 2,
+            world: SimConfig::default(),
+            panic_probability: 0.0,
+            stall_probability: 0.0,
+            stall_max: Duration::from_millis(5),
+            pass: Duration::from_micros(1)..=Duration::from_micros(10),
+            patience: Duration::from_secs(24 * 3600),
+        }
+    }
+}
