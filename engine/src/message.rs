@@ -133,7 +133,7 @@ pub(crate) const NO_CALL: CallId = CallId {
 };
 
 impl<M: Method> Request<M> {
-    #[inline]
+    #[inline(always)]
     fn arrive(self, shard: &Shard, from: u16, slots: usize, context: Option<Context>) {
         let Some(runtime) = shard.attached::<Runtime>() else {
             return;
@@ -168,7 +168,7 @@ impl<M: Method> Request<M> {
 }
 
 impl<M: Method> Message<Shard> for Request<M> {
-    #[inline]
+    #[inline(always)]
     fn deliver(self, shard: &Shard, from: u16) {
         self.arrive(shard, from, Producer::<Shard>::slots_of::<Self>(), None);
     }
@@ -215,7 +215,7 @@ pub(crate) struct Held<M: Method> {
 }
 
 impl<M: Method> LocalMessage<Shard> for Held<M> {
-    #[inline]
+    #[inline(always)]
     fn deliver(self, shard: &Shard) {
         let Some(runtime) = shard.attached::<Runtime>() else {
             return;

@@ -124,7 +124,7 @@ impl Runtime {
     }
 
     /// Runs `f` as a poll of `turn`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn within<R>(&self, turn: &Turn, f: impl FnOnce() -> R) -> R {
         let outer = self.current.replace(Some(TurnRef::new(turn)));
         let nested = self.nested.get();
@@ -142,7 +142,7 @@ impl Runtime {
     }
 
     /// Whether a local call may run on its caller's stack: not too deep, not too many in a row.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn may_inline(&self) -> bool {
         let left = self.inline_left.get();
         if left == 0 || self.nested.get() >= MAX_NESTED {
@@ -189,7 +189,7 @@ impl Runtime {
     }
 
     /// A message has come from another shard, a port or outside.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn receive<M: Method>(
         &self,
         shard: &Shard,
@@ -221,7 +221,7 @@ impl Runtime {
     }
 
     /// A message has reached its activation, past the shard's own queue.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn arrive<M: Method>(
         &self,
         shard: &Shard,
@@ -235,7 +235,7 @@ impl Runtime {
     }
 
     /// The same from the shard's own queue: its activation may be gone.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn arrive_from_queue<M: Method>(
         &self,
         shard: &Shard,
@@ -320,7 +320,7 @@ impl Runtime {
     }
 
     /// Queues a message to an activation of this shard, behind all that was queued before.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn queue<M: Method>(
         &self,
         shard: &Shard,
@@ -337,14 +337,21 @@ impl Runtime {
     }
 
     /// A turn has left its actor: lets the next in, or goes on with what waited for this.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn turn_left<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
         if resident.phase() != Phase::Active {
             return self.turn_left_inactive(shard, resident);
         }
+        if resident.has_mail() || resident.wants_collection() {
+            self.turn_left_wanted(shard, resident);
+        }
+    }
+
+    #[inline(never)]
+    fn turn_left_wanted<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
         if resident.has_mail() {
             self.resume_soon(shard, resident);
-        } else if resident.wants_collection() {
+        } else {
             self.collect_now(shard, resident);
         }
     }

@@ -127,11 +127,11 @@ impl<A: Actor, E: Ending<A>> Drop for TurnFrame<A, E> {
 /// Starts a suspending turn and polls it once. Returns the task if it has not ended.
 ///
 /// `turn.task` is set before the body is made.
-#[inline]
+#[inline(always)]
 pub(crate) fn start<A, E, F>(
     shard: &Shard,
     resident: Resident<A>,
-    turn: Turn,
+    cx: Cx<A>,
     ending: E,
     body: impl FnOnce(&'static Cx<A>, &'static E) -> F,
 ) -> Option<TaskId>
@@ -141,10 +141,7 @@ where
     F: Future<Output = E::Output> + 'static,
 {
     let frame = TurnFrame {
-        cx: Cx {
-            turn,
-            _actor: PhantomData,
-        },
+        cx,
         ending,
         resident,
         returned: Cell::new(false),
@@ -228,6 +225,16 @@ impl<M: Method> MessageEnding<M> {
     }
 }
 
+/// What a turn inherits.
+pub(crate) struct Terms {
+    /// The turn on whose stack it begins.
+    pub(crate) caller: Option<TurnRef>,
+    pub(crate) deadline: Deadline,
+    /// How many turns wait above it.
+    pub(crate) depth: u8,
+    pub(crate) context: Option<Context>,
+}
+
 /// What a local caller has after the first poll of its callee's turn.
 pub(crate) enum Inline<M: Method> {
     /// The answer.
@@ -238,33 +245,31 @@ pub(crate) enum Inline<M: Method> {
 
 impl Runtime {
     /// Starts the turn of a message whose actor admits it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin<M: Method>(
         &self,
         shard: &Shard,
         resident: Resident<M::Actor>,
-        incoming: Incoming<M>,
+        mut incoming: Incoming<M>,
     ) {
+        incoming.toll.pay(shard);
         let Incoming {
             args,
             reply,
             deadline,
             depth,
             context,
-            mut toll,
+            ..
         } = incoming;
-        toll.pay(shard);
-        let turn = self.turn::<M>(
-            shard,
-            resident,
-            reply.origin(),
+        let terms = Terms {
+            caller: None,
             deadline,
             depth,
             context,
-            None,
-        );
+        };
         if M::SYNC {
-            let result = self.run_sync(shard, resident, turn, args);
+            let cx = self.cx::<M>(shard, resident, reply.origin(), terms);
+            let result = self.run_sync(shard, resident, &cx, args);
             reply.send(shard, resident.hint(), result);
             self.turn_left(shard, resident);
             return;
@@ -273,49 +278,52 @@ impl Runtime {
             reply: Cell::new(Some(reply)),
             here: Cell::new(None),
         };
-        self.start_message(shard, resident, turn, ending, args);
+        self.start_message(shard, resident, reply.origin(), terms, ending, args);
     }
 
     /// Starts the turn of a local call whose actor is clear, on the caller's stack as far as it
-    /// goes. `caller` is the turn that calls, if one does.
-    #[inline]
+    /// goes.
+    #[inline(always)]
     pub(crate) fn begin_here<M: Method>(
         &self,
         shard: &Shard,
         resident: Resident<M::Actor>,
-        incoming: Incoming<M>,
-        caller: Option<TurnRef>,
+        args: M,
+        terms: Terms,
         waker: &Waker,
     ) -> Inline<M> {
-        let Incoming {
-            args,
-            deadline,
-            depth,
-            context,
-            ..
-        } = incoming;
-        let turn = self.turn::<M>(
-            shard,
-            resident,
-            Origin::NOBODY,
-            deadline,
-            depth,
-            context,
-            caller,
-        );
         if M::SYNC {
-            let result = self.run_sync(shard, resident, turn, args);
+            let cx = self.cx::<M>(shard, resident, Origin::NOBODY, terms);
+            let result = self.run_sync(shard, resident, &cx, args);
             self.turn_left(shard, resident);
             return Inline::Done(result);
         }
+        let (caller, deadline) = (terms.caller, terms.deadline);
         let mut here = None;
         let ending = MessageEnding {
             reply: Cell::new(Some(ReplyTo::Here)),
             here: Cell::new(Some(NonNull::from(&mut here))),
         };
-        let Some((turn, ending)) = self.start_message(shard, resident, turn, ending, args) else {
-            return Inline::Done(here.take().expect("a turn that ended has answered"));
-        };
+        let started = self.start_message(shard, resident, Origin::NOBODY, terms, ending, args);
+        match started {
+            None => Inline::Done(here.expect("a turn that ended has answered")),
+            Some((turn, ending)) => {
+                Inline::Waiting(self.wait_for::<M>(shard, turn, ending, caller, deadline, waker))
+            }
+        }
+    }
+
+    /// The local callee goes on without its caller, who from now on waits for a call.
+    #[inline(never)]
+    fn wait_for<M: Method>(
+        &self,
+        shard: &Shard,
+        turn: TurnRef,
+        ending: &MessageEnding<M>,
+        caller: Option<TurnRef>,
+        deadline: Deadline,
+        waker: &Waker,
+    ) -> CallId {
         let waiter = caller.map(|caller| caller.waiter(shard));
         let id = turn
             .upcall
@@ -334,22 +342,24 @@ impl Runtime {
         ending.here.set(None);
         let registered = shard.calls().poll::<ReplyOf<M>>(id, waker);
         debug_assert!(registered.is_pending(), "nobody could have answered yet");
-        Inline::Waiting(id)
+        id
     }
 
     /// Starts a suspending message turn; `None` if its first poll has ended it.
-    #[inline]
+    #[inline(always)]
     fn start_message<M: Method>(
         &self,
         shard: &Shard,
         resident: Resident<M::Actor>,
-        turn: Turn,
+        serves: Origin,
+        terms: Terms,
         ending: MessageEnding<M>,
         args: M,
     ) -> Option<(TurnRef, &'static MessageEnding<M>)> {
         resident.enter(<M::Receiver as Receiver>::EXCLUSIVE, self.used_tick(shard));
         let mut placed = None;
-        start(shard, resident, turn, ending, |cx, ending| {
+        let cx = self.cx::<M>(shard, resident, serves, terms);
+        start(shard, resident, cx, ending, |cx, ending| {
             placed = Some((TurnRef::new(&cx.turn), ending));
             // SAFETY: the gate was entered just now, and is left when the frame is dropped,
             // after the body.
@@ -385,8 +395,12 @@ impl Runtime {
             previous: Cell::new(None),
             next: Cell::new(None),
         };
+        let cx = Cx {
+            turn,
+            _actor: PhantomData,
+        };
         resident.enter(true, self.used_tick(shard));
-        start(shard, resident, turn, hook, |cx, _| {
+        start(shard, resident, cx, hook, |cx, _| {
             // SAFETY: the gate was entered exclusively just now, and is left when the frame is
             // dropped, after the body.
             body(unsafe { resident.borrow::<'static, Exclusive>() }, cx)
@@ -394,71 +408,78 @@ impl Runtime {
     }
 
     /// Runs a turn that never suspends, whole, and leaves the gate.
-    #[inline]
+    ///
+    /// Written so that nothing of it is copied as a whole right after it was written in parts: a
+    /// wide load behind narrow stores waits for all of them (measured: half of a local call).
+    #[inline(always)]
     fn run_sync<M: Method>(
         &self,
         shard: &Shard,
         resident: Resident<M::Actor>,
-        turn: Turn,
+        cx: &Cx<M::Actor>,
         args: M,
     ) -> ReplyOf<M> {
         let exclusive = <M::Receiver as Receiver>::EXCLUSIVE;
         resident.enter(exclusive, self.used_tick(shard));
-        let cx = Cx {
-            turn,
-            _actor: PhantomData,
-        };
-        let output = self.within(&cx.turn, || {
+        let mut reply = None;
+        let ended = self.within(&cx.turn, || {
             catch_unwind(AssertUnwindSafe(|| {
                 self.hooks.fault(&cx.turn);
                 // SAFETY: the gate was entered, and is left below, after the call.
                 let actor = unsafe { resident.borrow::<M::Receiver>() };
-                let mut body = pin!(M::call(args, actor, &cx));
-                match body
-                    .as_mut()
-                    .poll(&mut TaskContext::from_waker(Waker::noop()))
-                {
-                    Poll::Ready(output) => output,
+                let mut body = pin!(M::call(args, actor, cx));
+                let mut task = TaskContext::from_waker(Waker::noop());
+                match body.as_mut().poll(&mut task) {
+                    Poll::Ready(output) => {
+                        reply = Some(M::reply(output).map_err(CallError::Failed))
+                    }
                     Poll::Pending => unreachable!("a synchronous method suspended"),
                 }
             }))
         });
         resident.leave(exclusive);
-        cx.turn.withdraw_upcall(shard);
-        match output {
-            Ok(output) => M::reply(output).map_err(CallError::Failed),
-            Err(_) => {
-                self.panicked(shard, resident, info::<M>());
-                Err(CallError::Panicked)
-            }
+        match reply {
+            Some(reply) if ended.is_ok() => reply,
+            _ => self.sync_panicked(shard, resident, info::<M>()),
         }
     }
 
-    #[inline]
-    #[allow(clippy::too_many_arguments)] // a turn is made in two places, and has these parts
-    fn turn<M: Method>(
+    #[cold]
+    #[inline(never)]
+    fn sync_panicked<A: Actor, T, E>(
+        &self,
+        shard: &Shard,
+        resident: Resident<A>,
+        info: &'static MethodInfo,
+    ) -> Result<T, CallError<E>> {
+        self.panicked(shard, resident, info);
+        Err(CallError::Panicked)
+    }
+
+    #[inline(always)]
+    fn cx<M: Method>(
         &self,
         shard: &Shard,
         resident: Resident<M::Actor>,
         serves: Origin,
-        deadline: Deadline,
-        depth: u8,
-        context: Option<Context>,
-        caller: Option<TurnRef>,
-    ) -> Turn {
-        Turn {
-            id: if M::SYNC { 0 } else { self.next_turn(shard) },
-            serves: Cell::new(serves),
-            caller: Cell::new(caller),
-            upcall: Cell::new(None),
-            task: Cell::new(None),
-            deadline,
-            depth,
-            context,
-            info: info::<M>(),
-            head: resident.head_ref(),
-            previous: Cell::new(None),
-            next: Cell::new(None),
+        terms: Terms,
+    ) -> Cx<M::Actor> {
+        Cx {
+            turn: Turn {
+                id: if M::SYNC { 0 } else { self.next_turn(shard) },
+                serves: Cell::new(serves),
+                caller: Cell::new(terms.caller),
+                upcall: Cell::new(None),
+                task: Cell::new(None),
+                deadline: terms.deadline,
+                depth: terms.depth,
+                context: terms.context,
+                info: info::<M>(),
+                head: resident.head_ref(),
+                previous: Cell::new(None),
+                next: Cell::new(None),
+            },
+            _actor: PhantomData,
         }
     }
 }

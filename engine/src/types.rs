@@ -74,7 +74,7 @@ impl<A: Actor> TypeShard<A> {
     }
 
     /// The activation of `key`, made if need be. It may still be activating.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn resolve(
         &self,
         shard: &Shard,
@@ -83,10 +83,20 @@ impl<A: Actor> TypeShard<A> {
         key: &Key,
         hash: impl FnOnce() -> u64,
     ) -> Result<Resident<A>, Refusal> {
-        if let Some(resident) = self.cells.find(hint) {
-            return Ok(resident);
+        match self.cells.find(hint) {
+            Some(resident) => Ok(resident),
+            None => self.resolve_by_key(shard, runtime, key, hash()),
         }
-        let hash = hash();
+    }
+
+    #[inline(never)]
+    fn resolve_by_key(
+        &self,
+        shard: &Shard,
+        runtime: &Runtime,
+        key: &Key,
+        hash: u64,
+    ) -> Result<Resident<A>, Refusal> {
         match self.lookup(key, hash) {
             Some(resident) => Ok(resident),
             None => self.activate(shard, runtime, key, hash),
@@ -223,7 +233,7 @@ struct Entry {
 
 impl Types {
     /// The type `A` here; set up at its first use.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get<A: Actor>(&self, runtime: &Runtime) -> Result<&TypeShard<A>, Refusal> {
         let index = A::token().index();
         // SAFETY: single-threaded; the vector is not changed during this read.

@@ -58,7 +58,7 @@ impl<C: ?Sized + 'static> LocalRing<C> {
     ///
     /// # Panics
     /// If the message is larger than 1,016 bytes or aligned beyond 8.
-    #[inline]
+    #[inline(always)]
     pub fn push<M: LocalMessage<C>>(&self, message: M) {
         // As in the mesh's ring: folds away.
         assert!(
@@ -66,11 +66,10 @@ impl<C: ?Sized + 'static> LocalRing<C> {
             "a message beyond 1,016 bytes or an alignment of 8: box it"
         );
         let slots = const { slots_of::<M>() };
-        let tail = self.tail.get();
-        if tail - self.head.get() + slots > self.slots.get().capacity() {
+        if self.tail.get() - self.head.get() + slots > self.slots.get().capacity() {
             self.grow();
-            return self.push(message);
         }
+        let tail = self.tail.get();
         let memory = self.slots.get();
         // SAFETY: behind the tail and within the capacity, so no message lies there.
         unsafe { memory.write(tail, message) };

@@ -321,7 +321,7 @@ impl Shard {
     }
 
     /// Queues a message to itself, behind all queued before.
-    #[inline]
+    #[inline(always)]
     pub fn defer<M: LocalMessage<Shard>>(&self, message: M) {
         self.local.push(message);
     }

@@ -120,7 +120,7 @@ impl Tasks {
     /// # Safety
     /// The reference that `body` gets is good until the frame is dropped, and the body is
     /// dropped just before: nothing else may keep it longer.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn start<H, F>(
         &self,
         head: H,
@@ -309,7 +309,7 @@ impl Tasks {
 
     /// # Safety
     /// As for [`start`](Self::start).
-    #[inline]
+    #[inline(always)]
     unsafe fn place_with<H, F>(
         &self,
         head: H,

@@ -12,12 +12,13 @@ use quark_shards::shard::Shard;
 use super::{Call, State, outside};
 use crate::activation::Resident;
 use crate::actor::{Method, Receiver};
-use crate::context::Context;
 use crate::error::{CallError, Refusal};
-use crate::message::{BoxedReply, BoxedRequest, Incoming, Reply, ReplyOf, ReplyTo, Request, fits};
+use crate::message::{
+    BoxedReply, BoxedRequest, Incoming, Reply, ReplyOf, ReplyTo, Request, Toll, fits,
+};
 use crate::reference::Hint;
 use crate::runtime::{Runtime, try_with_runtime};
-use crate::turn::{Inline, TurnRef};
+use crate::turn::{Inline, Terms};
 use crate::types::TypeShard;
 
 impl<M: Method> Future for Call<'_, M> {
@@ -40,17 +41,8 @@ impl<M: Method> Future for Call<'_, M> {
     }
 }
 
-/// What a call inherits and carries.
-pub(super) struct Terms {
-    pub(super) caller: Option<TurnRef>,
-    pub(super) deadline: Deadline,
-    /// How many turns wait above the callee.
-    pub(super) depth: u8,
-    pub(super) context: Option<Context>,
-}
-
 impl<M: Method> Call<'_, M> {
-    #[inline]
+    #[inline(always)]
     fn begin(&mut self, waker: &Waker) -> Poll<ReplyOf<M>> {
         try_with_runtime(|here| match here {
             Some((shard, runtime)) if runtime.engine().id() == self.core.engine => {
@@ -64,76 +56,84 @@ impl<M: Method> Call<'_, M> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn begin_local(&mut self, shard: &Shard, runtime: &Runtime, waker: &Waker) -> Poll<ReplyOf<M>> {
         let types = match runtime.types.get::<M::Actor>(runtime) {
             Ok(types) => types,
-            Err(refusal) => return Poll::Ready(Err(refusal.into())),
+            Err(refusal) => return refused(refusal),
         };
         let core = self.core;
         let resolved = types.resolve(shard, runtime, core.hint(), &core.key, || core.hash);
         let resident = match resolved {
             Ok(resident) => resident,
-            Err(refusal) => return Poll::Ready(Err(refusal.into())),
+            Err(refusal) => return refused(refusal),
         };
         core.remember(resident.hint());
+        let may_inline = runtime.may_inline();
+        if !may_inline || !resident.is_clear(<M::Receiver as Receiver>::EXCLUSIVE) {
+            return self.begin_behind(shard, runtime, resident, may_inline, waker);
+        }
+        let terms = self.terms(shard, runtime, types);
+        let args = self.take_message();
+        match runtime.begin_here(shard, resident, args, terms, waker) {
+            Inline::Done(reply) => Poll::Ready(reply),
+            Inline::Waiting(id) => {
+                self.state = State::Waiting {
+                    uid: shard.uid(),
+                    id,
+                };
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The actor is busy, or others should run first: the call waits its turn, behind what this
+    /// shard has queued for the actor if it has.
+    #[inline(never)]
+    fn begin_behind(
+        &mut self,
+        shard: &Shard,
+        runtime: &Runtime,
+        resident: Resident<M::Actor>,
+        may_inline: bool,
+        waker: &Waker,
+    ) -> Poll<ReplyOf<M>> {
+        let types = match runtime.types.get::<M::Actor>(runtime) {
+            Ok(types) => types,
+            Err(refusal) => return refused(refusal),
+        };
         let Terms {
             caller,
             deadline,
             depth,
             context,
         } = self.terms(shard, runtime, types);
-        let mut incoming = Incoming {
+        let waiter = caller.map(|caller| caller.waiter(shard));
+        let id = runtime.open_call::<M>(shard, deadline, waiter);
+        let incoming = Incoming {
             args: self.take_message(),
-            reply: ReplyTo::Here,
+            reply: ReplyTo::Call {
+                peer: shard.id(),
+                id,
+            },
             deadline,
             depth,
             context,
-            toll: Default::default(),
-        };
-        let may_inline = runtime.may_inline();
-        if may_inline && resident.is_clear(<M::Receiver as Receiver>::EXCLUSIVE) {
-            return match runtime.begin_here(shard, resident, incoming, caller, waker) {
-                Inline::Done(reply) => Poll::Ready(reply),
-                Inline::Waiting(id) => {
-                    self.state = State::Waiting {
-                        uid: shard.uid(),
-                        id,
-                    };
-                    Poll::Pending
-                }
-            };
-        }
-        let waiter = caller.map(|caller| caller.waiter(shard));
-        let id = runtime.open_call::<M>(shard, deadline, waiter);
-        incoming.reply = ReplyTo::Call {
-            peer: shard.id(),
-            id,
+            toll: Toll::default(),
         };
         self.state = State::Waiting {
             uid: shard.uid(),
             id,
         };
-        Self::pass_on(shard, runtime, resident, incoming, may_inline);
-        self.poll_waiting(waker)
-    }
-
-    /// Behind what this shard has queued for the actor, if it has; else to its door.
-    fn pass_on(
-        shard: &Shard,
-        runtime: &Runtime,
-        resident: Resident<M::Actor>,
-        incoming: Incoming<M>,
-        may_inline: bool,
-    ) {
         if !may_inline || resident.queued() != 0 {
             runtime.queue(shard, resident, incoming);
         } else {
             runtime.arrive(shard, resident, incoming);
         }
+        self.poll_waiting(waker)
     }
 
-    #[inline]
+    #[inline(never)]
     fn begin_remote(
         &mut self,
         shard: &Shard,
@@ -220,6 +220,7 @@ impl<M: Method> Call<'_, M> {
     }
 
     #[cold]
+    #[inline(never)]
     fn poll_queued(&mut self, waker: &Waker) -> Poll<ReplyOf<M>> {
         let State::Queued {
             uid,
@@ -302,6 +303,7 @@ impl<M: Method> Call<'_, M> {
     }
 
     #[cold]
+    #[inline(never)]
     fn begin_outside(&mut self, waker: &Waker) -> Poll<ReplyOf<M>> {
         let message = self.take_message();
         match outside::ask(self.core, message, self.timeout, self.context.take()) {
@@ -314,7 +316,7 @@ impl<M: Method> Call<'_, M> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn terms(
         &mut self,
         shard: &Shard,
@@ -364,6 +366,13 @@ impl<M: Method> Call<'_, M> {
             args: self.take_message(),
         }
     }
+}
+
+/// Off the hot path: an error is a large thing to make.
+#[cold]
+#[inline(never)]
+fn refused<T, E>(refusal: Refusal) -> Poll<Result<T, CallError<E>>> {
+    Poll::Ready(Err(refusal.into()))
 }
 
 /// Ring slots that a call of `M` may take, there or back.

@@ -19,6 +19,7 @@ impl<M: Method> Call<'_, M> {
     /// full, or too many messages are on their way to its shard. A message that is taken can
     /// still fail to be delivered (its actor can't be activated, say): it then becomes a
     /// [dead letter](crate::Engine::dead_letters).
+    #[inline(always)]
     pub fn tell(mut self) -> Result<(), TellError<M>> {
         self.try_tell(false).map_err(|refusal| TellError {
             message: self.take_message(),
@@ -28,7 +29,7 @@ impl<M: Method> Call<'_, M> {
 
     /// Tells, or leaves the message where it is. `first` passes those that queue for credit: the
     /// caller is at their head.
-    #[inline]
+    #[inline(always)]
     pub(super) fn try_tell(&mut self, first: bool) -> Result<(), Refusal> {
         try_with_runtime(|here| match here {
             Some((shard, runtime)) if runtime.engine().id() == self.core.engine => {
@@ -42,7 +43,7 @@ impl<M: Method> Call<'_, M> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn tell_local(&mut self, shard: &Shard, runtime: &Runtime) -> Result<(), Refusal> {
         let types = runtime.types.get::<M::Actor>(runtime)?;
         let core = self.core;
@@ -63,7 +64,7 @@ impl<M: Method> Call<'_, M> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(never)]
     fn tell_remote(
         &mut self,
         shard: &Shard,
@@ -93,6 +94,7 @@ impl<M: Method> Call<'_, M> {
     }
 
     #[cold]
+    #[inline(never)]
     fn tell_outside(&mut self) -> Result<(), Refusal> {
         if let Some(told) = with_port(self.core.engine, |port| self.tell_by_port(port)) {
             return told;
