@@ -79,7 +79,7 @@ impl ReplyTo {
     }
 
     /// Answers; `hint` says where the actor lives.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send<R: Send + 'static>(self, shard: &Shard, hint: Hint, reply: R) {
         match self {
             ReplyTo::Nobody => {}
@@ -240,6 +240,49 @@ impl<M: Method> Waiting for Held<M> {
 
     fn refuse(self, shard: &Shard, runtime: &Runtime, refusal: Refusal) {
         runtime.refuse(shard, &self.resident, self.incoming, refusal);
+    }
+}
+
+/// A one-way message in its shard's own queue: half of a [`Held`].
+pub(crate) struct Told<M: Method> {
+    pub(crate) resident: Resident<M::Actor>,
+    pub(crate) context: Option<Context>,
+    pub(crate) args: M,
+}
+
+impl<M: Method> Told<M> {
+    #[inline(always)]
+    fn into_incoming(self) -> Incoming<M> {
+        Incoming {
+            args: self.args,
+            reply: ReplyTo::Nobody,
+            deadline: Deadline::NEVER,
+            depth: 0,
+            context: self.context,
+            toll: Toll::default(),
+        }
+    }
+}
+
+impl<M: Method> LocalMessage<Shard> for Told<M> {
+    #[inline(always)]
+    fn deliver(self, shard: &Shard) {
+        let Some(runtime) = shard.attached::<Runtime>() else {
+            return;
+        };
+        let resident = self.resident;
+        resident.uncount_queued();
+        runtime.make_room(resident);
+        runtime.arrive_from_queue(shard, resident, self.into_incoming());
+    }
+}
+
+/// A [`Told`] too large for the shard's own queue.
+pub(crate) struct BoxedTold<M: Method>(pub(crate) Box<Told<M>>);
+
+impl<M: Method> LocalMessage<Shard> for BoxedTold<M> {
+    fn deliver(self, shard: &Shard) {
+        (*self.0).deliver(shard);
     }
 }
 

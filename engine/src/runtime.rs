@@ -29,7 +29,7 @@ pub(crate) struct Runtime {
     current: Cell<Option<TurnRef>>,
     /// First polls nested on the stack.
     nested: Cell<u8>,
-    /// Inline calls left until the running task must let others run.
+    /// Inline calls left until one must let others run.
     inline_left: Cell<u32>,
     next_turn: Cell<TurnId>,
     closing: Cell<Closing>,
@@ -51,7 +51,7 @@ pub(crate) enum Closing {
 
 /// First polls that may nest on one stack.
 const MAX_NESTED: u8 = 16;
-/// Inline calls a task may make before others get to run.
+/// Inline calls in a row before others get to run.
 const INLINE_BUDGET: u32 = 256;
 /// Waiting messages let in before others get to run.
 const RESUME_BATCH: usize = 16;
@@ -130,12 +130,11 @@ impl Runtime {
         let nested = self.nested.get();
         self.nested.set(nested + 1);
         self.turns.set(self.turns.get() + 1);
-        if nested == 0 {
-            self.inline_left.set(INLINE_BUDGET);
-        }
         self.pulse.run(Some(&turn.info.label));
         let result = f();
-        self.pulse.run(outer.map(|turn| &turn.info.label));
+        if let Some(outer) = outer {
+            self.pulse.run(Some(&outer.info.label));
+        }
         self.nested.set(nested);
         self.current.set(outer);
         result
@@ -365,7 +364,7 @@ impl Runtime {
     }
 
     /// A waiting message has left: one more may come.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn make_room<A: Actor>(&self, resident: Resident<A>) {
         if resident.is_wanted()
             && let Ok(types) = self.types.get::<A>(self)

@@ -24,7 +24,6 @@ pub struct LocalRing<C: ?Sized + 'static> {
     slots: Cell<Slots>,
     head: Cell<usize>,
     tail: Cell<usize>,
-    messages: Cell<usize>,
     /// The furthest that the tail came between two times of being empty, lately.
     reach: Cell<usize>,
     /// Looks that found nothing since the last thought of shrinking.
@@ -47,7 +46,6 @@ impl<C: ?Sized + 'static> LocalRing<C> {
             slots: Cell::new(Slots::allocate(INITIAL_SLOTS)),
             head: Cell::new(0),
             tail: Cell::new(0),
-            messages: Cell::new(0),
             reach: Cell::new(0),
             idle: Cell::new(0),
             _receiver: PhantomData,
@@ -79,7 +77,6 @@ impl<C: ?Sized + 'static> LocalRing<C> {
         // SAFETY: the header of the same slot; this thread's own.
         unsafe { memory.header(tail).write(vtable) };
         self.tail.set(tail + slots);
-        self.messages.set(self.messages.get() + 1);
     }
 
     /// Takes the oldest message out and delivers it; false if there is none.
@@ -99,10 +96,16 @@ impl<C: ?Sized + 'static> LocalRing<C> {
         true
     }
 
-    /// Messages waiting.
+    /// Messages waiting: counted one by one, for observers.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.messages.get()
+        let mut position = self.head.get();
+        let mut messages = 0;
+        while position != self.tail.get() {
+            position += self.vtable_at(position).slots;
+            messages += 1;
+        }
+        messages
     }
 
     /// Whether no message waits.
@@ -126,7 +129,6 @@ impl<C: ?Sized + 'static> LocalRing<C> {
         } else {
             self.head.set(head);
         }
-        self.messages.set(self.messages.get() - 1);
         (memory, position, vtable)
     }
 

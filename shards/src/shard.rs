@@ -173,6 +173,8 @@ impl Shard {
     #[inline]
     pub fn pass(&self) -> bool {
         self.pulse.pass();
+        // What ran last runs no more; turns don't take their labels back one by one.
+        self.pulse.run(None);
         current::enter(self, || {
             let mut work = self.mesh_in();
             // What was answered at once should not wait for the rest of the pass.

@@ -7,7 +7,7 @@ use super::ask::slots;
 use super::{Call, outside};
 use crate::actor::Method;
 use crate::error::{Refusal, TellError};
-use crate::message::{BoxedRequest, Incoming, NO_CALL, ReplyTo, Request, Toll, fits};
+use crate::message::{BoxedRequest, BoxedTold, NO_CALL, Request, Told, fits};
 use crate::port::with_port;
 use crate::runtime::{Runtime, try_with_runtime};
 
@@ -52,15 +52,17 @@ impl<M: Method> Call<'_, M> {
         if !Runtime::has_room(types, &resident) {
             return Err(Refusal::MailboxFull);
         }
-        let incoming = Incoming {
-            args: self.take_message(),
-            reply: ReplyTo::Nobody,
-            deadline: Deadline::NEVER,
-            depth: 0,
+        let told = Told {
+            resident,
             context: self.inherited(runtime),
-            toll: Toll::default(),
+            args: self.take_message(),
         };
-        runtime.queue(shard, resident, incoming);
+        resident.count_queued();
+        if const { fits::<Told<M>>() } {
+            shard.defer(told);
+        } else {
+            shard.defer(BoxedTold(Box::new(told)));
+        }
         Ok(())
     }
 
