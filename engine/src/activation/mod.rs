@@ -1,7 +1,7 @@
 //! The activation cell: one actor in memory, who is inside it, and who waits.
 //!
 //! Cells never move and are never freed while their runtime stands, so turns and messages may
-//! point at them. The *gate* says in one word whether a turn may enter: every rule of borrowing
+//! point at them. The *gate* says in one byte whether a turn may enter: every rule of borrowing
 //! between turns is a test of it.
 #![allow(unsafe_code)]
 
@@ -30,7 +30,9 @@ pub(crate) struct Activation<A> {
 
 /// What does not depend on the actor's type.
 pub(crate) struct Head {
-    gate: Cell<u32>,
+    /// A byte, since its bits are changed in place: a wider load right after a byte's store
+    /// would wait for it.
+    gate: Cell<u8>,
     phase: Cell<Phase>,
     collect_soon: Cell<bool>,
     /// A look at the mailbox is queued, or under way.
@@ -40,6 +42,8 @@ pub(crate) struct Head {
     restarts: Cell<u16>,
     index: u32,
     generation: Cell<u32>,
+    /// `&self` turns inside.
+    shared: Cell<u32>,
     /// Messages for it in the shard's own queue.
     queued: Cell<u32>,
     /// When it was last entered, and made, in [ticks](used_tick).
@@ -72,15 +76,15 @@ pub(crate) enum Phase {
 }
 
 /// Nobody may enter: not active.
-const CLOSED: u32 = 1;
+const CLOSED: u8 = 1;
 /// A turn is alone inside.
-const HELD: u32 = 2;
+const HELD: u8 = 2;
 /// Messages wait in the mailbox.
-const MAIL: u32 = 4;
+const MAIL: u8 = 4;
 /// Messages wait in the shard's own queue.
-const QUEUED: u32 = 8;
-/// One `&self` turn; the rest of the word counts them.
-const SHARED: u32 = 16;
+const QUEUED: u8 = 8;
+/// `&self` turns are inside; [`Head::shared`] counts them.
+const SHARED: u8 = 16;
 
 impl Head {
     fn new(index: u32, token: &'static TypeToken) -> Self {
@@ -93,6 +97,7 @@ impl Head {
             restarts: Cell::new(0),
             index,
             generation: Cell::new(1),
+            shared: Cell::new(0),
             queued: Cell::new(0),
             used: Cell::new(0),
             born: Cell::new(0),
@@ -150,32 +155,34 @@ impl Head {
         let gate = self.gate.get();
         debug_assert_eq!(gate & HELD, 0, "a turn entered beside an exclusive one");
         debug_assert!(
-            !exclusive || gate < SHARED,
+            !exclusive || gate & SHARED == 0,
             "an exclusive turn entered beside others"
         );
-        self.gate.set(if exclusive {
-            gate | HELD
-        } else {
-            gate + SHARED
-        });
+        if !exclusive {
+            self.shared.set(self.shared.get() + 1);
+        }
+        self.gate.set(gate | if exclusive { HELD } else { SHARED });
         self.used.set(used);
     }
 
     #[inline]
     pub(crate) fn leave(&self, exclusive: bool) {
         let gate = self.gate.get();
-        self.gate.set(if exclusive {
-            gate & !HELD
-        } else {
-            gate - SHARED
-        });
+        if exclusive {
+            self.gate.set(gate & !HELD);
+            return;
+        }
+        let left = self.shared.get() - 1;
+        self.shared.set(left);
+        if left == 0 {
+            self.gate.set(gate & !SHARED);
+        }
     }
 
     /// Whether no turn is inside.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        let gate = self.gate.get();
-        gate & HELD == 0 && gate < SHARED
+        self.gate.get() & (HELD | SHARED) == 0
     }
 
     /// Whether nobody is inside and nobody waits.
