@@ -23,21 +23,31 @@ pub struct RefCore {
     hint: AtomicU64,
 }
 
-/// Where an activation was: its place in its shard's slab, and which use of that place.
+/// Where an activation was: its cell's address on its shard, and which use of that cell.
+///
+/// Means something on the shard that gave it out only, and is checked against the key there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hint(pub(crate) u64);
 
 impl Hint {
     pub(crate) const NONE: Hint = Hint(0);
 
+    /// # Panics
+    /// If the address has more than 48 bits, which user space has not.
     #[inline]
-    pub(crate) fn new(index: u32, generation: u32) -> Self {
-        Hint((u64::from(generation) << 32) | u64::from(index))
+    pub(crate) fn new(address: usize, generation: u16) -> Self {
+        debug_assert!(address >> 48 == 0, "a cell beyond 48 bits of address");
+        Hint(((address as u64) << 16) | u64::from(generation))
     }
 
     #[inline]
-    pub(crate) fn index(self) -> u32 {
-        self.0 as u32
+    pub(crate) fn address(self) -> usize {
+        (self.0 >> 16) as usize
+    }
+
+    #[inline]
+    pub(crate) fn generation(self) -> u16 {
+        self.0 as u16
     }
 }
 

@@ -20,7 +20,7 @@ use crate::message::{BoxedHeld, Held, Incoming, ReplyOf, Resume, fits};
 use crate::reference::Hint;
 use crate::testing::Hooks;
 use crate::turn::TurnRef;
-use crate::types::{TypeShard, Types};
+use crate::types::Types;
 
 /// The engine's part of one shard.
 pub(crate) struct Runtime {
@@ -197,10 +197,8 @@ impl Runtime {
         hash: Option<u64>,
         mut incoming: Incoming<M>,
     ) {
-        let resolved = self.types.get::<M::Actor>(self).and_then(|types| {
-            types.resolve(shard, self, hint, &key, || {
-                hash.unwrap_or_else(|| self.engine.hash_of(<M::Actor as Actor>::token(), &key))
-            })
+        let resolved = self.resolve::<M::Actor>(shard, hint, &key, || {
+            hash.unwrap_or_else(|| self.engine.hash_of(<M::Actor as Actor>::token(), &key))
         });
         match resolved {
             Ok(resident) => self.arrive(shard, resident, incoming),
@@ -430,12 +428,6 @@ impl Runtime {
                 at: shard.now(),
             });
         }
-    }
-
-    /// Whether the activation takes one more message from a sender that can be told no.
-    #[inline]
-    pub(crate) fn has_room<A: Actor>(types: &TypeShard<A>, resident: &Resident<A>) -> bool {
-        TypeShard::<A>::load(resident) < types.mailbox
     }
 }
 

@@ -16,7 +16,7 @@ use crate::activation::{Phase, Resident, Slab};
 use crate::actor::{ActivateError, Actor, WhenFull};
 use crate::error::{Refusal, RegisterError};
 use crate::key::Key;
-use crate::reference::Hint;
+use crate::reference::{Hint, RefCore};
 use crate::registry::{ActorInfo, Factory, FactoryCx};
 use crate::runtime::Runtime;
 
@@ -74,23 +74,8 @@ impl<A: Actor> TypeShard<A> {
     }
 
     /// The activation of `key`, made if need be. It may still be activating.
-    #[inline(always)]
-    pub(crate) fn resolve(
-        &self,
-        shard: &Shard,
-        runtime: &Runtime,
-        hint: Hint,
-        key: &Key,
-        hash: impl FnOnce() -> u64,
-    ) -> Result<Resident<A>, Refusal> {
-        match self.cells.find(hint) {
-            Some(resident) => Ok(resident),
-            None => self.resolve_by_key(shard, runtime, key, hash()),
-        }
-    }
-
     #[inline(never)]
-    fn resolve_by_key(
+    pub(crate) fn resolve(
         &self,
         shard: &Shard,
         runtime: &Runtime,
@@ -115,6 +100,7 @@ impl<A: Actor> TypeShard<A> {
         }
         let instance = self.make(runtime, key)?;
         let resident = self.cells.take(key.clone(), hash);
+        resident.set_room(self.mailbox);
         self.directory
             .borrow_mut()
             .insert_unique(hash, resident.index(), |index| {
@@ -160,6 +146,7 @@ impl<A: Actor> TypeShard<A> {
         if resident.queued() == 0 {
             self.cells.give(resident);
         } else {
+            resident.forget_hints();
             resident.set_phase(Phase::Gone);
         }
     }
@@ -199,11 +186,49 @@ impl<A: Actor> TypeShard<A> {
         let queue = self.waiting.borrow_mut().remove(&resident.index());
         queue.into_iter().flatten().for_each(Waker::wake);
     }
+}
 
-    /// Messages that wait for the actor, anywhere on this shard.
-    #[inline]
-    pub(crate) fn load(resident: &Resident<A>) -> usize {
-        resident.mailbox.len() + resident.queued() as usize
+impl Runtime {
+    /// The activation that `core` refers to, made if need be. It may still be activating.
+    #[inline(always)]
+    pub(crate) fn resident<A: Actor>(
+        &self,
+        shard: &Shard,
+        core: &RefCore,
+    ) -> Result<Resident<A>, Refusal> {
+        debug_assert!(core.engine == self.engine().id() && core.shard == shard.id());
+        // As `resolve`, but the reference learns what was found.
+        // SAFETY: as in `resolve`.
+        match unsafe { Resident::find(core.hint(), &core.key) } {
+            Some(resident) => Ok(resident),
+            None => {
+                let types = self.types.get::<A>(self)?;
+                let resident = types.resolve(shard, self, &core.key, core.hash)?;
+                core.remember(resident.hint());
+                Ok(resident)
+            }
+        }
+    }
+
+    /// The activation of `key`, made if need be. It may still be activating.
+    ///
+    /// The hint comes with the key from a reference of this engine to an actor of this type on
+    /// this shard.
+    #[inline(always)]
+    pub(crate) fn resolve<A: Actor>(
+        &self,
+        shard: &Shard,
+        hint: Hint,
+        key: &Key,
+        hash: impl FnOnce() -> u64,
+    ) -> Result<Resident<A>, Refusal> {
+        // SAFETY: references only remember hints that their actor's own shard gave out, a call's
+        // message is of its reference's type (checked when the call is made), and a reference is
+        // used by its own engine only (checked when the call begins).
+        match unsafe { Resident::find(hint, key) } {
+            Some(resident) => Ok(resident),
+            None => self.types.get::<A>(self)?.resolve(shard, self, key, hash()),
+        }
     }
 }
 
@@ -289,7 +314,7 @@ impl<A: Actor> AnyType for TypeShard<A> {
         into.extend(self.cells.iter().take(room).map(|resident| ActorInfo {
             id: resident.id(),
             shard,
-            waiting: Self::load(&resident),
+            waiting: resident.load(),
             restarts: resident.restarts(),
         }));
     }

@@ -9,7 +9,8 @@ mod slab;
 
 use std::cell::{Cell, UnsafeCell};
 use std::ops::Deref;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
 
 use quark_shards::chain::TurnId;
 
@@ -22,7 +23,8 @@ use crate::turn::TurnRef;
 
 pub(crate) use slab::Slab;
 
-/// One actor's cell.
+/// One actor's cell. The head comes first: a cell and its head have one address.
+#[repr(C)]
 pub(crate) struct Activation<A> {
     head: Head,
     actor: UnsafeCell<Option<A>>,
@@ -41,11 +43,13 @@ pub(crate) struct Head {
     wanted: Cell<bool>,
     restarts: Cell<u16>,
     index: u32,
-    generation: Cell<u32>,
+    generation: Cell<u16>,
     /// `&self` turns inside.
     shared: Cell<u32>,
     /// Messages for it in the shard's own queue.
     queued: Cell<u32>,
+    /// Messages that may wait for it: its type's bound.
+    room: Cell<u32>,
     /// When it was last entered, and made, in [ticks](used_tick).
     used: Cell<u32>,
     born: Cell<u32>,
@@ -99,6 +103,7 @@ impl Head {
             generation: Cell::new(1),
             shared: Cell::new(0),
             queued: Cell::new(0),
+            room: Cell::new(0),
             used: Cell::new(0),
             born: Cell::new(0),
             hash: Cell::new(0),
@@ -232,6 +237,22 @@ impl Head {
         }
     }
 
+    /// Messages that wait for it, anywhere on this shard.
+    #[inline]
+    pub(crate) fn load(&self) -> usize {
+        self.mailbox.len() + self.queued.get() as usize
+    }
+
+    /// Whether it takes one more message from a sender that can be told no.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.load() < self.room.get() as usize
+    }
+
+    pub(crate) fn set_room(&self, messages: usize) {
+        self.room.set(u32::try_from(messages).unwrap_or(u32::MAX));
+    }
+
     #[inline]
     pub(crate) fn queued(&self) -> u32 {
         self.queued.get()
@@ -300,7 +321,10 @@ impl Head {
 
     #[inline]
     pub(crate) fn hint(&self) -> Hint {
-        Hint::new(self.index, self.generation.get())
+        Hint::new(
+            ptr::from_ref(self).expose_provenance(),
+            self.generation.get(),
+        )
     }
 
     #[inline]
@@ -314,14 +338,24 @@ impl Head {
     }
 
     pub(crate) fn key(&self) -> Key {
-        // SAFETY: written only in `occupy`, when nobody else looks at the cell.
+        // SAFETY: written only in `occupy` and `vacate`, when nobody else looks at it.
         unsafe { &*self.key.get() }.clone()
     }
 
     #[inline]
     pub(crate) fn has_key(&self, key: &Key) -> bool {
         // SAFETY: as in `key`.
-        unsafe { &*self.key.get() == key }
+        match (unsafe { &*self.key.get() }, key) {
+            (Key::Int(own), Key::Int(key)) => own == key,
+            // Most often clones of one string.
+            (Key::Str(own), Key::Str(key)) => Arc::ptr_eq(own, key) || own == key,
+            _ => false,
+        }
+    }
+
+    /// Makes hints to it void.
+    pub(crate) fn forget_hints(&self) {
+        self.generation.set(self.generation.get().wrapping_add(1));
     }
 
     pub(crate) fn id(&self) -> ActorId {
@@ -373,8 +407,7 @@ impl Head {
 
     /// Makes the cell free; hints to it are void from now on.
     fn vacate(&self) {
-        self.generation
-            .set(self.generation.get().wrapping_add(1).max(1));
+        self.forget_hints();
         self.phase.set(Phase::Free);
         self.gate.set(CLOSED);
         // SAFETY: nobody refers to the cell any more. Long keys need not stay in memory.
@@ -411,6 +444,19 @@ impl<A> Deref for Resident<A> {
 }
 
 impl<A> Resident<A> {
+    /// The activation of `key` that `hint` was given out for, if it is still there.
+    ///
+    /// # Safety
+    /// The hint is [`Hint::NONE`], or was given out on this shard, by its present runtime, for
+    /// an actor of type `A`.
+    #[inline(always)]
+    pub(crate) unsafe fn find(hint: Hint, key: &Key) -> Option<Self> {
+        let cell = ptr::with_exposed_provenance_mut::<Activation<A>>(hint.address());
+        let resident = Resident(NonNull::new(cell)?);
+        (resident.generation.get() == hint.generation() && resident.has_key(key))
+            .then_some(resident)
+    }
+
     /// The cell without its type.
     #[inline]
     pub(crate) fn head_ref(self) -> HeadRef {

@@ -6,7 +6,6 @@ use std::ptr::NonNull;
 use super::{Activation, Head, Phase, Resident};
 use crate::actor::TypeToken;
 use crate::key::Key;
-use crate::reference::Hint;
 
 /// The cells of one actor type on one shard.
 pub(crate) struct Slab<A> {
@@ -37,13 +36,6 @@ impl<A> Slab<A> {
         // cells behind it never move.
         let cell = unsafe { (&*self.chunks.get()).get(index / CHUNK)? };
         Some(Resident(NonNull::from(&cell[index % CHUNK])))
-    }
-
-    /// The activation that `hint` was given out for, if it is still there.
-    #[inline]
-    pub(crate) fn find(&self, hint: Hint) -> Option<Resident<A>> {
-        let resident = self.get(hint.index())?;
-        (resident.hint() == hint).then_some(resident)
     }
 
     /// Takes a free cell for the actor `key`.

@@ -58,22 +58,23 @@ impl<M: Method> Call<'_, M> {
 
     #[inline(always)]
     fn begin_local(&mut self, shard: &Shard, runtime: &Runtime, waker: &Waker) -> Poll<ReplyOf<M>> {
-        let types = match runtime.types.get::<M::Actor>(runtime) {
-            Ok(types) => types,
-            Err(refusal) => return refused(refusal),
-        };
-        let core = self.core;
-        let resolved = types.resolve(shard, runtime, core.hint(), &core.key, || core.hash);
-        let resident = match resolved {
+        let resident = match runtime.resident(shard, self.core) {
             Ok(resident) => resident,
             Err(refusal) => return refused(refusal),
         };
-        core.remember(resident.hint());
         let may_inline = runtime.may_inline();
         if !may_inline || !resident.is_clear(<M::Receiver as Receiver>::EXCLUSIVE) {
             return self.begin_behind(shard, runtime, resident, may_inline, waker);
         }
-        let terms = self.terms(shard, runtime, types);
+        let terms = if M::SYNC && self.timeout.is_none() {
+            // It can't wait for anybody, so no deadline of its own is needed.
+            self.inherit(runtime)
+        } else {
+            match runtime.types.get::<M::Actor>(runtime) {
+                Ok(types) => self.terms(shard, runtime, types),
+                Err(refusal) => return refused(refusal),
+            }
+        };
         let args = self.take_message();
         match runtime.begin_here(shard, resident, args, terms, waker) {
             Inline::Done(reply) => Poll::Ready(reply),
@@ -323,19 +324,26 @@ impl<M: Method> Call<'_, M> {
         runtime: &Runtime,
         types: &TypeShard<M::Actor>,
     ) -> Terms {
-        let caller = runtime.current();
+        let mut terms = self.inherit(runtime);
         let now = shard.now();
         let own = Deadline::at(now + self.timeout.unwrap_or(types.timeout), now);
-        match caller {
+        terms.deadline = own.or_sooner(terms.deadline);
+        terms
+    }
+
+    /// What the calling turn hands down.
+    #[inline(always)]
+    fn inherit(&mut self, runtime: &Runtime) -> Terms {
+        match runtime.current() {
             None => Terms {
-                caller,
-                deadline: own,
+                caller: None,
+                deadline: Deadline::NEVER,
                 depth: 0,
                 context: self.context.take(),
             },
             Some(turn) => Terms {
-                caller,
-                deadline: own.or_sooner(turn.deadline),
+                caller: Some(turn),
+                deadline: turn.deadline,
                 depth: turn.depth.saturating_add(1),
                 context: self.context.take().or_else(|| turn.context.clone()),
             },

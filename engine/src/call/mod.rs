@@ -14,7 +14,7 @@ use std::time::Duration;
 use quark_shards::calls::CallId;
 use quark_shards::timer::TimerKey;
 
-use crate::actor::{ActorRef, Method};
+use crate::actor::{Actor, ActorRef, Method};
 use crate::context::Context;
 use crate::key::ActorId;
 use crate::message::ReplyOf;
@@ -60,7 +60,16 @@ impl<M: Method> Unpin for Call<'_, M> {}
 impl<'r, M: Method> Call<'r, M> {
     /// A call of `message` on the actor that `core` refers to. The typed references' methods
     /// are the usual way to one.
+    ///
+    /// # Panics
+    /// If `core` refers to an actor of another type.
+    #[inline]
     pub fn new(core: &'r RefCore, message: M) -> Self {
+        // Hints are addresses: a message that met another type's actor would be unsound.
+        assert!(
+            std::ptr::eq(core.token, M::Actor::token()),
+            "a message of another actor's type"
+        );
         Call {
             core,
             message: Some(message),

@@ -99,10 +99,9 @@ impl<M: Method> Send<'_, M> {
     }
 
     fn wait_here(&self, shard: &Shard, runtime: &Runtime, waker: &Waker) -> Option<()> {
-        let core = self.call.core;
+        let resident = runtime.resident::<M::Actor>(shard, self.call.core).ok()?;
         let types = runtime.types.get::<M::Actor>(runtime).ok()?;
-        let resolved = types.resolve(shard, runtime, core.hint(), &core.key, || core.hash);
-        types.wait_for_room(resolved.ok()?, waker.clone());
+        types.wait_for_room(resident, waker.clone());
         Some(())
     }
 }

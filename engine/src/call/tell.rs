@@ -45,11 +45,8 @@ impl<M: Method> Call<'_, M> {
 
     #[inline(always)]
     fn tell_local(&mut self, shard: &Shard, runtime: &Runtime) -> Result<(), Refusal> {
-        let types = runtime.types.get::<M::Actor>(runtime)?;
-        let core = self.core;
-        let resident = types.resolve(shard, runtime, core.hint(), &core.key, || core.hash)?;
-        core.remember(resident.hint());
-        if !Runtime::has_room(types, &resident) {
+        let resident = runtime.resident(shard, self.core)?;
+        if !resident.has_room() {
             return Err(Refusal::MailboxFull);
         }
         let told = Told {
