@@ -239,10 +239,20 @@ pub(crate) trait AnyType {
     fn count(&self) -> usize;
     /// Whether no turn is under way and no message waits.
     fn is_quiet(&self) -> bool;
+    /// The actors that keep it from being quiet, in words.
+    fn busy(&self, into: &mut Vec<String>);
     /// Begins to put every idle actor to sleep; true once none is left.
     fn close(&self, shard: &Shard, runtime: &Runtime) -> bool;
     /// Answers everyone who still waits in a mailbox.
     fn refuse_all(&self, shard: &Shard, runtime: &Runtime);
+}
+
+fn is_quiet<A>(resident: &Resident<A>) -> bool {
+    match resident.phase() {
+        Phase::Active => resident.is_idle(),
+        Phase::Free | Phase::Gone => true,
+        Phase::Activating | Phase::Deactivating | Phase::Restarting => false,
+    }
 }
 
 /// The actor types of one shard, found by their tokens.
@@ -324,11 +334,19 @@ impl<A: Actor> AnyType for TypeShard<A> {
     }
 
     fn is_quiet(&self) -> bool {
-        self.cells.iter().all(|resident| match resident.phase() {
-            Phase::Active => resident.is_idle(),
-            Phase::Free | Phase::Gone => true,
-            Phase::Activating | Phase::Deactivating | Phase::Restarting => false,
-        })
+        self.cells.iter().all(|resident| is_quiet(&resident))
+    }
+
+    fn busy(&self, into: &mut Vec<String>) {
+        into.extend(
+            self.cells
+                .iter()
+                .filter(|cell| !is_quiet(cell))
+                .map(|cell| {
+                    let (phase, waiting) = (cell.phase(), Self::load(&cell));
+                    format!("{} is {phase:?}, {waiting} messages wait", cell.id())
+                }),
+        );
     }
 
     fn close(&self, shard: &Shard, runtime: &Runtime) -> bool {

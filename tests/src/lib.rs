@@ -1,6 +1,7 @@
 //! Suites that cross crates live in `tests/`; this is what several of them need.
 
 mod gate;
+pub mod model;
 
 use std::future::Future;
 use std::pin::pin;

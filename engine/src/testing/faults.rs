@@ -31,6 +31,8 @@ pub struct SimCounts {
     pub panics: u64,
     /// Stalls injected.
     pub stalls: u64,
+    /// Times that messages from one shard to another were held up.
+    pub delays: u64,
 }
 
 /// The observer of all shards of one simulation.

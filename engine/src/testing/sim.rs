@@ -158,7 +158,10 @@ impl Sim {
     /// What has happened so far.
     #[must_use]
     pub fn counts(&self) -> SimCounts {
-        self.faults.counts()
+        SimCounts {
+            delays: self.world.delays(),
+            ..self.faults.counts()
+        }
     }
 
     /// How many actors are in memory.
@@ -204,10 +207,10 @@ impl Sim {
             // A future that wakes itself waits for time to pass.
             let goes_on = self.step(None) || flag.0.load(Ordering::Relaxed);
             if !goes_on {
-                self.fail("a deadlock: a future waits and nothing can ever happen again");
+                self.fail_stuck("a future waits and nothing can ever happen again");
             }
             if self.now() > until {
-                self.fail("a future has waited for longer than the simulation's patience");
+                self.fail_stuck("a future has waited for longer than the simulation's patience");
             }
         }
     }
@@ -252,10 +255,10 @@ impl Sim {
         let until = self.now() + self.options.patience;
         while !self.is_idle() {
             if !self.step(None) {
-                self.fail("a deadlock: something is under way and nothing can ever happen again");
+                self.fail_stuck("something is under way and nothing can ever happen again");
             }
             if self.now() > until {
-                self.fail("the world does not come to rest");
+                self.fail_stuck("the world does not come to rest");
             }
         }
     }
@@ -309,7 +312,7 @@ impl Sim {
         surveys.into_iter().fold(Survey::default(), Survey::and)
     }
 
-    fn ask_all<R>(&self, question: impl Fn(&Shard, &Runtime) -> R) -> Vec<R> {
+    fn ask_all<R>(&self, mut question: impl FnMut(&Shard, &Runtime) -> R) -> Vec<R> {
         let ask = |shard: &Rc<Shard>| {
             shard.enter(|shard| Some(question(shard, shard.attached::<Runtime>()?)))
         };
@@ -367,6 +370,21 @@ impl Sim {
         }
     }
 
+    fn fail_stuck(&self, why: &str) -> ! {
+        let mut busy = vec![format!("a deadlock: {why}; {} tasks live", self.tasks())];
+        self.ask_all(|shard, runtime| {
+            busy.push(format!(
+                "shard {}: {} calls wait",
+                shard.id(),
+                shard.calls().open_count()
+            ));
+            for types in runtime.types.iter() {
+                types.busy(&mut busy);
+            }
+        });
+        self.fail(&busy.join("\n"))
+    }
+
     fn fail(&self, why: &str) -> ! {
         fail(self.seed, why)
     }
@@ -400,6 +418,12 @@ impl Recorder {
     /// Folds `word` into the trace, with the time.
     pub fn note(&self, word: u64) {
         self.0.note(word);
+    }
+
+    /// The trace so far; see [`Sim::trace`]. Also when the simulation has been shut down.
+    #[must_use]
+    pub fn trace(&self) -> u64 {
+        self.0.trace()
     }
 
     /// The virtual time.

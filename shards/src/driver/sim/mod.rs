@@ -123,6 +123,12 @@ impl SimWorld {
         self.inner.borrow().is_busy()
     }
 
+    /// How often messages between shards were held up.
+    #[must_use]
+    pub fn delays(&self) -> u64 {
+        self.inner.borrow().delays
+    }
+
     /// Delays no message between shards any more, and lets go those that are held up.
     pub fn calm(&self) {
         self.inner.borrow_mut().calm();

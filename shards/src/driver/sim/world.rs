@@ -21,6 +21,7 @@ pub(super) struct World {
     pub(super) config: SimConfig,
     pub(super) random: SplitMix64,
     pub(super) trace: u64,
+    pub(super) delays: u64,
     pub(super) network: Network,
     /// Operations not yet ended, by their number.
     pub(super) flights: BTreeMap<u64, Flight>,
@@ -78,6 +79,7 @@ impl World {
             config,
             random: SplitMix64::new(seed),
             trace: fold(0, seed),
+            delays: 0,
             network: Network::default(),
             flights: BTreeMap::new(),
             seed,
@@ -254,6 +256,7 @@ impl World {
                 let max = nanos(self.config.mesh_delay_max).max(1);
                 let until = self.now + Duration::from_nanos(self.random.within(1..=max));
                 state.held.insert(peer, until);
+                self.delays += 1;
                 self.schedule(until, Event::Mesh(shard));
                 false
             }
