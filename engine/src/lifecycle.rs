@@ -131,7 +131,7 @@ impl Runtime {
         self.refuse_mail(shard, resident, &refusal);
         if let Ok(types) = self.types.get::<A>(self) {
             self.hooks.deactivated::<A>(&resident);
-            types.remove(resident);
+            types.remove_failed(resident, refusal);
         }
     }
 
@@ -176,7 +176,9 @@ impl Runtime {
             return;
         };
         self.hooks.deactivated::<A>(&resident);
-        if !resident.has_mail() {
+        // Those that are on their way count: whoever they came from may send more, and that must
+        // not overtake them in another cell.
+        if !resident.has_mail() && resident.queued() == 0 {
             return types.remove(resident);
         }
         if self.is_closing() {
@@ -184,6 +186,7 @@ impl Runtime {
             return types.remove(resident);
         }
         // Somebody has called meanwhile: straight into the next life.
+        resident.stay();
         match types.make(self, &resident.key()) {
             Ok(instance) => {
                 self.trace_activation::<A>(shard, &resident.key());

@@ -240,20 +240,14 @@ impl Runtime {
         incoming: Incoming<M>,
     ) {
         if resident.phase() == Phase::Gone {
-            let (key, hash) = (resident.key(), resident.hash());
-            self.leave_gone(shard, resident);
-            return self.receive(shard, Hint::NONE, key, Some(hash), incoming);
+            // A new activation could be ahead of it: what was sent after it may have run there.
+            if let Ok(types) = self.types.get::<M::Actor>(self) {
+                self.refuse(shard, &resident, incoming, types.failure(resident));
+                types.leave_gone(resident);
+            }
+            return;
         }
         self.arrive(shard, resident, incoming);
-    }
-
-    /// Frees the cell of an activation that is gone once nothing is on its way to it.
-    fn leave_gone<A: Actor>(&self, _: &Shard, resident: Resident<A>) {
-        if resident.queued() == 0
-            && let Ok(types) = self.types.get::<A>(self)
-        {
-            types.cells.give(resident);
-        }
     }
 
     #[inline(never)]
@@ -374,7 +368,10 @@ impl Runtime {
     /// Lets waiting messages in, as far as they may.
     pub(crate) fn resume<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
         if resident.phase() == Phase::Gone {
-            return self.leave_gone(shard, resident);
+            if let Ok(types) = self.types.get::<A>(self) {
+                types.leave_gone(resident);
+            }
+            return;
         }
         for _ in 0..RESUME_BATCH {
             let next = resident.mailbox.next_is_exclusive();

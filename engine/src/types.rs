@@ -33,6 +33,8 @@ pub(crate) struct TypeShard<A: Actor> {
     pub(crate) pinned: Option<u16>,
     /// Senders that wait for room, by cell.
     waiting: RefCell<BTreeMap<u32, VecDeque<Waker>>>,
+    /// Why activations failed that messages are still on their way to, by cell.
+    failures: RefCell<BTreeMap<u32, Refusal>>,
     /// Timers of activations, by cell.
     pub(crate) timers: RefCell<BTreeMap<u32, Vec<TaskId>>>,
     /// Where the next look for idle actors goes on.
@@ -55,6 +57,7 @@ impl<A: Actor> TypeShard<A> {
             timeout: options.timeout.unwrap_or(settings.timeout),
             pinned: options.pinned,
             waiting: RefCell::default(),
+            failures: RefCell::default(),
             timers: RefCell::default(),
             sweep_from: Cell::new(0),
             sweeping: Cell::new(false),
@@ -107,7 +110,15 @@ impl<A: Actor> TypeShard<A> {
                 self.cells.get(*index).map_or(0, |cell| cell.hash())
             });
         runtime.trace_activation::<A>(shard, key);
+        // Its first message is on its way: the cell must stay even if `on_activate` fails at once.
+        resident.count_queued();
         runtime.settle(shard, resident, instance);
+        resident.uncount_queued();
+        if resident.phase() == Phase::Gone {
+            let refusal = self.failure(resident);
+            self.leave_gone(resident);
+            return Err(refusal);
+        }
         Ok(resident)
     }
 
@@ -146,8 +157,32 @@ impl<A: Actor> TypeShard<A> {
         if resident.queued() == 0 {
             self.cells.give(resident);
         } else {
+            // Whoever comes by a hint would else wait there for ever.
             resident.forget_hints();
             resident.set_phase(Phase::Gone);
+        }
+    }
+
+    /// The same for an activation that has failed; messages on their way to it will be told why.
+    pub(crate) fn remove_failed(&self, resident: Resident<A>, refusal: Refusal) {
+        if resident.queued() != 0 {
+            self.failures.borrow_mut().insert(resident.index(), refusal);
+        }
+        self.remove(resident);
+    }
+
+    /// Why an activation is gone.
+    pub(crate) fn failure(&self, resident: Resident<A>) -> Refusal {
+        let failures = self.failures.borrow();
+        let known = failures.get(&resident.index()).cloned();
+        known.unwrap_or(Refusal::Stopped)
+    }
+
+    /// Frees the cell of an activation that is gone once nothing is on its way to it.
+    pub(crate) fn leave_gone(&self, resident: Resident<A>) {
+        if resident.queued() == 0 {
+            self.failures.borrow_mut().remove(&resident.index());
+            self.cells.give(resident);
         }
     }
 

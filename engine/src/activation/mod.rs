@@ -300,6 +300,10 @@ impl Head {
         self.collect_soon.set(true);
     }
 
+    pub(crate) fn stay(&self) {
+        self.collect_soon.set(false);
+    }
+
     pub(crate) fn wants_collection(&self) -> bool {
         self.collect_soon.get()
     }

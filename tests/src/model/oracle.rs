@@ -385,7 +385,14 @@ impl Asked {
         self.in_time();
         let may = self.may;
         let (id, at) = (self.id, self.at);
-        let unexpected = || format!("ask {id} of {at:?} failed: {error:?}");
+        let fate = with(|oracle| {
+            let fate = &oracle.fates[id as usize];
+            Some((fate.begun, fate.dropped))
+        });
+        let (begun, dropped) = fate.unwrap_or_default();
+        let unexpected = || {
+            format!("ask {id} of {at:?} failed: {error:?}; begun {begun}, dropped {dropped:?}")
+        };
         match error {
             CallError::Failed(_) => count(Kind::MethodError),
             CallError::Timeout => {
@@ -408,7 +415,6 @@ impl Asked {
             CallError::Stopped => must(may.stop, unexpected),
             _ => breaks(unexpected()),
         }
-        let begun = with(|oracle| oracle.fates[id as usize].begun);
         must(!(error.never_ran() && begun), || {
             format!("ask {id} ran, but failed as if it had not: {error:?}")
         });
