@@ -146,14 +146,21 @@ impl<M: Method> Call<'_, M> {
             Err(refusal) => return Poll::Ready(Err(refusal.into())),
         };
         let lane = self.core.shard;
-        let caller_depth = runtime.current().map_or(0, |turn| turn.depth);
-        if caller_depth == 0 && shard.calls().has_waiters(lane)
-            || !shard.calls().try_credit(lane, cost::<M>(), caller_depth)
+        let depth = Self::credit_depth(runtime);
+        if depth == 0 && shard.calls().has_waiters(lane)
+            || !shard.calls().try_credit(lane, cost::<M>(), depth)
         {
-            return self.begin_queued(shard, runtime, types, caller_depth, waker);
+            return self.begin_queued(shard, runtime, types, depth, waker);
         }
         self.send_request(shard, runtime, types, waker);
         Poll::Pending
+    }
+
+    /// Which level of credit a call draws on: turns have a reserve, and deeper ones more of it.
+    #[inline]
+    fn credit_depth(runtime: &Runtime) -> u8 {
+        let turn = runtime.current();
+        turn.map_or(0, |turn| turn.depth.saturating_add(1))
     }
 
     /// Sends the request; credit has been taken.
@@ -196,12 +203,12 @@ impl<M: Method> Call<'_, M> {
         shard: &Shard,
         runtime: &Runtime,
         types: &TypeShard<M::Actor>,
-        caller_depth: u8,
+        depth: u8,
         waker: &Waker,
     ) -> Poll<ReplyOf<M>> {
-        if caller_depth > 0 {
-            // A turn that somebody waits for must not wait for credit: two shards full of such
-            // turns would wait for each other.
+        if depth > 0 {
+            // A turn must not wait for credit: those that wait for its actor hold credit too,
+            // and two shards full of such turns would wait for each other.
             return Poll::Ready(Err(CallError::Overloaded));
         }
         let ticket = shard

@@ -390,9 +390,8 @@ impl Asked {
             Some((fate.begun, fate.dropped))
         });
         let (begun, dropped) = fate.unwrap_or_default();
-        let unexpected = || {
-            format!("ask {id} of {at:?} failed: {error:?}; begun {begun}, dropped {dropped:?}")
-        };
+        let unexpected =
+            || format!("ask {id} of {at:?} failed: {error:?}; begun {begun}, dropped {dropped:?}");
         match error {
             CallError::Failed(_) => count(Kind::MethodError),
             CallError::Timeout => {
