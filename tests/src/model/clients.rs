@@ -60,7 +60,7 @@ impl Client {
                 10 | 11 => self.send().await,
                 12 => self.ask_briefly().await,
                 13 if !self.profile.calm => self.make_panic().await,
-                14 if !self.profile.calm => self.chain().await,
+                14 => self.chain().await,
                 15 => self.chain_shared().await,
                 16 => self.make_leave().await,
                 17 => self.carry().await,
@@ -220,16 +220,27 @@ impl Client {
         }
     }
 
-    fn path(&mut self) -> Vec<u64> {
-        (0..1 + self.random.below(5))
-            .map(|_| self.worker() as u64)
-            .collect()
+    /// A worker, and those that it shall call along. Where nothing may be held up for long, they
+    /// are in order, or else two paths could lock each other.
+    fn path(&mut self) -> (usize, Vec<u64>) {
+        let length = 2 + self.random.below(5);
+        let mut path: Vec<_> = (0..length).map(|_| self.worker() as u64).collect();
+        if self.profile.calm {
+            path.sort_unstable();
+            path.dedup();
+        }
+        let first = path.remove(0);
+        (first as usize, path)
     }
 
     async fn chain(&mut self) {
-        let (worker, path, may) = (self.worker(), self.path(), self.may());
-        // Chains may lock each other, which only their deadline ends.
-        let timeout = Duration::from_millis(30);
+        let ((worker, path), may) = (self.path(), self.may());
+        let timeout = if self.profile.calm {
+            LONG
+        } else {
+            // Chains may lock each other, which only their deadline ends.
+            Duration::from_millis(30)
+        };
         let letter = self.letter();
         let asked = Asked::new(&letter, timeout, may);
         let call = self.workers[worker].chain(letter, path, Vec::new());
@@ -237,7 +248,7 @@ impl Client {
     }
 
     async fn chain_shared(&mut self) {
-        let (worker, path, may) = (self.worker(), self.path(), self.may());
+        let ((worker, path), may) = (self.path(), self.may());
         let letter = self.letter();
         let asked = Asked::new(&letter, LONG, may);
         settle_chain(asked, self.workers[worker].chain_shared(letter, path)).await;

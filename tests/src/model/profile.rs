@@ -15,8 +15,8 @@ pub(super) struct Profile {
     pub(super) idle_after: Duration,
     pub(super) clients: u64,
     pub(super) workers: u64,
-    /// No panics, no chains, nothing that may legally hold an actor up for long: here a long
-    /// ask never times out.
+    /// No panics, no chains that can lock each other, nothing that may legally hold an actor up
+    /// for long: here a long ask never times out.
     pub(super) calm: bool,
 }
 
