@@ -348,9 +348,9 @@ impl<A: Actor> Ending<A> for Deactivate {
     }
 }
 
-/// Drops an instance whose destructor may panic.
+/// Drops a user's value, whose destructor may panic, where no turn is there to end by that.
 pub(crate) fn drop_quietly<T>(value: T) {
     if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
-        tracing::error!("an actor panicked while it was dropped");
+        tracing::error!("an actor or a message panicked while it was dropped");
     }
 }
