@@ -26,6 +26,7 @@ impl Runtime {
     /// Puts a fresh instance into its cell and runs `on_activate` if there is one.
     pub(crate) fn settle<A: Actor>(&self, shard: &Shard, resident: Resident<A>, instance: A) {
         resident.install(instance);
+        resident.stay();
         if !A::HAS_ACTIVATE {
             return self.activated(shard, resident);
         }

@@ -300,6 +300,11 @@ impl Head {
         self.collect_soon.set(true);
     }
 
+    /// A new life: what an earlier instance wished for does not count.
+    pub(crate) fn stay(&self) {
+        self.collect_soon.set(false);
+    }
+
     pub(crate) fn wants_collection(&self) -> bool {
         self.collect_soon.get()
     }
@@ -401,7 +406,6 @@ impl Head {
         unsafe { *self.key.get() = key };
         self.hash.set(hash);
         self.restarts.set(0);
-        self.collect_soon.set(false);
         self.resuming.set(false);
     }
 
