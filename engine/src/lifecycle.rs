@@ -26,6 +26,7 @@ impl Runtime {
     /// Puts a fresh instance into its cell and runs `on_activate` if there is one.
     pub(crate) fn settle<A: Actor>(&self, shard: &Shard, resident: Resident<A>, instance: A) {
         resident.install(instance);
+        resident.stay();
         if !A::HAS_ACTIVATE {
             return self.activated(shard, resident);
         }
@@ -351,9 +352,9 @@ impl<A: Actor> Ending<A> for Deactivate {
     }
 }
 
-/// Drops an instance whose destructor may panic.
+/// Drops a user's value, whose destructor may panic, where no turn is there to end by that.
 pub(crate) fn drop_quietly<T>(value: T) {
     if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
-        tracing::error!("an actor panicked while it was dropped");
+        tracing::error!("an actor or a message panicked while it was dropped");
     }
 }

@@ -16,6 +16,7 @@ use crate::dead_letter::{DeadLetter, DeadLetters};
 use crate::engine::Engine;
 use crate::error::Refusal;
 use crate::key::Key;
+use crate::lifecycle::drop_quietly;
 use crate::message::{BoxedHeld, Held, Incoming, ReplyOf, Resume, fits};
 use crate::reference::Hint;
 use crate::testing::Hooks;
@@ -413,6 +414,8 @@ impl Runtime {
         incoming: Incoming<M>,
         refusal: Refusal,
     ) {
+        // No turn would be ended by its panic, but the shard.
+        drop_quietly(incoming.args);
         if incoming.reply.is_ask() {
             incoming
                 .reply
@@ -450,5 +453,6 @@ pub(crate) fn bury_refused<M: Method>(call: crate::call::Call<'_, M>) {
                 at: shard.now(),
             });
         });
+        drop_quietly(error.message);
     }
 }

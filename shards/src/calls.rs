@@ -8,6 +8,7 @@ use std::any::TypeId;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -346,9 +347,15 @@ impl Calls {
                     waker.wake();
                 }
             }
-            State::Abandoned => self.release(entry),
-            State::TimedOut => entry.state.set(State::TimedOutReplied),
-            State::Free | State::Replied | State::TimedOutReplied => {}
+            State::Abandoned => {
+                self.release(entry);
+                drop_quietly(reply);
+            }
+            State::TimedOut => {
+                entry.state.set(State::TimedOutReplied);
+                drop_quietly(reply);
+            }
+            State::Free | State::Replied | State::TimedOutReplied => drop_quietly(reply),
         }
         if cost != 0 {
             entry.cost.set(0);
@@ -614,7 +621,14 @@ unsafe fn take_from<R>(place: *mut u8, blocks: &BlockPool) -> R {
 /// As for [`take_from`].
 unsafe fn discard<R>(place: *mut u8, blocks: &BlockPool) {
     // SAFETY: passed on.
-    drop(unsafe { take_from::<R>(place, blocks) });
+    drop_quietly(unsafe { take_from::<R>(place, blocks) });
+}
+
+/// Drops a reply that nobody takes: no turn would be ended by its panic, but the shard.
+fn drop_quietly<R>(reply: R) {
+    if std::mem::needs_drop::<R>() && catch_unwind(AssertUnwindSafe(|| drop(reply))).is_err() {
+        tracing::error!("a reply that nobody took panicked while it was dropped");
+    }
 }
 
 /// # Safety

@@ -300,6 +300,10 @@ impl Head {
         self.collect_soon.set(true);
     }
 
+<<<<<<< HEAD
+=======
+    /// A new life: what an earlier instance wished for does not count.
+>>>>>>> h-prims
     pub(crate) fn stay(&self) {
         self.collect_soon.set(false);
     }
@@ -405,7 +409,6 @@ impl Head {
         unsafe { *self.key.get() = key };
         self.hash.set(hash);
         self.restarts.set(0);
-        self.collect_soon.set(false);
         self.resuming.set(false);
     }
 

@@ -111,8 +111,8 @@ pub(super) fn ask<M: Method>(
         Err(refusal) => {
             let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
             Err((
-                taken.map(|(message, duty)| {
-                    std::mem::forget(duty);
+                taken.map(|(message, mut duty)| {
+                    duty.0 = None;
                     message
                 }),
                 refusal,

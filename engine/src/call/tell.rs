@@ -21,10 +21,17 @@ impl<M: Method> Call<'_, M> {
     /// [dead letter](crate::Engine::dead_letters).
     #[inline(always)]
     pub fn tell(mut self) -> Result<(), TellError<M>> {
-        self.try_tell(false).map_err(|refusal| TellError {
-            message: self.take_message(),
-            reason: refusal.into(),
-        })
+        match self.try_tell(false) {
+            Ok(()) => {
+                // Nothing is left in it to be dropped.
+                std::mem::forget(self);
+                Ok(())
+            }
+            Err(refusal) => Err(TellError {
+                message: self.take_message(),
+                reason: refusal.into(),
+            }),
+        }
     }
 
     /// Tells, or leaves the message where it is. `first` passes those that queue for credit: the
