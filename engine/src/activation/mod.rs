@@ -300,10 +300,7 @@ impl Head {
         self.collect_soon.set(true);
     }
 
-<<<<<<< HEAD
-=======
     /// A new life: what an earlier instance wished for does not count.
->>>>>>> h-prims
     pub(crate) fn stay(&self) {
         self.collect_soon.set(false);
     }
