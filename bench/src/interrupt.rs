@@ -1,10 +1,15 @@
 //! Ctrl-C: the first ends the run cleanly, with what was measured; the second ends the process.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use quanta::Instant;
 
 /// What a shell expects of a process ended by Ctrl-C.
 const EXIT_CODE: i32 = 130;
+/// Signals this close together are one: `timeout` sends its own to the process and to its group.
+const ONE_SIGNAL: Duration = Duration::from_millis(200);
 
 /// Set once somebody wants the run to end. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -17,8 +22,10 @@ impl Interrupt {
     pub fn on_ctrl_c() -> Self {
         let interrupt = Interrupt::default();
         let handler = interrupt.clone();
+        let first = Mutex::new(None);
         let _ = ctrlc::set_handler(move || {
-            if handler.0.swap(true, Ordering::Relaxed) {
+            handler.set();
+            if is_second(&mut first.lock().unwrap_or_else(PoisonError::into_inner)) {
                 std::process::exit(EXIT_CODE);
             }
         });
@@ -37,9 +44,22 @@ impl Interrupt {
     }
 }
 
+/// Whether this signal comes long enough after the `first` to be meant as another.
+fn is_second(first: &mut Option<Instant>) -> bool {
+    first.get_or_insert_with(Instant::now).elapsed() >= ONE_SIGNAL
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_signal_and_its_echo_are_one() {
+        let mut first = None;
+        assert!(!is_second(&mut first));
+        std::thread::sleep(ONE_SIGNAL);
+        assert!(is_second(&mut first));
+    }
 
     #[test]
     fn clones_see_it() {

@@ -45,12 +45,16 @@ impl<W: Write> Table<W> {
         if let Some(floor) = &report.floor {
             cells[6] = match floor.unit {
                 "ns" => time(floor.value),
-                unit => quantity(floor.value, unit),
+                // Of what, the row below says.
+                _ => quantity(floor.value, "/s").replace(" /s", "/s"),
             };
         }
         cells[7] = report
             .ratio
-            .map(|ratio| format!("{ratio:.2} ×"))
+            .map(|ratio| match ratio {
+                ratio if ratio < 100.0 => format!("{ratio:.2} ×"),
+                ratio => quantity(ratio, "×"),
+            })
             .unwrap_or_default();
         let rate = quantity(report.rate_per_s, &format!("{}/s", report.unit));
         write_cells(&mut self.out, report.workload, &rate, &cells)?;
