@@ -12,7 +12,11 @@ use crate::error::Error;
 /// [`Error::Launch`] when it can't be read.
 pub fn topology(options: &Options) -> Result<Topology, Error> {
     let topology = Topology::detect().map_err(launch_error)?;
-    Ok(topology.oversubscribe(options.oversubscribe))
+    let topology = topology.oversubscribe(options.oversubscribe);
+    Ok(match &options.cpus {
+        Some(cpus) => topology.cpus(cpus.iter()),
+        None => topology,
+    })
 }
 
 /// A builder of what `options` ask for, on `topology`.
