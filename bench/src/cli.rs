@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use quark_numa::CpuList;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -68,6 +69,9 @@ pub struct Options {
     /// How many shards [default: what suits the machine and the workload].
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = shards)]
     pub shards: Option<usize>,
+    /// Which cpus to pin shards to, such as 0-3,8 [default: what suits the machine].
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
+    pub cpus: Option<CpuList>,
     /// What a shard does without work [default: what suits the machine and the workload].
     #[arg(long, value_enum)]
     pub idle: Option<Idle>,
@@ -100,6 +104,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             shards: None,
+            cpus: None,
             idle: None,
             seconds: None,
             count: None,
@@ -190,6 +195,10 @@ enum Verb {
     /// Run workloads.
     Run(Run),
     /// Replay an order feed through actors: the main job by itself.
+    ///
+    /// The feed goes round in laps, each on an empty book. Whole laps for 2 s, unless --count or
+    /// --seconds ends it sooner or later, perhaps within a lap. Every lap must make the same of
+    /// the book; the file of --bbo is of the first.
     Replay(Replay),
 }
 
@@ -279,7 +288,7 @@ mod tests {
         assert!(matches!(parsed(""), Ok(Command::Main)));
         assert!(matches!(parsed("list"), Ok(Command::List)));
         let Ok(Command::Run(run)) = parsed(
-            "run ask-cross ring --shards 2 --idle spin --seconds 0.5 --rate 1e5 --seed 9 \
+            "run ask-cross ring --shards 2 --cpus 0,2-3 --idle spin --seconds 0.5 --rate 1e5 --seed 9 \
              --oversubscribe --format json",
         ) else {
             panic!("run does not parse");
@@ -288,6 +297,7 @@ mod tests {
         assert_eq!(names, ["ask-cross", "ring"]);
         let Options {
             shards,
+            cpus,
             idle,
             seconds,
             count,
@@ -296,6 +306,7 @@ mod tests {
             oversubscribe,
             format,
         } = run.options;
+        assert_eq!(cpus.map(|cpus| cpus.to_string()).as_deref(), Some("0,2-3"));
         assert_eq!((shards, idle, count), (Some(2), Some(Idle::Spin), None));
         assert_eq!(
             (seconds, rate),
@@ -335,6 +346,9 @@ mod tests {
             ("run ring --shards -1", "--shards"),
             ("run ring --shards 5000", "at most 4096 shards"),
             ("run ring --shards two", "expected a number of shards"),
+            ("run ring --cpus -1", "neither a cpu number nor a range"),
+            ("run ring --cpus 3-1", "ends before it starts"),
+            ("run ring --cpus 9999999", "beyond the highest cpu number"),
             ("run ring --idle nap", "spin, adaptive, park"),
             ("run ring --seconds 0", "expected seconds, above 0"),
             ("run ring --seconds nan", "expected seconds, above 0"),

@@ -17,10 +17,10 @@ pub fn thread() -> Duration {
     since_zero(ClockId::ThreadCPUTime)
 }
 
-/// CPU time so far of each thread of this process whose name begins with `prefix`, by name. Empty
-/// where the system does not say.
+/// CPU time so far of the threads of this process whose name is `wanted`, by name. Empty where the
+/// system does not say.
 #[must_use]
-pub fn threads(prefix: &str) -> Vec<(String, Duration)> {
+pub fn threads(wanted: impl Fn(&str) -> bool) -> Vec<(String, Duration)> {
     let mut threads = Vec::new();
     for task in fs::read_dir("/proc/self/task")
         .into_iter()
@@ -33,7 +33,7 @@ pub fn threads(prefix: &str) -> Vec<(String, Duration)> {
             .split(' ')
             .next()
             .and_then(|ns| ns.parse().ok());
-        if let Some(ns) = used.filter(|_| name.starts_with(prefix)) {
+        if let Some(ns) = used.filter(|_| wanted(&name)) {
             threads.push((name, Duration::from_nanos(ns)));
         }
     }
@@ -87,12 +87,12 @@ mod tests {
     fn threads_are_told_apart_by_name() {
         let worker = std::thread::Builder::new().name("cpu-time-test".to_owned());
         let found = worker
-            .spawn(|| threads("cpu-time"))
+            .spawn(|| threads(|name| name == "cpu-time-test"))
             .unwrap()
             .join()
             .unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].0, "cpu-time-test");
-        assert!(threads("no such thread").is_empty());
+        assert!(threads(|name| name == "no such thread").is_empty());
     }
 }

@@ -313,7 +313,11 @@ pub fn keys_on(shard: u16, count: usize, home: impl Fn(u64) -> u16) -> Vec<u64> 
 /// [`Error::Launch`] when it can't be read.
 pub fn topology(options: &Options) -> Result<Topology, Error> {
     let topology = Topology::detect().map_err(launch_error)?;
-    Ok(topology.oversubscribe(options.oversubscribe))
+    let topology = topology.oversubscribe(options.oversubscribe);
+    Ok(match &options.cpus {
+        Some(cpus) => topology.cpus(cpus.iter()),
+        None => topology,
+    })
 }
 
 /// A builder of what `options` ask for, on `topology`.

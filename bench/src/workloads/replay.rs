@@ -7,6 +7,7 @@
 mod account;
 mod exchange;
 mod gateway;
+mod in_order;
 mod order_book;
 
 use std::fs::File;

@@ -60,31 +60,34 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::{lobster, synthetic};
+    use crate::feed::{Side, synthetic};
 
-    fn event(text: &str) -> Event {
-        lobster::parse(text.as_bytes()).unwrap().1
+    fn event(kind: Kind, size: u32, price: i64) -> Event {
+        Event {
+            order: 1,
+            price,
+            size,
+            kind,
+            side: Side::Buy,
+        }
     }
 
     #[test]
     fn absurd_orders_are_refused_and_what_reduces_them_is_not() {
-        for refused in [
-            "1,1,1,10000001,1,1",
-            "1,1,1,1000000,10000001,1",
-            "1,1,1,1,0,1",
-            "1,1,1,1,-1,1",
-            "1,1,1,4294967295,9223372036854775807,-1",
+        for (size, price) in [
+            (MOST_SHARES + 1, 1),
+            (1_000_000, 10_000_001),
+            (1, 0),
+            (1, -1),
+            (u32::MAX, i64::MAX),
         ] {
-            assert!(!passes(&event(refused)), "{refused}");
+            assert!(!passes(&event(Kind::New, size, price)), "{size}, {price}");
+            for kind in [Kind::Cancel, Kind::Delete, Kind::Execute, Kind::Halt] {
+                assert!(passes(&event(kind, size, price)), "{kind:?}");
+            }
         }
-        for passed in [
-            "1,1,1,10000000,1,1",
-            "1,1,1,1000000,10000000,1",
-            "1,4,1,4294967295,-1,1",
-            "1,3,1,4294967295,5000000,1",
-        ] {
-            assert!(passes(&event(passed)), "{passed}");
-        }
+        assert!(passes(&event(Kind::New, MOST_SHARES, 1)));
+        assert!(passes(&event(Kind::New, 1_000_000, 10_000_000)));
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Exchange {
 
     /// Replays, and checks what came of it against the same events applied one by one.
     pub(super) fn run(self) -> Result<Outcome, Error> {
-        let before = cpu_time::threads("quark-");
+        let before = cpu_time::threads(is_shard);
         self.answered(
             self.gateway
                 .run()
@@ -110,7 +110,7 @@ impl Exchange {
                 .map_err(|error| error.reason),
         )?;
         self.watch()?;
-        let after = cpu_time::threads("quark-");
+        let after = cpu_time::threads(is_shard);
         let measured = self.answered(self.gateway.close().wait())?;
         let laps = self.answered(self.book.close().wait())?;
         let report = self.report(&measured, &laps);
@@ -168,6 +168,7 @@ impl Exchange {
             .latency(&measured.latency)
             .figure("laps", laps.more + u64::from(laps.first.events > 0))
             .figure("refused", laps.first.refused)
+            .figure("came_early", laps.came_early)
     }
 
     /// Refuses a run whose book is not what the feed says.
@@ -222,6 +223,12 @@ pub(super) fn replay(events: &[Event]) -> Lap {
     lap.end()
 }
 
+/// Whether a thread is a shard's, by its name.
+fn is_shard(name: &str) -> bool {
+    name.strip_prefix("quark-")
+        .is_some_and(|number| number.parse::<u16>().is_ok())
+}
+
 /// CPU time of each shard in percent of a core.
 fn busy(before: &[(String, Duration)], after: &[(String, Duration)], elapsed: Duration) -> String {
     let shares = after.iter().map(|(name, used)| {
@@ -260,5 +267,7 @@ mod tests {
         let second = Duration::from_secs(1);
         assert_eq!(busy(&[at(100)], &[at(600)], second), "50 %");
         assert_eq!(busy(&[], &[at(2_000)], second), "100 %");
+        assert!(is_shard("quark-12"));
+        assert!(!is_shard("quark-bench") && !is_shard("main"));
     }
 }

@@ -6,6 +6,7 @@ use quark::prelude::*;
 
 use super::account::RETRY;
 use super::gateway::GatewayRef;
+use super::in_order::InOrder;
 use crate::bbo::BboLog;
 use crate::book::{Book, Tally};
 use crate::feed::Event;
@@ -70,6 +71,8 @@ pub(super) struct Laps {
     pub(super) more: u64,
     /// How many of these came out otherwise than the first.
     pub(super) odd: u64,
+    /// Events that came before one with a lower number.
+    pub(super) came_early: u64,
 }
 
 /// A symbol's book.
@@ -79,14 +82,10 @@ pub(super) struct OrderBook {
     length: u32,
     laps: Laps,
     lap: Lap,
-    /// The number that is next.
-    next: u64,
-    /// All numbers below are acknowledged.
-    acknowledged: u64,
+    /// Events, those refused among them, on their way into the book.
+    events: InOrder<Option<Event>>,
     /// An acknowledgement is on its way to being sent.
     acknowledging: bool,
-    /// What came too early, by its number.
-    early: Box<[Option<Option<Event>>; WINDOW]>,
 }
 
 impl OrderBook {
@@ -97,21 +96,22 @@ impl OrderBook {
             length: u32::try_from(length).expect("a feed holds 100 M events at most"),
             laps: Laps::default(),
             lap: Lap::default(),
-            next: 0,
-            acknowledged: 0,
+            events: InOrder::new(WINDOW),
             acknowledging: false,
-            early: Box::new([None; WINDOW]),
         }
     }
 
-    /// Takes the event that is next.
+    /// Takes the event that is next, and all that have waited for it.
     #[inline]
     fn take(&mut self, event: Option<Event>) {
-        if self.lap.events == self.length {
-            self.turn_lap();
+        let mut next = Some(event);
+        while let Some(event) = next {
+            if self.lap.events == self.length {
+                self.turn_lap();
+            }
+            self.lap.take(event.as_ref());
+            next = self.events.advance();
         }
-        self.lap.take(event.as_ref());
-        self.next += 1;
     }
 
     /// Each lap begins with an empty book.
@@ -137,25 +137,16 @@ impl OrderBook {
         self.gateway = Some(gateway);
     }
 
-    /// Event number `number`, or nothing if it was refused.
+    /// Event number `number`, or nothing if it was refused. Accounts pass events on at their own
+    /// pace: those that come early wait here.
     ///
     /// # Panics
     /// If it is further ahead than the gateway may be.
     pub fn place(&mut self, cx: &Cx<Self>, number: u64, event: Option<Event>) {
-        if number != self.next {
-            // Accounts pass events on at their own pace; each waits here for those before it.
-            assert!(
-                number.wrapping_sub(self.next) < WINDOW as u64,
-                "event {number} is outside the window that begins at {}",
-                self.next
-            );
-            self.early[number as usize % WINDOW] = Some(event);
-            return;
+        if number != self.events.next() {
+            return self.events.keep(number, event);
         }
         self.take(event);
-        while let Some(event) = self.early[self.next as usize % WINDOW].take() {
-            self.take(event);
-        }
         if !self.acknowledging {
             self.acknowledging = true;
             // Queues behind the events that are here already, so that one acknowledgement is for
@@ -172,9 +163,7 @@ impl OrderBook {
         let Some(gateway) = &self.gateway else {
             return;
         };
-        if gateway.acknowledged(self.next).tell().is_ok() {
-            self.acknowledged = self.next;
-        } else {
+        if gateway.acknowledged(self.events.next()).tell().is_err() {
             self.acknowledging = true;
             cx.after(RETRY, |me| me.acknowledge());
         }
@@ -185,6 +174,7 @@ impl OrderBook {
         if self.lap.events > 0 {
             self.turn_lap();
         }
+        self.laps.came_early = self.events.came_early();
         mem::take(&mut self.laps)
     }
 }
