@@ -378,7 +378,7 @@ impl<A: Actor> AnyType for TypeShard<A> {
                 .iter()
                 .filter(|cell| !is_quiet(cell))
                 .map(|cell| {
-                    let (phase, waiting) = (cell.phase(), Self::load(&cell));
+                    let (phase, waiting) = (cell.phase(), cell.load());
                     format!("{} is {phase:?}, {waiting} messages wait", cell.id())
                 }),
         );
