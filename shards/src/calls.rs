@@ -55,7 +55,8 @@ impl Deadline {
     #[must_use]
     #[inline]
     pub fn at(time: Time, now: Time) -> Self {
-        if (time - now).as_nanos() >= 1 << (TICK_BITS + 31) {
+        // Two ticks short of the wrap: rounding up must not cross it.
+        if (time - now).as_nanos() >> TICK_BITS >= (1 << 31) - 2 {
             return Self::NEVER;
         }
         Deadline(Self::tick(time).wrapping_add(1).max(1))
@@ -336,7 +337,8 @@ impl Calls {
             entry.reply.get() == TypeId::of::<R>(),
             "a reply of another call's type"
         );
-        let (lane, cost) = (entry.lane.get(), entry.cost.get());
+        // Taken first: a waker may come back here, and the entry be another call's by then.
+        let (lane, cost) = (entry.lane.get(), entry.cost.replace(0));
         match entry.state.get() {
             State::Waiting => {
                 entry.hint.set(hint);
@@ -358,7 +360,6 @@ impl Calls {
             State::Free | State::Replied | State::TimedOutReplied => drop_quietly(reply),
         }
         if cost != 0 {
-            entry.cost.set(0);
             self.give_credit(lane, cost);
         }
     }
@@ -459,8 +460,16 @@ impl Calls {
                 self.unchain(entry);
             }
             State::Replied => {
+                // Released even if the reply panics in its drop, and only then: it must not be
+                // dropped again, nor its place be used meanwhile.
+                struct Release<'a>(&'a Calls, &'a Entry);
+                impl Drop for Release<'_> {
+                    fn drop(&mut self) {
+                        self.0.release(self.1);
+                    }
+                }
+                let _release = Release(self, entry);
                 entry.discard(&self.blocks);
-                self.release(entry);
             }
             State::TimedOutReplied => self.release(entry),
             State::Free | State::Abandoned => {}
@@ -543,10 +552,10 @@ impl Drop for Calls {
     fn drop(&mut self) {
         for index in 0..self.entries.get_mut().len() {
             let entry = self.entry(u32::try_from(index).expect("counted in `grow`"));
-            if entry.state.get() == State::Replied {
+            drop(entry.waker.take());
+            if entry.state.replace(State::Free) == State::Replied {
                 entry.discard(&self.blocks);
             }
-            drop(entry.waker.take());
         }
     }
 }
@@ -554,8 +563,17 @@ impl Drop for Calls {
 impl Lane {
     #[inline]
     fn wake_first(&self) {
-        if let Some((_, waker)) = self.waiting.borrow().front() {
-            waker.wake_by_ref();
+        if self.waiting.borrow().is_empty() {
+            return;
+        }
+        // Outside the borrow: it may be any waker, and come back here.
+        let first = self
+            .waiting
+            .borrow()
+            .front()
+            .map(|(_, waker)| waker.clone());
+        if let Some(waker) = first {
+            waker.wake();
         }
     }
 }
@@ -699,6 +717,26 @@ mod tests {
         calls.complete(left, 0, witness.clone());
         drop(calls);
         assert_eq!(Rc::strong_count(&witness), 1);
+    }
+
+    #[test]
+    fn a_reply_that_panics_in_its_drop_is_dropped_once() {
+        struct Bomb(Rc<Cell<u32>>);
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                self.0.set(self.0.get() + 1);
+                panic!("a bomb was dropped");
+            }
+        }
+        let calls = calls();
+        let drops = Rc::new(Cell::new(0));
+        let id = open::<Bomb>(&calls);
+        calls.complete(id, 0, Bomb(drops.clone()));
+        let abandon = std::panic::AssertUnwindSafe(|| calls.abandon(id));
+        assert!(std::panic::catch_unwind(abandon).is_err());
+        assert_eq!(calls.open_count(), 0);
+        drop(calls);
+        assert_eq!(drops.get(), 1);
     }
 
     #[test]
