@@ -9,7 +9,7 @@
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
 use std::future::Future;
-use std::mem::ManuallyDrop;
+use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
@@ -23,7 +23,9 @@ use crate::foreign;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TaskId {
     index: u32,
-    generation: u8,
+    /// Of which a waker carries the last eight bits only: it may wake in vain, while whoever
+    /// cancels must mean this very task.
+    generation: u32,
 }
 
 /// What surrounds every poll of a task's body, and is dropped after it.
@@ -60,7 +62,7 @@ struct Cell_ {
     vtable: Cell<&'static Vtable>,
     index: u32,
     class: BlockClass,
-    generation: Cell<u8>,
+    generation: Cell<u32>,
     state: Cell<State>,
     scheduled: Cell<bool>,
 }
@@ -156,6 +158,21 @@ impl Tasks {
     pub fn wake(&self, id: TaskId) {
         if let Some(cell) = self.find(id) {
             self.schedule(cell);
+        }
+    }
+
+    /// Wakes the task that a waker's word names, or in vain another in its place.
+    #[inline]
+    pub(crate) fn wake_word(&self, word: u64) {
+        // SAFETY: single-threaded read.
+        let cell = unsafe { &*self.cells.get() }.get(word as u32 as usize);
+        if let Some(cell) = cell {
+            // SAFETY: cells are never freed while the shard lives.
+            let head = unsafe { cell.as_ref() };
+            if head.generation.get() as u8 == (word >> 32) as u8 && head.state.get() != State::Free
+            {
+                self.schedule(*cell);
+            }
         }
     }
 
@@ -271,8 +288,10 @@ impl Tasks {
                 head.state.set(State::Idle);
             }
             Ok(_) => self.finish(cell),
-            Err(_) => {
+            Err(panic) => {
                 tracing::error!(task = head.index, "a task panicked and was dropped");
+                // A payload may panic on its way out, too.
+                mem::forget(panic);
                 self.finish(cell);
             }
         }
@@ -286,8 +305,9 @@ impl Tasks {
         head.generation.set(head.generation.get().wrapping_add(1));
         let drop = head.vtable.get().drop;
         // SAFETY: the contents are live and dropped once: `Doomed` keeps others away.
-        if catch_unwind(AssertUnwindSafe(|| unsafe { drop(cell) })).is_err() {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { drop(cell) })) {
             tracing::error!(task = head.index, "a task panicked while it was dropped");
+            mem::forget(panic);
         }
         head.scheduled.set(false);
         head.state.set(State::Free);
@@ -471,16 +491,7 @@ fn raw_waker(word: u64) -> RawWaker {
 
 #[inline]
 fn pack(uid: u32, id: TaskId) -> u64 {
-    (u64::from(uid) << 40) | (u64::from(id.generation) << 32) | u64::from(id.index)
-}
-
-/// The task's part of a waker's word, as it travels through a wake inbox.
-#[inline]
-pub(crate) fn unpack_id(word: u64) -> TaskId {
-    TaskId {
-        index: word as u32,
-        generation: (word >> 32) as u8,
-    }
+    (u64::from(uid) << 40) | (u64::from(id.generation as u8) << 32) | u64::from(id.index)
 }
 
 #[inline]
@@ -490,7 +501,7 @@ fn wake_word(data: *const ()) {
     let here = with_current(|shard| {
         shard
             .filter(|shard| shard.uid() == uid)
-            .map(|shard| shard.tasks().wake(unpack_id(word)))
+            .map(|shard| shard.tasks().wake_word(word))
     });
     if here.is_none() {
         foreign::wake(uid, word);
