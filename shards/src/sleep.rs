@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -15,6 +16,8 @@ use crate::timer::{TimerKey, TimerWheel};
 #[derive(Default)]
 pub struct Timers {
     wheel: RefCell<TimerWheel<Waker>>,
+    /// What has fired and is to be woken; kept for its memory.
+    fired: RefCell<Vec<Waker>>,
 }
 
 /// Timers fired in one pass at most, so that a burst does not hold up messages.
@@ -30,7 +33,9 @@ impl Timers {
     /// Takes a timer back; false if it has fired.
     #[inline]
     pub fn cancel(&self, key: TimerKey) -> bool {
-        self.wheel.borrow_mut().cancel(key).is_some()
+        // Dropped outside the borrow: it may be any waker, and hold other timers.
+        let waker = self.wheel.borrow_mut().cancel(key);
+        waker.is_some()
     }
 
     /// Timers armed.
@@ -44,15 +49,20 @@ impl Timers {
     }
 
     pub(crate) fn fire(&self, now: Time) -> usize {
-        let mut fired = 0;
-        // Wakers only push to queues: none of them comes back to the wheel.
+        let mut fired = self.fired.take();
         self.wheel
             .borrow_mut()
-            .advance_bounded(now, FIRE_LIMIT, |waker| {
-                fired += 1;
-                waker.wake();
-            });
-        fired
+            .advance_bounded(now, FIRE_LIMIT, |waker| fired.push(waker));
+        let count = fired.len();
+        // Outside the borrow: they may be any wakers, and come back to the wheel, or panic.
+        for waker in fired.drain(..) {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                tracing::error!("a waker panicked");
+                std::mem::forget(panic);
+            }
+        }
+        self.fired.replace(fired);
+        count
     }
 }
 
@@ -68,12 +78,23 @@ impl Shard {
     }
 }
 
-/// Ends at its time; see [`Shard::sleep`]. Polled on its shard only.
+/// Ends at its time; see [`Shard::sleep`].
 #[derive(Debug)]
 #[must_use = "a sleep does nothing until it is awaited"]
 pub struct Sleep {
     due: Time,
-    armed: Option<TimerKey>,
+    /// On which shard, for a sleep may be sent to another.
+    armed: Option<(u32, TimerKey)>,
+}
+
+impl Sleep {
+    fn disarm(&mut self, shard: &Shard) {
+        if let Some((uid, key)) = self.armed.take()
+            && uid == shard.uid()
+        {
+            shard.timers().cancel(key);
+        }
+    }
 }
 
 impl Future for Sleep {
@@ -82,13 +103,12 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         with_current(|shard| {
             let shard = shard.expect("a sleep is awaited on a shard");
-            if let Some(key) = self.armed.take() {
-                shard.timers().cancel(key);
-            }
+            self.disarm(shard);
             if shard.now() >= self.due {
                 return Poll::Ready(());
             }
-            self.armed = Some(shard.timers().arm(self.due, cx.waker().clone()));
+            let key = shard.timers().arm(self.due, cx.waker().clone());
+            self.armed = Some((shard.uid(), key));
             Poll::Pending
         })
     }
@@ -96,8 +116,8 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some(key) = self.armed.take() {
-            with_current(|shard| shard.map(|shard| shard.timers().cancel(key)));
+        if self.armed.is_some() {
+            with_current(|shard| shard.map(|shard| self.disarm(shard)));
         }
     }
 }
