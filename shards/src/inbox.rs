@@ -10,6 +10,7 @@ use crate::sync::{Arc, ArrayQueue, Site, ordering};
 /// A bounded queue from any thread to one shard.
 pub struct Inbox<T> {
     queue: ArrayQueue<T>,
+    closed: AtomicBool,
     owner: Owner,
 }
 
@@ -22,18 +23,36 @@ impl<T> Inbox<T> {
     pub fn new(capacity: usize, sleeper: Arc<Sleeper>, bell: std::sync::Arc<dyn Bell>) -> Self {
         Inbox {
             queue: ArrayQueue::new(capacity),
+            closed: AtomicBool::new(false),
             owner: Owner { sleeper, bell },
         }
     }
 
-    /// Appends `value`, and wakes the owner if it sleeps.
+    /// Appends `value`, and wakes the owner if it sleeps. A [closed](Self::close) inbox drops it.
     ///
     /// # Errors
     /// Gives the value back when the inbox is full.
     pub fn push(&self, value: T) -> Result<(), T> {
         self.queue.push(value)?;
         self.owner.rouse();
+        // Behind the fence in `rouse`: either this sees the close, or the close sees the value.
+        if self.closed.load(Ordering::Relaxed) {
+            self.drop_all();
+        }
         Ok(())
+    }
+
+    /// The owner has gone: drops what waits, and what comes yet.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        Sleeper::fence();
+        self.drop_all();
+    }
+
+    fn drop_all(&self) {
+        while let Some(value) = self.queue.pop() {
+            drop(value);
+        }
     }
 
     /// Takes the oldest value. For the owner.
@@ -187,6 +206,17 @@ mod tests {
             (Some('a'), Some('b'), None)
         );
         assert!(inbox.is_empty());
+    }
+
+    #[test]
+    fn a_closed_inbox_keeps_nothing() {
+        let (sleeper, bell) = owner();
+        let inbox = Inbox::new(2, sleeper, bell);
+        let witness = std::rc::Rc::new(());
+        inbox.push(witness.clone()).unwrap();
+        inbox.close();
+        inbox.push(witness.clone()).unwrap();
+        assert_eq!(std::rc::Rc::strong_count(&witness), 1);
     }
 
     #[test]
