@@ -68,6 +68,12 @@ impl Extension {
         Some(unsafe { &*value.cast::<T>() })
     }
 
+    /// Leaves what was attached in memory for good.
+    pub(crate) fn forget(&self) {
+        self.value.take();
+        self.drop.take();
+    }
+
     /// Drops what was attached, while the rest of the shard still stands.
     pub(crate) fn clear(&self) {
         if let (Some((_, value)), Some(drop)) = (self.value.take(), self.drop.take()) {

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use crate::park::Sleeper;
 use crate::pool::BufferPool;
 use crate::sleep::Timers;
 use crate::stall::Pulse;
-use crate::task::{TaskId, Tasks, unpack_id};
+use crate::task::{TaskId, Tasks};
 use crate::time::Time;
 
 /// Something to be done on a shard, brought by any thread.
@@ -53,8 +54,12 @@ const BUFFER_BYTES: usize = 1 << 20;
 const MESH_BATCH: usize = 64;
 /// Local messages, and tasks, between two looks at the clock.
 const TURN_BATCH: usize = 64;
+/// Batches in one pass at most, whatever the clock says.
+const MAX_BATCHES: usize = 1024;
 /// Passes between two looks at the clock while little happens in them.
 const CLOCK_PASSES: u32 = 16;
+/// Times that tasks are dropped which others, in being dropped, have started.
+const CLEAR_ROUNDS: usize = 16;
 /// Looks for arrivals between two idle passes of a spinning shard.
 const SPIN_LOOKS: u32 = 64;
 
@@ -73,6 +78,8 @@ pub struct Shard {
     timers: Timers,
     now: Cell<Time>,
     clock_age: Cell<u32>,
+    /// The tick of the last sweep over calls' deadlines.
+    swept: Cell<u64>,
     driver: RefCell<Box<dyn Driver>>,
     operations: Operations,
     buffers: BufferPool,
@@ -132,6 +139,7 @@ impl Shard {
             timers: Timers::default(),
             now: Cell::new(now),
             clock_age: Cell::new(0),
+            swept: Cell::new(0),
             driver: RefCell::new(driver),
             operations: Operations::new(),
             buffers: BufferPool::new(BUFFER_BYTES),
@@ -150,7 +158,7 @@ impl Shard {
     pub fn run(&self) {
         let mut idle_since = None;
         while !self.stopping.get() {
-            if self.pass() {
+            if self.guarded_pass() {
                 idle_since = None;
                 continue;
             }
@@ -188,6 +196,17 @@ impl Shard {
         })
     }
 
+    /// A pass that survives what panics in it outside any task: a waker, or a value that is
+    /// dropped. What the pass had not come to, the next one does.
+    pub fn guarded_pass(&self) -> bool {
+        catch_unwind(AssertUnwindSafe(|| self.pass())).unwrap_or_else(|panic| {
+            tracing::error!(shard = self.id, "a waker or a destructor panicked");
+            // A payload may panic on its way out, too.
+            std::mem::forget(panic);
+            true
+        })
+    }
+
     /// Ends [`run`](Self::run) after the current pass.
     pub fn stop(&self) {
         self.stopping.set(true);
@@ -213,10 +232,12 @@ impl Shard {
         self.unpark();
     }
 
-    /// Ends a park: the next pass looks at the clock.
+    /// Ends a park: the next pass looks at its timers.
     pub fn unpark(&self) {
         self.sleeper.awake();
         self.parked.set(false);
+        // What arrived counts its deadlines from now, not from when the shard went to sleep.
+        self.read_clock();
         self.clock_age.set(CLOCK_PASSES);
     }
 
@@ -339,7 +360,6 @@ impl Shard {
     pub fn read_clock(&self) -> Time {
         let now = self.driver.borrow_mut().now();
         self.now.set(now);
-        self.clock_age.set(0);
         now
     }
 
@@ -364,14 +384,37 @@ impl Shard {
         self.extension.get()
     }
 
+    /// Takes no more errands and foreign wakes: those that come are dropped by whoever brings
+    /// them.
+    pub fn close_inbox(&self) {
+        self.inbox.close();
+    }
+
+    /// Drops every task, with this shard as the current one.
+    pub fn clear_tasks(&self) {
+        current::enter(self, || self.tasks.clear());
+    }
+
     /// Ends all tasks and drops what was attached, with this shard as the current one: their
     /// last words (replies, wakes) still find it.
     pub fn clear(&self) {
         current::enter(self, || {
-            self.tasks.clear();
-            while self.local.deliver_next(self) {}
-            self.tasks.clear();
-            self.extension.clear();
+            for _ in 0..CLEAR_ROUNDS {
+                self.tasks.clear();
+                // Those that lie here now: some may queue others without end.
+                for _ in 0..self.local.len() {
+                    self.local.deliver_next(self);
+                }
+                if self.tasks.live() == 0 && self.local.is_empty() {
+                    break;
+                }
+            }
+            if self.tasks.live() == 0 {
+                self.extension.clear();
+            } else {
+                // Tasks that come back whenever they are dropped may refer to it.
+                self.extension.forget();
+            }
             self.mesh_out();
         });
     }
@@ -392,6 +435,12 @@ impl Shard {
 
     pub(crate) fn remove_port(&self, port: u16) {
         let index = usize::from(port) - self.inward.len();
+        let left = self.ports.borrow().get(index).cloned().flatten();
+        // What was sent before the port left arrives yet; its thread sends no more.
+        while left
+            .as_ref()
+            .is_some_and(|port| port.take_requests(MESH_BATCH, self) != 0)
+        {}
         if let Some(place) = self.ports.borrow_mut().get_mut(index) {
             *place = None;
         }
@@ -481,7 +530,7 @@ impl Shard {
             self.wakes.drain(|wake| {
                 taken += 1;
                 match wake {
-                    Wake::One(word) => self.tasks.wake(unpack_id(word)),
+                    Wake::One(word) => self.tasks.wake_word(word),
                     Wake::All => self.tasks.wake_all(),
                 }
             });
@@ -508,7 +557,12 @@ impl Shard {
         drop(driver);
         let count = completions.len();
         for completion in completions.drain(..) {
-            self.operations.complete(completion);
+            // One waker's panic must not lose the other completions.
+            let complete = AssertUnwindSafe(|| self.operations.complete(completion));
+            if let Err(panic) = catch_unwind(complete) {
+                tracing::error!(shard = self.id, "a waker panicked");
+                std::mem::forget(panic);
+            }
         }
         self.completions.replace(completions);
         count
@@ -521,11 +575,13 @@ impl Shard {
         if age < CLOCK_PASSES {
             return 0;
         }
-        let before = self.now.get();
+        // Only here: whoever else reads the clock must not put off the timers by it.
+        self.clock_age.set(0);
         let now = self.read_clock();
         let mut fired = self.timers.fire(now);
         // The sweep looks at deadlines in ticks of a millisecond.
-        if before.as_nanos() >> 20 != now.as_nanos() >> 20 {
+        let tick = now.as_nanos() >> 20;
+        if self.swept.replace(tick) != tick {
             fired += self.calls.sweep(now);
         }
         fired
@@ -534,11 +590,15 @@ impl Shard {
     #[inline]
     fn run_turns(&self) -> usize {
         let mut ran = self.run_batch();
+        if ran >= TURN_BATCH {
+            self.clock_age.set(CLOCK_PASSES);
+        }
         // The quota is for a shard alone with its work: what others send is looked at first, so
         // that no turn that calls itself, or yields, holds them up.
         if ran >= TURN_BATCH && !self.has_arrivals(|_| true) {
             let until = self.read_clock() + self.config.quota;
-            loop {
+            // Counted too: a simulated clock may stand still.
+            for _ in 0..MAX_BATCHES {
                 let batch = self.run_batch();
                 ran += batch;
                 if batch < TURN_BATCH || self.has_arrivals(|_| true) || self.read_clock() >= until {
@@ -599,6 +659,7 @@ impl Shard {
 impl Drop for Shard {
     fn drop(&mut self) {
         foreign::unregister(self.uid);
+        self.inbox.close();
         self.clear();
     }
 }
