@@ -226,6 +226,7 @@ fn make_shard(plan: Plan) -> Result<(std::rc::Rc<Shard>, DriverReport), LaunchEr
 
 /// Ends a shard that runs no more: everyone who still waits is answered.
 pub(crate) fn close(shard: &Shard) {
+    shard.close_inbox();
     shard.enter(|shard| {
         if let Some(runtime) = shard.attached::<Runtime>() {
             runtime.set_closing(Closing::All);
@@ -234,10 +235,25 @@ pub(crate) fn close(shard: &Shard) {
             }
         }
     });
-    // Messages that lie in the rings yet are refused by the closed runtime.
-    while shard.pass() {}
+    // Turns that never end must not keep the shard.
+    shard.clear_tasks();
+    // Messages that lie in the rings yet find every actor closed.
+    for _ in 0..CLOSING_PASSES {
+        if !shard.guarded_pass() {
+            break;
+        }
+    }
+    shard.clear_tasks();
+    shard.enter(|shard| {
+        if let Some(runtime) = shard.attached::<Runtime>() {
+            runtime.types.iter().for_each(|types| types.drop_all());
+        }
+    });
     shard.clear();
 }
+
+/// Passes of a closing shard at most, in case somebody sends without end.
+const CLOSING_PASSES: usize = 100_000;
 
 impl Running {
     /// Shuts the engine down, once; later callers wait for the first.
@@ -247,16 +263,19 @@ impl Running {
             engine.advance(Stage::Draining);
             return;
         }
-        if engine.advance(Stage::Draining) {
-            let deadline = Instant::now() + engine.settings().grace;
-            drain(engine, deadline);
+        // Held to the end: later callers wait here for the first.
+        let mut threads = lock(&self.threads);
+        if threads.is_empty() {
+            return;
         }
+        engine.advance(Stage::Draining);
+        let deadline = Instant::now() + engine.settings().grace;
+        drain(engine, deadline);
         engine.advance(Stage::Stopped);
         for shard in 0..engine.shards() {
             run_on(engine, shard, |shard, _| shard.stop());
         }
-        let threads = std::mem::take(&mut *lock(&self.threads));
-        for thread in threads {
+        for thread in threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a shard's thread had ended by a panic");
             }

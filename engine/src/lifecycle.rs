@@ -31,9 +31,14 @@ impl Runtime {
             return self.activated(shard, resident);
         }
         resident.set_phase(Phase::Activating);
-        self.start_hook(shard, resident, Activate::default(), |actor, cx| {
-            A::activate(actor, cx)
-        });
+        // In a block of its own: a hook that never suspends must not run, and panic, before the
+        // turn's first poll.
+        self.start_hook(
+            shard,
+            resident,
+            Activate::default(),
+            |actor, cx| async move { A::activate(actor, cx).await },
+        );
     }
 
     fn activated<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
@@ -142,15 +147,15 @@ impl Runtime {
         resident: Resident<A>,
         refusal: &Refusal,
     ) {
-        while let Some(letter) = resident.mailbox.pop() {
-            letter.refuse(shard, self, refusal.clone());
-        }
-        resident.set_mail(false);
         if resident.is_wanted()
             && let Ok(types) = self.types.get::<A>(self)
         {
             types.wake_waiting(resident);
         }
+        while let Some(letter) = resident.mailbox.pop() {
+            letter.refuse(shard, self, refusal.clone());
+        }
+        resident.set_mail(false);
     }
 
     /// Puts an idle actor to sleep.
@@ -158,10 +163,11 @@ impl Runtime {
         if resident.phase() != Phase::Active || !resident.is_idle() {
             return;
         }
+        // Nobody enters from here on, not even what is dropped with the actor.
+        resident.set_phase(Phase::Deactivating);
         if A::HAS_DEACTIVATE {
-            resident.set_phase(Phase::Deactivating);
-            self.start_hook(shard, resident, Deactivate, |actor, cx| {
-                A::deactivate(actor, cx)
+            self.start_hook(shard, resident, Deactivate, |actor, cx| async move {
+                A::deactivate(actor, cx).await
             });
         } else {
             self.deactivated(shard, resident);
@@ -352,9 +358,15 @@ impl<A: Actor> Ending<A> for Deactivate {
     }
 }
 
-/// Drops a user's value, whose destructor may panic, where no turn is there to end by that.
+/// Drops a user's value, whose destructor may panic, where no turn is there to panic.
+#[inline]
 pub(crate) fn drop_quietly<T>(value: T) {
-    if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
-        tracing::error!("an actor or a message panicked while it was dropped");
+    if const { !std::mem::needs_drop::<T>() } {
+        return;
+    }
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        tracing::error!(value = std::any::type_name::<T>(), "a destructor panicked");
+        // A payload may panic on its way out, too.
+        std::mem::forget(panic);
     }
 }

@@ -11,6 +11,7 @@ use crate::actor::Method;
 use crate::context::Context;
 use crate::error::{CallError, Refusal};
 use crate::key::Key;
+use crate::lifecycle::drop_quietly;
 use crate::mailbox::Waiting;
 use crate::reference::Hint;
 use crate::runtime::Runtime;
@@ -82,7 +83,7 @@ impl ReplyTo {
     #[inline(always)]
     pub(crate) fn send<R: Send + 'static>(self, shard: &Shard, hint: Hint, reply: R) {
         match self {
-            ReplyTo::Nobody => {}
+            ReplyTo::Nobody => drop_quietly(reply),
             ReplyTo::Call { peer, id } if peer == shard.id() => {
                 shard.calls().complete(id, hint.0, reply);
             }

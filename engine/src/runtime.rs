@@ -259,6 +259,9 @@ impl Runtime {
         mut incoming: Incoming<M>,
     ) {
         let exclusive = <M::Receiver as Receiver>::EXCLUSIVE;
+        if self.closing.get() == Closing::All {
+            return self.refuse(shard, &resident, incoming, Refusal::Stopped);
+        }
         if incoming.depth > 0 {
             match self.chain_says(shard, &resident, &incoming, exclusive) {
                 Chain::Elsewhere => {}
@@ -374,6 +377,14 @@ impl Runtime {
             }
             return;
         }
+        // Whatever happens below, the next message is looked at again.
+        struct Resumed<'a>(&'a Head);
+        impl Drop for Resumed<'_> {
+            fn drop(&mut self) {
+                self.0.set_resuming(false);
+            }
+        }
+        let resumed = Resumed(&resident);
         for _ in 0..RESUME_BATCH {
             let next = resident.mailbox.next_is_exclusive();
             if !next.is_some_and(|exclusive| resident.admits_next(exclusive)) {
@@ -388,7 +399,8 @@ impl Runtime {
             self.make_room(resident);
             letter.start(shard, self);
         }
-        resident.set_resuming(false);
+        drop(resumed);
+        self.make_room(resident);
         let next = resident.mailbox.next_is_exclusive();
         if next.is_some_and(|exclusive| resident.admits_next(exclusive)) {
             self.resume_soon(shard, resident);

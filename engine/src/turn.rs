@@ -94,7 +94,11 @@ impl<A: Actor, E: Ending<A>, F: Future<Output = E::Output>> Frame<F> for TurnFra
                     self.returned.set(true);
                     self.ending.returned(shard, runtime, self.resident, output);
                 }
-                Err(_) => self.panicked.set(true),
+                Err(panic) => {
+                    // A payload may panic on its way out, too.
+                    std::mem::forget(panic);
+                    self.panicked.set(true);
+                }
             }
             Poll::Ready(())
         })
@@ -438,9 +442,15 @@ impl Runtime {
             }))
         });
         resident.leave(exclusive);
+        // A call polled by hand may have needed one.
+        cx.turn.withdraw_upcall(shard);
         match reply {
             Some(reply) if ended.is_ok() => reply,
-            _ => self.sync_panicked(shard, resident, info::<M>()),
+            _ => {
+                // A payload may panic on its way out, too.
+                std::mem::forget(ended);
+                self.sync_panicked(shard, resident, info::<M>())
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use crate::activation::{Phase, Resident, Slab};
 use crate::actor::{ActivateError, Actor, WhenFull};
 use crate::error::{Refusal, RegisterError};
 use crate::key::Key;
+use crate::lifecycle::drop_quietly;
 use crate::reference::{Hint, RefCore};
 use crate::registry::{ActorInfo, Factory, FactoryCx};
 use crate::runtime::Runtime;
@@ -40,6 +41,8 @@ pub(crate) struct TypeShard<A: Actor> {
     /// Where the next look for idle actors goes on.
     pub(crate) sweep_from: Cell<u32>,
     pub(crate) sweeping: Cell<bool>,
+    /// Activations so far.
+    made: Cell<u64>,
 }
 
 impl<A: Actor> TypeShard<A> {
@@ -61,6 +64,7 @@ impl<A: Actor> TypeShard<A> {
             timers: RefCell::default(),
             sweep_from: Cell::new(0),
             sweeping: Cell::new(false),
+            made: Cell::new(0),
         })
     }
 
@@ -101,7 +105,16 @@ impl<A: Actor> TypeShard<A> {
         if runtime.is_closing() {
             return Err(Refusal::Stopped);
         }
+        let made = self.made.get();
         let instance = self.make(runtime, key)?;
+        if self.made.get() != made
+            && let Some(resident) = self.lookup(key, hash)
+        {
+            // The factory has called its own key.
+            drop_quietly(instance);
+            return Ok(resident);
+        }
+        self.made.set(self.made.get() + 1);
         let resident = self.cells.take(key.clone(), hash);
         resident.set_room(self.mailbox);
         self.directory
@@ -196,22 +209,13 @@ impl<A: Actor> TypeShard<A> {
             .push_back(waker);
     }
 
-    /// Wakes a sender that waits for room in the actor's mailbox.
+    /// Wakes the senders that wait for room in the actor's mailbox, once it is half empty.
+    ///
+    /// All of them: some may have gone since, and would swallow a wake that was meant for one.
     #[cold]
     pub(crate) fn room(&self, resident: Resident<A>) {
-        let mut waiting = self.waiting.borrow_mut();
-        let Some(queue) = waiting.get_mut(&resident.index()) else {
-            return;
-        };
-        let waker = queue.pop_front();
-        if queue.is_empty() {
-            waiting.remove(&resident.index());
-            resident.set_wanted(false);
-        }
-        // A waker may do anything, and come back here.
-        drop(waiting);
-        if let Some(waker) = waker {
-            waker.wake();
+        if resident.load() <= self.mailbox / 2 {
+            self.wake_waiting(resident);
         }
     }
 
@@ -278,8 +282,10 @@ pub(crate) trait AnyType {
     fn busy(&self, into: &mut Vec<String>);
     /// Begins to put every idle actor to sleep; true once none is left.
     fn close(&self, shard: &Shard, runtime: &Runtime) -> bool;
-    /// Answers everyone who still waits in a mailbox.
+    /// Lets nobody in any more, and answers everyone who still waits in a mailbox.
     fn refuse_all(&self, shard: &Shard, runtime: &Runtime);
+    /// Drops the actors, when no turn is left.
+    fn drop_all(&self);
 }
 
 fn is_quiet<A>(resident: &Resident<A>) -> bool {
@@ -393,7 +399,16 @@ impl<A: Actor> AnyType for TypeShard<A> {
 
     fn refuse_all(&self, shard: &Shard, runtime: &Runtime) {
         for resident in self.cells.iter() {
+            if resident.phase() == Phase::Active {
+                resident.set_phase(Phase::Deactivating);
+            }
             runtime.refuse_mail(shard, resident, &Refusal::Stopped);
+        }
+    }
+
+    fn drop_all(&self) {
+        for resident in self.cells.iter().filter(|resident| resident.is_empty()) {
+            drop_quietly(resident.remove());
         }
     }
 }
