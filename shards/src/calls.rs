@@ -239,16 +239,21 @@ impl Calls {
     /// Whether `ticket` is first in the queue; renews its waker where it is not.
     pub fn is_first(&self, lane: u16, ticket: u64, waker: &Waker) -> bool {
         let mut waiting = self.lanes[usize::from(lane)].waiting.borrow_mut();
-        if let Some(waiter) = waiting.iter_mut().find(|(t, _)| *t == ticket) {
-            waiter.1.clone_from(waker);
+        let place = place(&waiting, ticket);
+        if let Some(place) = place {
+            waiting[place].1.clone_from(waker);
         }
-        waiting.front().is_some_and(|(first, _)| *first == ticket)
+        place == Some(0)
     }
 
     /// Leaves the queue, served or not, and wakes the next.
     pub fn leave_queue(&self, lane: u16, ticket: u64) {
         let lane = &self.lanes[usize::from(lane)];
-        lane.waiting.borrow_mut().retain(|(t, _)| *t != ticket);
+        let mut waiting = lane.waiting.borrow_mut();
+        if let Some(place) = place(&waiting, ticket) {
+            waiting.remove(place);
+        }
+        drop(waiting);
         lane.wake_first();
     }
 
@@ -560,6 +565,15 @@ impl Drop for Calls {
     }
 }
 
+/// Where `ticket` stands in a queue. Those who are served stand first, and tickets ascend.
+#[inline]
+fn place(waiting: &VecDeque<(u64, Waker)>, ticket: u64) -> Option<usize> {
+    match waiting.front() {
+        Some((first, _)) if *first == ticket => Some(0),
+        _ => waiting.binary_search_by_key(&ticket, |(t, _)| *t).ok(),
+    }
+}
+
 impl Lane {
     #[inline]
     fn wake_first(&self) {
@@ -812,7 +826,15 @@ mod tests {
         assert!(calls.has_waiters(1) && !calls.has_waiters(0));
         assert!(calls.is_first(1, first, Waker::noop()));
         assert!(!calls.is_first(1, second, Waker::noop()));
+        let third = calls.wait_for_credit(1, Waker::noop().clone());
+        let fourth = calls.wait_for_credit(1, Waker::noop().clone());
+        calls.leave_queue(1, third);
+        calls.leave_queue(1, third);
+        assert!(calls.is_first(1, first, Waker::noop()));
         calls.leave_queue(1, first);
         assert!(calls.is_first(1, second, Waker::noop()));
+        calls.leave_queue(1, second);
+        assert!(calls.is_first(1, fourth, Waker::noop()));
+        assert!(!calls.is_first(1, second, Waker::noop()));
     }
 }

@@ -121,11 +121,15 @@ impl Caller {
     /// Asks the `targets` in turn, one call at a time; many such turns of one caller keep as many
     /// calls outstanding.
     pub async fn walk(&self, targets: Arc<[CounterRef]>, pace: Pace, end: Sender<Measured>) {
+        // An earlier walk may have had more of them.
+        self.next.set(0);
         let mut laps = pace.start();
         while let Some(lap) = laps.next(SMALL_BATCH) {
             for _ in 0..lap {
-                let target = &targets[self.next.get() % targets.len()];
-                self.next.set(self.next.get() + 1);
+                let at = self.next.get();
+                self.next
+                    .set(if at + 1 < targets.len() { at + 1 } else { 0 });
+                let target = &targets[at];
                 if let Err(error) = black_box(target.add(black_box(1)).await) {
                     laps.fail(&error);
                 }
