@@ -151,6 +151,7 @@ fn shut_down(sim: Sim, random: &mut Random, profile: &Profile) {
             panic: profile.injects_panics(),
             restart: !profile.calm,
             time_out: false,
+            wait_in_vain: true,
             stop: true,
         };
         oracle::count(Kind::AtShutdown);
