@@ -12,19 +12,19 @@ const SEEDS: u64 = 1_000;
 
 /// Each bug, and how many times its code does right before it does wrong.
 const BUGS: &[(Bug, u32)] = &[
-    (Bug::LostWake, 500),
-    (Bug::LostTimer, 500),
-    (Bug::LostTimeout, 5),
+    (Bug::LostWake, 5_000),
+    (Bug::LostTimer, 5_000),
+    (Bug::LostTimeout, 50),
     (Bug::StaleAnswer, 1),
-    (Bug::CreditLeak, 200),
-    (Bug::DoubleActivation, 100),
-    (Bug::Overlap, 20),
-    (Bug::Overtaking, 20),
-    (Bug::LostAnswer, 2),
-    (Bug::LostTail, 100),
-    (Bug::ForgottenMail, 100),
-    (Bug::SurvivingTurn, 1),
-    (Bug::MailLostAsleep, 2),
+    (Bug::CreditLeak, 2_000),
+    (Bug::DoubleActivation, 2_000),
+    (Bug::Overlap, 200),
+    (Bug::Overtaking, 200),
+    (Bug::LostAnswer, 10),
+    (Bug::LostTail, 1_000),
+    (Bug::ForgottenMail, 1_000),
+    (Bug::SurvivingTurn, 10),
+    (Bug::MailLostAsleep, 20),
 ];
 
 #[test]
