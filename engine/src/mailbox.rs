@@ -6,6 +6,7 @@ use std::mem::{self, ManuallyDrop};
 use std::ptr::NonNull;
 
 use quark_shards::block::{BLOCK_ALIGN, BlockClass, BlockPool};
+use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
 
 use crate::error::Refusal;
@@ -102,6 +103,11 @@ impl Mailbox {
             self.last.set(None);
         }
         self.len.set(self.len.get() - 1);
+        if next.is_some() && planted(Bug::LostTail) {
+            self.first.set(None);
+            self.last.set(None);
+            self.len.set(0);
+        }
         Some(Letter(first))
     }
 }

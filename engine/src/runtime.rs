@@ -6,6 +6,7 @@ use std::sync::Arc;
 use quark_shards::calls::{CallId, Deadline, Waiter};
 use quark_shards::chain::{TurnId, chain_has};
 use quark_shards::current::with_current;
+use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
 use quark_shards::stall::Pulse;
 
@@ -345,7 +346,9 @@ impl Runtime {
     #[inline(never)]
     fn turn_left_wanted<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
         if resident.has_mail() {
-            self.resume_soon(shard, resident);
+            if !planted(Bug::ForgottenMail) {
+                self.resume_soon(shard, resident);
+            }
         } else {
             self.collect_now(shard, resident);
         }

@@ -16,6 +16,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 
 use quark_shards::calls::{CallId, Deadline};
 use quark_shards::chain::Origin;
+use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
 use quark_shards::stall::TurnLabel;
 use quark_shards::task::{Frame, TaskId};
@@ -201,6 +202,9 @@ impl<M: Method> Ending<M::Actor> for MessageEnding<M> {
     ) {
         if let Some(refusal) = lost {
             let panicked = refusal == Refusal::Panicked;
+            if planted(Bug::LostAnswer) {
+                self.reply.set(None);
+            }
             self.answer(shard, resident, Err(refusal.into()));
             if panicked {
                 runtime.panicked(shard, resident, info::<M>());

@@ -9,6 +9,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use hashbrown::HashTable;
+use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
 use quark_shards::task::TaskId;
 
@@ -90,8 +91,8 @@ impl<A: Actor> TypeShard<A> {
         hash: u64,
     ) -> Result<Resident<A>, Refusal> {
         match self.lookup(key, hash) {
-            Some(resident) => Ok(resident),
-            None => self.activate(shard, runtime, key, hash),
+            Some(resident) if !planted(Bug::DoubleActivation) => Ok(resident),
+            _ => self.activate(shard, runtime, key, hash),
         }
     }
 
@@ -300,6 +301,9 @@ fn is_quiet<A>(resident: &Resident<A>) -> bool {
 #[derive(Default)]
 pub(crate) struct Types {
     table: UnsafeCell<Vec<Option<Entry>>>,
+    /// Their places in the table, in the order of their first use here: that is the same in every
+    /// run of a simulation, and their numbers in the process are not.
+    order: RefCell<Vec<usize>>,
 }
 
 struct Entry {
@@ -332,6 +336,7 @@ impl Types {
         if table.len() <= index {
             table.resize_with(index + 1, || None);
         }
+        self.order.borrow_mut().push(index);
         table[index] = Some(Entry {
             concrete: concrete.cast(),
             erased: fresh,
@@ -342,13 +347,9 @@ impl Types {
 
     /// All types in use here.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn AnyType> {
-        // By index, since a type may be set up meanwhile.
+        // By number, since a type may be set up meanwhile.
         (0..)
-            .map_while(|index| {
-                // SAFETY: as in `get`.
-                let table = unsafe { &*self.table.get() };
-                (index < table.len()).then_some(index)
-            })
+            .map_while(|number| self.order.borrow().get(number).copied())
             .filter_map(|index| {
                 // SAFETY: as in `get`; the box stays.
                 let entry = unsafe { &*self.table.get() }.get(index)?.as_ref()?;

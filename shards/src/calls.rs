@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::block::{BlockClass, BlockPool};
 use crate::chain::{ChainTable, Origin, TurnId};
+use crate::planted::{Bug, planted};
 use crate::time::Time;
 
 /// Names one call of an endpoint.
@@ -257,6 +258,12 @@ impl Calls {
         lane.wake_first();
     }
 
+    /// Slots of credit that are taken, towards all peers.
+    #[must_use]
+    pub fn credit_taken(&self) -> u32 {
+        self.lanes.iter().map(|lane| lane.taken.get()).sum()
+    }
+
     /// Gives credit back and wakes whoever waits first.
     #[inline]
     pub fn give_credit(&self, lane: u16, cost: u16) {
@@ -364,7 +371,7 @@ impl Calls {
             }
             State::Free | State::Replied | State::TimedOutReplied => drop_quietly(reply),
         }
-        if cost != 0 {
+        if cost != 0 && !planted(Bug::CreditLeak) {
             self.give_credit(lane, cost);
         }
     }
@@ -376,7 +383,9 @@ impl Calls {
         let entries = self.deadlines.borrow().len();
         for index in 0..entries {
             let due = self.deadlines.borrow()[index];
-            if due != 0 && now.wrapping_sub(due).cast_signed() >= 0 {
+            if due != 0 && planted(Bug::LostTimeout) {
+                self.deadlines.borrow_mut()[index] = 0;
+            } else if due != 0 && now.wrapping_sub(due).cast_signed() >= 0 {
                 self.deadlines.borrow_mut()[index] = 0;
                 self.time_out(self.entry(u32::try_from(index).expect("counted in `grow`")));
                 ended += 1;
@@ -442,6 +451,10 @@ impl Calls {
                 Poll::Ready(Fate::Replied(reply, hint))
             }
             State::TimedOut => {
+                if planted(Bug::StaleAnswer) {
+                    self.release(entry);
+                    return Poll::Ready(Fate::TimedOut);
+                }
                 entry.state.set(State::Abandoned);
                 Poll::Ready(Fate::TimedOut)
             }
@@ -519,7 +532,7 @@ impl Calls {
     fn find(&self, id: CallId) -> Option<&Entry> {
         // SAFETY: as in `entry`.
         let entry = unsafe { (&*self.entries.get()).get(id.index as usize)?.as_ref() };
-        (entry.generation.get() == id.generation).then_some(entry)
+        (entry.generation.get() == id.generation || planted(Bug::StaleAnswer)).then_some(entry)
     }
 
     #[cold]

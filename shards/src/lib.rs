@@ -25,6 +25,7 @@ mod loom_models;
 #[cfg(not(loom))]
 pub mod mesh;
 pub mod park;
+pub mod planted;
 pub mod pool;
 #[cfg(not(loom))]
 pub mod port;

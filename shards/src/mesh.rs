@@ -16,6 +16,7 @@ use crate::chain::ChainTable;
 use crate::driver::Bell;
 use crate::inbox::Inbox;
 use crate::park::Sleeper;
+use crate::planted::{Bug, planted};
 use crate::ring::{Consumer, Message, Producer, ring};
 use crate::shard::{Errand, Shard};
 
@@ -325,6 +326,12 @@ impl TellMeter {
         true
     }
 
+    /// Slots sent and not admitted yet.
+    #[must_use]
+    pub fn outstanding(&self) -> u64 {
+        self.sent.get() - self.admitted.load(Ordering::Acquire)
+    }
+
     /// Whether credit has come since [`try_take`](Self::try_take) last looked.
     #[inline]
     pub(crate) fn has_news(&self) -> bool {
@@ -362,7 +369,7 @@ impl Doorbell {
     /// Rings if the endpoint sleeps. Comes after the sender's fence.
     #[inline]
     pub(crate) fn ring_if_asleep(&self) {
-        if self.sleeper.must_ring() {
+        if self.sleeper.must_ring() && !planted(Bug::LostWake) {
             self.ring();
         }
     }

@@ -261,6 +261,23 @@ impl Sim {
                 self.fail_stuck("the world does not come to rest");
             }
         }
+        self.check_credit();
+    }
+
+    /// Where nothing is under way, nothing holds credit.
+    fn check_credit(&self) {
+        for shard in &self.shards {
+            let lanes = (0..self.engine.shards()).filter_map(|peer| shard.outbound(peer));
+            let told: u64 = lanes.map(|lane| lane.tells().outstanding()).sum();
+            let asked = shard.calls().credit_taken();
+            if asked != 0 || told != 0 {
+                self.fail(&format!(
+                    "shard {}: credit for {asked} slots of asks and {told} of one-way messages \
+                     was never given back",
+                    shard.id()
+                ));
+            }
+        }
     }
 
     /// Shuts the engine down as [`Engine::shutdown`] does, in virtual time: no calls from

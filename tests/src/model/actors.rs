@@ -303,6 +303,7 @@ fn nested(cx: &Cx<Worker>, mail: &Mail) -> Asked {
         panic: true,
         restart: true,
         time_out: true,
+        wait_in_vain: true,
         stop: false,
     };
     Asked::new(mail, timeout, may)

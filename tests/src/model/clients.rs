@@ -96,6 +96,7 @@ impl Client {
             panic: self.profile.injects_panics(),
             restart: !self.profile.calm,
             time_out: !self.profile.calm,
+            wait_in_vain: !self.profile.calm || self.outside,
             stop: false,
         }
     }
@@ -187,6 +188,7 @@ impl Client {
         let worker = self.worker();
         let may = May {
             time_out: true,
+            wait_in_vain: true,
             ..self.may()
         };
         let timeout = Duration::from_millis(1 + self.random.below(3));

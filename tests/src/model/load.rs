@@ -86,7 +86,7 @@ fn drive(sim: Sim, profile: &Rc<Profile>, messages: u64) -> (u64, Counts) {
         counts.add(Kind::Waiting, full.count() as u64);
         keep_rules();
         if sim.now() > quark::Time::ZERO + profile.options.patience {
-            panic!("the clients don't come to an end");
+            panic!("{} clients don't come to an end", sim.tasks());
         }
     }
     // The last timers.
@@ -151,6 +151,7 @@ fn shut_down(sim: Sim, random: &mut Random, profile: &Profile) {
             panic: profile.injects_panics(),
             restart: !profile.calm,
             time_out: false,
+            wait_in_vain: true,
             stop: true,
         };
         oracle::count(Kind::AtShutdown);

@@ -357,6 +357,8 @@ pub(super) struct May {
     pub(super) panic: bool,
     pub(super) restart: bool,
     pub(super) time_out: bool,
+    /// It may find no credit in all its time.
+    pub(super) wait_in_vain: bool,
     pub(super) stop: bool,
 }
 
@@ -399,7 +401,10 @@ impl Asked {
                 must(may.time_out, unexpected);
                 self.was_not_answered();
             }
-            CallError::Overloaded => count(Kind::Overloaded),
+            CallError::Overloaded => {
+                count(Kind::Overloaded);
+                must(may.wait_in_vain, unexpected);
+            }
             CallError::MailboxFull => count(Kind::MailboxFull),
             CallError::CallCycle => count(Kind::CallCycle),
             CallError::Panicked => {

@@ -41,7 +41,7 @@ impl Profile {
             },
             panic_probability: faults(0.003, random.one_in(2)),
             stall_probability: faults(0.002, random.one_in(3)),
-            patience: Duration::from_secs(1000),
+            patience: Duration::from_secs(200),
             ..SimOptions::default()
         };
         Profile {

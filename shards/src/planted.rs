@@ -1,0 +1,90 @@
+//! Bugs planted on purpose, to show that the simulator finds such ones.
+//!
+//! Without the feature `planted-bugs`, [`planted`] is `false` and costs nothing. With it, a
+//! thread chooses one bug for the simulations that it runs.
+
+#[cfg(feature = "planted-bugs")]
+use std::cell::Cell;
+
+/// What can be broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// A sender doesn't ring a shard that sleeps.
+    LostWake,
+    /// A timer does not fire.
+    LostTimer,
+    /// A call's deadline goes by unnoticed.
+    LostTimeout,
+    /// A late answer is taken for that of the next call in the same place.
+    StaleAnswer,
+    /// A call's credit is not given back.
+    CreditLeak,
+    /// The directory doesn't find an actor that is there.
+    DoubleActivation,
+    /// A message enters beside an exclusive turn.
+    Overlap,
+    /// A local call goes past messages that are queued.
+    Overtaking,
+    /// A turn that is dropped doesn't answer its caller.
+    LostAnswer,
+    /// A mailbox loses all but its first message.
+    LostTail,
+    /// Nobody looks at the mailbox after a turn.
+    ForgottenMail,
+    /// A restart leaves suspended turns as they are.
+    SurvivingTurn,
+    /// What has waited while an actor fell asleep stays in its old cell.
+    MailLostAsleep,
+}
+
+#[cfg(feature = "planted-bugs")]
+thread_local! {
+    static CHOSEN: Cell<Option<(Bug, u32)>> = const { Cell::new(None) };
+    static SEEN: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Plants `bug` in what this thread does from now on: every `every`-th time that its code is
+/// come by. Without one, takes it out again.
+#[cfg(feature = "planted-bugs")]
+pub fn plant(bug: Option<(Bug, u32)>) {
+    CHOSEN.set(bug);
+    SEEN.set(0);
+}
+
+/// Whether `bug` is to show itself now.
+#[cfg(feature = "planted-bugs")]
+#[must_use]
+pub fn planted(bug: Bug) -> bool {
+    match CHOSEN.get() {
+        Some((chosen, every)) if chosen == bug => {
+            let seen = SEEN.get() + 1;
+            SEEN.set(seen);
+            seen.is_multiple_of(every)
+        }
+        _ => false,
+    }
+}
+
+/// Whether `bug` is planted here, whether or not it shows itself now: for assertions that would
+/// see it before the simulator's rules do.
+#[cfg(feature = "planted-bugs")]
+#[must_use]
+pub fn harbours(bug: Bug) -> bool {
+    CHOSEN.get().is_some_and(|(chosen, _)| chosen == bug)
+}
+
+/// Whether `bug` is to show itself now: never.
+#[cfg(not(feature = "planted-bugs"))]
+#[inline(always)]
+#[must_use]
+pub const fn planted(_bug: Bug) -> bool {
+    false
+}
+
+/// Whether `bug` is planted here: never.
+#[cfg(not(feature = "planted-bugs"))]
+#[inline(always)]
+#[must_use]
+pub const fn harbours(_bug: Bug) -> bool {
+    false
+}

@@ -1,0 +1,64 @@
+//! The model suite finds bugs: each of those planted in the engine, one at a time.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use quark_shards::planted::{Bug, plant};
+use quark_tests::model::run;
+
+/// Messages a seed.
+const MESSAGES: u64 = 10_000;
+/// Seeds that a bug may escape.
+const SEEDS: u64 = 1_000;
+
+/// Each bug, and how many times its code does right before it does wrong.
+const BUGS: &[(Bug, u32)] = &[
+    (Bug::LostWake, 5_000),
+    (Bug::LostTimer, 5_000),
+    (Bug::LostTimeout, 50),
+    (Bug::StaleAnswer, 1),
+    (Bug::CreditLeak, 2_000),
+    (Bug::DoubleActivation, 2_000),
+    (Bug::Overlap, 200),
+    (Bug::Overtaking, 200),
+    (Bug::LostAnswer, 10),
+    (Bug::LostTail, 1_000),
+    (Bug::ForgottenMail, 1_000),
+    (Bug::SurvivingTurn, 10),
+    (Bug::MailLostAsleep, 20),
+];
+
+#[test]
+fn each_planted_bug_is_caught() {
+    let escaped: Vec<_> = BUGS
+        .iter()
+        .filter(|(bug, every)| !is_caught(*bug, *every))
+        .map(|(bug, _)| bug)
+        .collect();
+    assert!(
+        escaped.is_empty(),
+        "not caught in {SEEDS} seeds: {escaped:?}"
+    );
+}
+
+fn is_caught(bug: Bug, every: u32) -> bool {
+    // Every caught bug is a panic; the one that says what was caught is enough.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let caught = (0..SEEDS).find_map(|seed| {
+        plant(Some((bug, every)));
+        let ran = catch_unwind(AssertUnwindSafe(|| run(seed, MESSAGES)));
+        plant(None);
+        ran.err().map(|panic| (seed, panic))
+    });
+    std::panic::set_hook(hook);
+    let Some((seed, panic)) = caught else {
+        println!("{bug:?}: not caught");
+        return false;
+    };
+    let text = panic
+        .downcast_ref::<String>()
+        .map_or("a panic", String::as_str);
+    let rule = text.lines().next().unwrap_or_default();
+    println!("{bug:?}: caught by seed {seed}: {rule}");
+    true
+}
