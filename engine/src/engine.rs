@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -78,7 +78,10 @@ pub(crate) enum Stage {
     Running,
     /// Takes no calls from outside; lets those under way finish.
     Draining,
+    /// Cuts off what has not finished.
     Stopped,
+    /// Its shards are gone: nobody looks into their inboxes any more.
+    Ended,
 }
 
 static NEXT_ENGINE: AtomicU32 = AtomicU32::new(1);
@@ -139,6 +142,14 @@ impl Engine {
         }
     }
 
+    /// A handle that does not keep the engine running.
+    pub(crate) fn unowned(&self) -> Self {
+        Engine {
+            shared: self.shared.clone(),
+            owner: None,
+        }
+    }
+
     /// A reference to the actor `key` of type `A`. Nothing is made until it is called.
     #[must_use]
     pub fn actor<A: Actor>(&self, key: impl Into<Key>) -> A::Ref {
@@ -175,7 +186,7 @@ impl Engine {
     /// Blocks until the shards have ended; called on a shard, it only begins.
     pub fn shutdown(self) {
         if let Some(owner) = &self.owner {
-            owner.shut_down(&self);
+            owner.shut_down();
         }
     }
 
@@ -239,6 +250,28 @@ impl Engine {
 
     pub(crate) fn takes_calls(&self) -> bool {
         self.shared.stage.load(Ordering::Acquire) == Stage::Running as u8
+    }
+
+    /// Lets go of what was brought to a shard that is gone, which answers those who wait for it.
+    ///
+    /// Whoever pushes into an inbox asks this afterwards. Either the end's own clearing finds
+    /// what he pushed, or he sees the end here.
+    pub(crate) fn clear_if_ended(&self) -> bool {
+        fence(Ordering::SeqCst);
+        let ended = self.shared.stage.load(Ordering::Acquire) == Stage::Ended as u8;
+        if ended {
+            self.clear_inboxes();
+        }
+        ended
+    }
+
+    pub(crate) fn clear_inboxes(&self) {
+        fence(Ordering::SeqCst);
+        for shard in 0..self.shards() {
+            if let Some(handle) = self.mesh().handle(shard) {
+                while handle.inbox.pop().is_some() {}
+            }
+        }
     }
 
     /// Moves on to `stage`; false if it was there already.

@@ -60,11 +60,17 @@ pub enum LaunchError {
     },
 }
 
-/// The threads of a running engine.
+/// A running engine's threads, until it is shut down.
 pub(crate) struct Running {
-    threads: Mutex<Vec<JoinHandle<()>>>,
-    watcher: Mutex<Option<StallWatcher>>,
+    /// Held while they are ended: who comes second waits for the first.
+    threads: Mutex<Option<Threads>>,
     engine: Engine,
+}
+
+struct Threads {
+    shards: Vec<JoinHandle<()>>,
+    /// Ends when dropped.
+    _watcher: Option<StallWatcher>,
 }
 
 /// What a shard's thread says when it is up.
@@ -136,8 +142,10 @@ pub(crate) fn launch(builder: EngineBuilder) -> Result<Engine, LaunchError> {
     let watcher = StallWatcher::start(engine.settings().stall, pulses, |_| {});
     let watcher = watcher.inspect_err(|error| tracing::warn!(%error, "nobody watches for stalls"));
     let running = Running {
-        threads: Mutex::new(threads),
-        watcher: Mutex::new(watcher.ok()),
+        threads: Mutex::new(Some(Threads {
+            shards: threads,
+            _watcher: watcher.ok(),
+        })),
         engine: engine.clone(),
     };
     Ok(engine.owned_by(Arc::new(running)))
@@ -256,39 +264,67 @@ pub(crate) fn close(shard: &Shard) {
 const CLOSING_PASSES: usize = 100_000;
 
 impl Running {
-    /// Shuts the engine down, once; later callers wait for the first.
-    pub(crate) fn shut_down(&self, engine: &Engine) {
-        let on_shard = try_with_runtime(|here| here.is_some());
-        if on_shard {
-            engine.advance(Stage::Draining);
-            return;
+    /// Shuts the engine down, once; later callers wait for the first. On a shard, which must not
+    /// wait, it is only begun: a thread of its own goes on with it.
+    pub(crate) fn shut_down(self: &Arc<Self>) {
+        self.engine.advance(Stage::Draining);
+        if on_shard() {
+            let running = self.clone();
+            self.elsewhere(move || running.end());
+        } else {
+            self.end();
         }
-        // Held to the end: later callers wait here for the first.
+    }
+
+    fn end(&self) {
         let mut threads = lock(&self.threads);
-        if threads.is_empty() {
-            return;
+        if let Some(threads) = threads.take() {
+            threads.end(&self.engine);
         }
-        engine.advance(Stage::Draining);
-        let deadline = Instant::now() + engine.settings().grace;
-        drain(engine, deadline);
-        engine.advance(Stage::Stopped);
-        for shard in 0..engine.shards() {
-            run_on(engine, shard, |shard, _| shard.stop());
+    }
+
+    fn elsewhere(&self, end: impl FnOnce() + std::marker::Send + 'static) {
+        let thread = thread::Builder::new().name("quark-end".into()).spawn(end);
+        if let Err(error) = thread {
+            tracing::error!(%error, "no thread for the shutdown: its engine stays, and takes no calls");
         }
-        for thread in threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a shard's thread had ended by a panic");
-            }
-        }
-        drop(lock(&self.watcher).take());
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let engine = self.engine.clone();
-        self.shut_down(&engine);
+        self.engine.advance(Stage::Draining);
+        let Some(threads) = lock(&self.threads).take() else {
+            return;
+        };
+        if on_shard() {
+            let engine = self.engine.clone();
+            self.elsewhere(move || threads.end(&engine));
+        } else {
+            threads.end(&self.engine);
+        }
     }
+}
+
+impl Threads {
+    fn end(self, engine: &Engine) {
+        drain(engine, Instant::now() + engine.settings().grace);
+        engine.advance(Stage::Stopped);
+        for shard in 0..engine.shards() {
+            run_on(engine, shard, |shard, _| shard.stop());
+        }
+        for thread in self.shards {
+            if thread.join().is_err() {
+                tracing::error!("a shard's thread had ended by a panic");
+            }
+        }
+        engine.advance(Stage::Ended);
+        engine.clear_inboxes();
+    }
+}
+
+fn on_shard() -> bool {
+    try_with_runtime(|here| here.is_some())
 }
 
 /// Waits until nothing is under way, then until every actor sleeps; no longer than `deadline`.
@@ -353,9 +389,13 @@ fn run_on(engine: &Engine, shard: u16, errand: impl FnOnce(&Shard, &Runtime) + S
         }
     });
     while let Err(back) = handle.inbox.push(errand) {
+        if engine.clear_if_ended() {
+            return;
+        }
         errand = back;
         thread::yield_now();
     }
+    engine.clear_if_ended();
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -10,7 +10,7 @@ use quark_shards::port::{Port as Rings, PortError};
 use crate::engine::{Engine, EngineId};
 
 thread_local! {
-    static PORTS: RefCell<Vec<(EngineId, Rc<Rings>, Duration)>> = const { RefCell::new(Vec::new()) };
+    static PORTS: RefCell<Vec<(Engine, Rc<Rings>)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A thread's membership in an engine's mesh; see [`Engine::port`].
@@ -33,15 +33,18 @@ impl Engine {
         if self.settings().simulated {
             return Err(PortError::Refused { shard: 0 });
         }
+        if !self.takes_calls() {
+            return Err(PortError::Refused { shard: 0 });
+        }
         let rings = Rings::join(
             self.mesh(),
             self.port_numbers(),
             self.settings().port_spin(),
         )?;
-        let timeout = self.settings().timeout;
+        self.clear_if_ended();
         PORTS.with_borrow_mut(|ports| {
-            ports.retain(|(engine, ..)| *engine != self.id());
-            ports.push((self.id(), Rc::new(rings), timeout));
+            ports.retain(|(engine, _)| engine.id() != self.id());
+            ports.push((self.unowned(), Rc::new(rings)));
         });
         Ok(Port {
             engine: self.id(),
@@ -56,7 +59,7 @@ impl Drop for Port {
         let _ = PORTS.try_with(|ports| {
             ports
                 .borrow_mut()
-                .retain(|(engine, ..)| *engine != self.engine);
+                .retain(|(engine, _)| engine.id() != self.engine);
         });
     }
 }
@@ -67,19 +70,21 @@ pub(crate) fn with_port<R>(engine: EngineId, f: impl FnOnce(&Rings) -> R) -> Opt
     let port = PORTS.with_borrow(|ports| {
         ports
             .iter()
-            .find(|(known, ..)| *known == engine)
-            .map(|(_, rings, _)| rings.clone())
+            .find(|(known, _)| known.id() == engine)
+            .map(|(_, rings)| rings.clone())
     })?;
     Some(f(&port))
 }
 
-/// How long calls through this thread's port to `engine` wait by default.
+/// How long calls through this thread's port to `engine` wait by default; `None` once it takes
+/// no calls.
 #[inline]
-pub(crate) fn default_timeout(engine: EngineId) -> Duration {
+pub(crate) fn default_timeout(engine: EngineId) -> Option<Duration> {
     PORTS.with_borrow(|ports| {
         ports
             .iter()
-            .find(|(known, ..)| *known == engine)
-            .map_or(Duration::MAX, |port| port.2)
+            .find(|(known, _)| known.id() == engine)
+            .filter(|(known, _)| known.takes_calls())
+            .map(|(known, _)| known.settings().timeout)
     })
 }

@@ -152,5 +152,7 @@ fn run_on(core: &RefCore, errand: Errand) -> Result<(), Refusal> {
         return Err(Refusal::Stopped);
     }
     let handle = engine.mesh().handle(core.shard).ok_or(Refusal::Stopped)?;
-    handle.inbox.push(errand).map_err(|_| Refusal::Overloaded)
+    let pushed = handle.inbox.push(errand).map_err(|_| Refusal::Overloaded);
+    engine.clear_if_ended();
+    pushed
 }

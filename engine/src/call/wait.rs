@@ -14,7 +14,7 @@ use crate::actor::Method;
 use crate::engine::is_simulated;
 use crate::error::{CallError, Refusal, TellError};
 use crate::message::{BoxedRequest, NO_CALL, ReplyOf, Request, fits};
-use crate::port::with_port;
+use crate::port::{default_timeout, with_port};
 use crate::runtime::try_with_runtime;
 
 impl<M: Method> Call<'_, M> {
@@ -59,6 +59,9 @@ impl<M: Method> Call<'_, M> {
         let Some(out) = port.outbound(lane) else {
             return Err(CallError::Stopped);
         };
+        let Some(default_timeout) = default_timeout(self.core.engine) else {
+            return Err(CallError::Stopped);
+        };
         let calls = port.calls();
         // Calls that were given up may hold credit still, until their answers are taken in;
         // nothing else of this thread's does.
@@ -72,9 +75,7 @@ impl<M: Method> Call<'_, M> {
             return Err(CallError::Stopped);
         }
         let now = port.now();
-        let timeout = self
-            .timeout
-            .unwrap_or_else(|| crate::port::default_timeout(self.core.engine));
+        let timeout = self.timeout.unwrap_or(default_timeout);
         let deadline = Deadline::at(now + timeout, now);
         let waker = Waker::noop().clone();
         let id = calls.open::<ReplyOf<M>>(lane, cost::<M>(), deadline, waker, Waiter::NO_TURN);
@@ -107,7 +108,7 @@ impl<M: Method> Call<'_, M> {
         } else {
             slots::<BoxedRequest<M>>()
         };
-        if out.is_closed() {
+        if out.is_closed() || default_timeout(self.core.engine).is_none() {
             return Err(Refusal::Stopped);
         }
         if !out.tells().try_take(slots) {
