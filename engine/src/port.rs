@@ -3,14 +3,19 @@
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::rc::Rc;
-use std::time::Duration;
 
 use quark_shards::port::{Port as Rings, PortError};
 
 use crate::engine::{Engine, EngineId};
 
 thread_local! {
-    static PORTS: RefCell<Vec<(Engine, Rc<Rings>)>> = const { RefCell::new(Vec::new()) };
+    static PORTS: RefCell<Vec<Rc<Joined>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An engine that a thread has joined, and the rings it did so by.
+struct Joined {
+    engine: Engine,
+    rings: Rings,
 }
 
 /// A thread's membership in an engine's mesh; see [`Engine::port`].
@@ -43,8 +48,11 @@ impl Engine {
         )?;
         self.clear_if_ended();
         PORTS.with_borrow_mut(|ports| {
-            ports.retain(|(engine, _)| engine.id() != self.id());
-            ports.push((self.unowned(), Rc::new(rings)));
+            ports.retain(|port| port.engine.id() != self.id());
+            ports.push(Rc::new(Joined {
+                engine: self.unowned(),
+                rings,
+            }));
         });
         Ok(Port {
             engine: self.id(),
@@ -59,32 +67,18 @@ impl Drop for Port {
         let _ = PORTS.try_with(|ports| {
             ports
                 .borrow_mut()
-                .retain(|(engine, _)| engine.id() != self.engine);
+                .retain(|port| port.engine.id() != self.engine);
         });
     }
 }
 
 /// Runs `f` with this thread's port to `engine`, if it has one.
 #[inline]
-pub(crate) fn with_port<R>(engine: EngineId, f: impl FnOnce(&Rings) -> R) -> Option<R> {
+pub(crate) fn with_port<R>(engine: EngineId, f: impl FnOnce(&Engine, &Rings) -> R) -> Option<R> {
+    // A port may be dropped while `f` waits, so it is held, and nothing is borrowed meanwhile.
     let port = PORTS.with_borrow(|ports| {
-        ports
-            .iter()
-            .find(|(known, _)| known.id() == engine)
-            .map(|(_, rings)| rings.clone())
+        let known = ports.iter().find(|port| port.engine.id() == engine)?;
+        Some(known.clone())
     })?;
-    Some(f(&port))
-}
-
-/// How long calls through this thread's port to `engine` wait by default; `None` once it takes
-/// no calls.
-#[inline]
-pub(crate) fn default_timeout(engine: EngineId) -> Option<Duration> {
-    PORTS.with_borrow(|ports| {
-        ports
-            .iter()
-            .find(|(known, _)| known.id() == engine)
-            .filter(|(known, _)| known.takes_calls())
-            .map(|(known, _)| known.settings().timeout)
-    })
+    Some(f(&port.engine, &port.rings))
 }

@@ -341,6 +341,7 @@ impl TellMeter {
 
 /// How to wake one endpoint.
 pub(crate) struct Doorbell {
+    may_sleep: bool,
     sleeper: Arc<Sleeper>,
     bell: BellPlace,
 }
@@ -354,16 +355,24 @@ enum BellPlace {
 impl Doorbell {
     pub(crate) fn of(shared: &Arc<MeshShared>, shard: u16) -> Self {
         Doorbell {
+            may_sleep: shared.may_sleep,
             sleeper: shared.sleeper(shard).clone(),
             bell: BellPlace::Shard(shared.clone(), shard, OnceCell::new()),
         }
     }
 
-    pub(crate) fn of_port(sleeper: Arc<Sleeper>, bell: Arc<dyn Bell>) -> Self {
+    pub(crate) fn of_port(sleeper: Arc<Sleeper>, bell: Arc<dyn Bell>, may_sleep: bool) -> Self {
         Doorbell {
+            may_sleep,
             sleeper,
             bell: BellPlace::Port(bell),
         }
+    }
+
+    /// Whether the endpoint ever sleeps: if not, nobody need fence for it.
+    #[inline]
+    pub(crate) fn may_sleep(&self) -> bool {
+        self.may_sleep
     }
 
     /// Rings if the endpoint sleeps. Comes after the sender's fence.

@@ -3,7 +3,6 @@
 //! A port's thread is no shard: it has no driver, and reads the clock itself.
 #![allow(clippy::disallowed_methods)]
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::{self, Thread};
@@ -15,7 +14,6 @@ use crate::mesh::{Doorbell, MeshShared, Outbound, lane};
 use crate::park::Sleeper;
 use crate::ring::Message;
 use crate::shard::{Errand, Shard};
-use crate::time::Time;
 
 /// A plain thread's place in the mesh. Stays on the thread that joined.
 pub struct Port {
@@ -24,8 +22,6 @@ pub struct Port {
     lanes: Box<[Outbound]>,
     calls: Calls,
     sleeper: Arc<Sleeper>,
-    began: Instant,
-    swept: Cell<u64>,
     /// How long to look for an answer before the thread sleeps.
     spin: Duration,
     _stays: std::marker::PhantomData<*const ()>,
@@ -87,7 +83,7 @@ impl Port {
         let bell: Arc<dyn Bell> = Arc::new(ThreadBell(thread::current()));
         let mut lanes = Vec::new();
         for shard in 0..shards {
-            let here = Doorbell::of_port(sleeper.clone(), bell.clone());
+            let here = Doorbell::of_port(sleeper.clone(), bell.clone(), spin != Duration::MAX);
             let (out, inward) = lane(
                 number,
                 shard,
@@ -114,8 +110,6 @@ impl Port {
                 credits.reserve_slots,
             ),
             sleeper,
-            began: Instant::now(),
-            swept: Cell::new(0),
             spin,
             _stays: std::marker::PhantomData,
         })
@@ -162,12 +156,6 @@ impl Port {
         }
     }
 
-    /// The port's clock.
-    #[must_use]
-    pub fn now(&self) -> Time {
-        Time::ZERO + self.began.elapsed()
-    }
-
     /// Takes what has arrived; true if something has.
     #[inline]
     pub fn poll(&self) -> bool {
@@ -180,46 +168,46 @@ impl Port {
         some
     }
 
-    /// Takes arrivals until `done` says so. Spins for the port's budget, then sleeps between
-    /// arrivals. Ends calls whose deadline passes; `done` is asked again after each.
-    pub fn run_until<R>(&self, mut done: impl FnMut() -> Option<R>) -> R {
+    /// Takes arrivals until `done` says so, or until `timeout` has passed: then `None`. Spins for
+    /// the port's budget, then sleeps between arrivals.
+    ///
+    /// The clock is first read when no answer has come for a while, so that a quick one costs no
+    /// reading; `timeout` counts from there, a microsecond late.
+    pub fn run_until<R>(
+        &self,
+        timeout: Duration,
+        mut done: impl FnMut() -> Option<R>,
+    ) -> Option<R> {
+        let mut began = None;
         let mut spinning_since = None;
         loop {
             for _ in 0..LOOKS {
                 if self.poll() {
                     spinning_since = None;
                     if let Some(result) = done() {
-                        return result;
+                        return Some(result);
                     }
                 }
             }
-            let now = self.now();
-            self.sweep(now);
+            let now = Instant::now();
             if let Some(result) = done() {
-                return result;
+                return Some(result);
             }
+            let waited = now - *began.get_or_insert(now);
+            let left = timeout.checked_sub(waited).filter(|left| !left.is_zero())?;
             if now - *spinning_since.get_or_insert(now) >= self.spin {
-                self.sleep(now);
+                self.sleep(left);
             }
         }
     }
 
-    fn sweep(&self, now: Time) {
-        let tick = now.as_nanos() >> 20;
-        if self.swept.replace(tick) != tick {
-            self.calls.sweep(now);
-        }
-    }
-
-    fn sleep(&self, now: Time) {
+    /// Sleeps until something arrives, no longer than `left`; wakes now and then to see whether
+    /// its shards still stand.
+    fn sleep(&self, left: Duration) {
+        const LONGEST: Duration = Duration::from_millis(100);
         self.sleeper.prepare();
         if self.lanes.iter().all(|lane| !lane.has_replies()) {
-            let longest = Duration::from_millis(if self.calls.open_count() == 0 { 1 } else { 100 });
-            let until = self
-                .calls
-                .next_deadline(now)
-                .map_or(longest, |due| (due - now).min(longest));
-            thread::park_timeout(until);
+            thread::park_timeout(left.min(LONGEST));
         }
         self.sleeper.awake();
     }

@@ -61,7 +61,9 @@ const CLOCK_PASSES: u32 = 16;
 /// Times that tasks are dropped which others, in being dropped, have started.
 const CLEAR_ROUNDS: usize = 16;
 /// Looks for arrivals between two idle passes of a spinning shard.
-const SPIN_LOOKS: u32 = 64;
+const SPIN_LOOKS: u32 = 16;
+/// Looks at the mesh's rings in each of them.
+const RING_LOOKS: u32 = 4;
 
 /// One core's world. Never leaves its thread.
 pub struct Shard {
@@ -163,10 +165,14 @@ impl Shard {
                 continue;
             }
             match self.config.idle {
-                IdlePolicy::Spin => self.look_around(),
+                IdlePolicy::Spin => {
+                    self.look_around();
+                }
                 IdlePolicy::Park => self.park(),
                 IdlePolicy::Adaptive { spin } => {
-                    self.look_around();
+                    if self.look_around() {
+                        continue;
+                    }
                     let now = self.read_clock();
                     if now - *idle_since.get_or_insert(now) >= spin {
                         self.park();
@@ -505,10 +511,11 @@ impl Shard {
         for inward in self.inward.iter().flatten() {
             published |= inward.publish();
         }
+        published &= self.mesh.may_sleep();
         for port in self.ports.borrow().iter().flatten() {
-            published |= port.publish();
+            published |= port.publish() && port.bell().may_sleep();
         }
-        if published && (self.mesh.may_sleep() || !self.ports.borrow().is_empty()) {
+        if published {
             self.ring_sleepers();
         }
     }
@@ -535,7 +542,8 @@ impl Shard {
                 }
             });
         }
-        while taken < TURN_BATCH {
+        // Taking from an empty queue costs a full fence; looking does not.
+        while taken < TURN_BATCH && !self.inbox.is_empty() {
             let Some(errand) = self.inbox.pop() else {
                 break;
             };
@@ -620,14 +628,25 @@ impl Shard {
         ran + self.tasks.run_ready(TURN_BATCH)
     }
 
-    /// Looks at what can bring work, until something has or a while has passed.
+    /// Looks at what can bring work, until something has (true) or a while has passed. Most looks
+    /// are at the rings alone: they are where the nanoseconds count.
     #[inline]
-    fn look_around(&self) {
+    fn look_around(&self) -> bool {
         for _ in 0..SPIN_LOOKS {
+            for _ in 0..RING_LOOKS {
+                for (out, inward) in self.out.iter().zip(&self.inward) {
+                    if let (Some(out), Some(inward)) = (out, inward)
+                        && (inward.has_requests() || out.has_replies())
+                    {
+                        return true;
+                    }
+                }
+            }
             if self.has_arrivals(|_| true) {
-                return;
+                return true;
             }
         }
+        false
     }
 
     /// Whether anything has come from outside the shard; `counts` says of a peer whether its

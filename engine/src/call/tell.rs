@@ -102,7 +102,12 @@ impl<M: Method> Call<'_, M> {
     #[cold]
     #[inline(never)]
     fn tell_outside(&mut self) -> Result<(), Refusal> {
-        if let Some(told) = with_port(self.core.engine, |port| self.tell_by_port(port)) {
+        if let Some(told) = with_port(self.core.engine, |engine, port| {
+            if !engine.takes_calls() {
+                return Err(Refusal::Stopped);
+            }
+            self.tell_by_port(port)
+        }) {
             return told;
         }
         let message = self.take_message();

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Duration;
 
 use quark_shards::calls::{Deadline, Fate, Waiter};
 use quark_shards::port::Port;
@@ -14,7 +15,7 @@ use crate::actor::Method;
 use crate::engine::is_simulated;
 use crate::error::{CallError, Refusal, TellError};
 use crate::message::{BoxedRequest, NO_CALL, ReplyOf, Request, fits};
-use crate::port::{default_timeout, with_port};
+use crate::port::with_port;
 use crate::runtime::try_with_runtime;
 
 impl<M: Method> Call<'_, M> {
@@ -30,7 +31,12 @@ impl<M: Method> Call<'_, M> {
         if try_with_runtime(|here| here.is_some()) {
             return Err(CallError::WouldBlock);
         }
-        if let Some(reply) = with_port(self.core.engine, |port| self.wait_by_port(port)) {
+        if let Some(reply) = with_port(self.core.engine, |engine, port| {
+            if !engine.takes_calls() {
+                return Err(CallError::Stopped);
+            }
+            self.wait_by_port(port, engine.settings().timeout)
+        }) {
             return reply;
         }
         if is_simulated(self.core.engine) {
@@ -54,32 +60,29 @@ impl<M: Method> Call<'_, M> {
         }
     }
 
-    fn wait_by_port(&mut self, port: &Port) -> ReplyOf<M> {
+    fn wait_by_port(&mut self, port: &Port, default_timeout: Duration) -> ReplyOf<M> {
         let lane = self.core.shard;
         let Some(out) = port.outbound(lane) else {
-            return Err(CallError::Stopped);
-        };
-        let Some(default_timeout) = default_timeout(self.core.engine) else {
             return Err(CallError::Stopped);
         };
         let calls = port.calls();
         // Calls that were given up may hold credit still, until their answers are taken in;
         // nothing else of this thread's does.
-        if !calls.try_credit(lane, cost::<M>(), 0)
-            && !(port.poll() && calls.try_credit(lane, cost::<M>(), 0))
-        {
-            return Err(CallError::Overloaded);
+        if !calls.try_credit(lane, cost::<M>(), 0) {
+            port.poll();
+            if !calls.try_credit(lane, cost::<M>(), 0) {
+                return Err(CallError::Overloaded);
+            }
         }
         if out.is_closed() {
             calls.give_credit(lane, cost::<M>());
             return Err(CallError::Stopped);
         }
-        let now = port.now();
         let timeout = self.timeout.unwrap_or(default_timeout);
-        let deadline = Deadline::at(now + timeout, now);
         let waker = Waker::noop().clone();
-        let id = calls.open::<ReplyOf<M>>(lane, cost::<M>(), deadline, waker, Waiter::NO_TURN);
-        // The port's clock is not the shard's: the callee gets no deadline from it.
+        let id =
+            calls.open::<ReplyOf<M>>(lane, cost::<M>(), Deadline::NEVER, waker, Waiter::NO_TURN);
+        // This thread's clock is not the shard's: the callee gets no deadline from it.
         let request = self.request(id, Deadline::NEVER, 0);
         let context = self.context.take();
         if const { fits::<Request<M>>() } && context.is_none() {
@@ -87,13 +90,19 @@ impl<M: Method> Call<'_, M> {
         } else {
             port.send(lane, BoxedRequest(Box::new((request, context))));
         }
-        let fate = port.run_until(|| match calls.poll::<ReplyOf<M>>(id, Waker::noop()) {
-            Poll::Ready(fate) => Some(fate),
-            Poll::Pending if out.is_closed() && !port.poll() => {
-                calls.abandon(id);
-                Some(Fate::Replied(Err(CallError::Stopped), 0))
+        let fate = port.run_until(timeout, || {
+            match calls.poll::<ReplyOf<M>>(id, Waker::noop()) {
+                Poll::Ready(fate) => Some(fate),
+                Poll::Pending if out.is_closed() && !port.poll() => {
+                    calls.abandon(id);
+                    Some(Fate::Replied(Err(CallError::Stopped), 0))
+                }
+                Poll::Pending => None,
             }
-            Poll::Pending => None,
+        });
+        let fate = fate.unwrap_or_else(|| {
+            calls.abandon(id);
+            Fate::TimedOut
         });
         self.settle(fate)
     }
@@ -108,7 +117,7 @@ impl<M: Method> Call<'_, M> {
         } else {
             slots::<BoxedRequest<M>>()
         };
-        if out.is_closed() || default_timeout(self.core.engine).is_none() {
+        if out.is_closed() {
             return Err(Refusal::Stopped);
         }
         if !out.tells().try_take(slots) {
