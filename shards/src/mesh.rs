@@ -175,6 +175,7 @@ pub(crate) fn lane(
     (
         Outbound {
             requests: request_in,
+            unannounced: Cell::new(0),
             replies: reply_out,
             tells,
             bell: to_bell,
@@ -190,16 +191,22 @@ pub(crate) fn lane(
     )
 }
 
+/// Requests that become visible together, at most.
+const SEND_BATCH: u32 = 16;
+
 /// The sending side towards one shard.
 pub struct Outbound {
     requests: Producer<Shard>,
+    /// Requests sent since the receiver was last looked after: see [`publish`](Self::publish).
+    unannounced: Cell<u32>,
     replies: Consumer<Calls>,
     tells: TellMeter,
     bell: Doorbell,
 }
 
 impl Outbound {
-    /// Sends a request; visible at the end of the pass. The caller holds credit for it.
+    /// Sends a request; visible at the end of the pass, or with the 16th of a long batch, so that
+    /// the receiver works while the sender still sends. The caller holds credit for it.
     ///
     /// # Panics
     /// If the ring is full, which credits rule out.
@@ -209,6 +216,11 @@ impl Outbound {
             self.requests.push(message).is_ok(),
             "credits keep rings from filling"
         );
+        let unannounced = self.unannounced.get() + 1;
+        self.unannounced.set(unannounced);
+        if unannounced.is_multiple_of(SEND_BATCH) {
+            self.requests.publish();
+        }
     }
 
     /// Whether the shard is gone.
@@ -236,7 +248,8 @@ impl Outbound {
 
     #[inline]
     pub(crate) fn publish(&self) -> bool {
-        self.requests.publish()
+        self.requests.publish();
+        self.unannounced.replace(0) != 0
     }
 
     #[inline]
