@@ -1,5 +1,6 @@
 //! The simulator's suites: many seeds of a mixed load, each checked against the rules, and a
 //! flood with hardly any credit.
+#![allow(clippy::print_stdout)] // the summary, in the test's output
 
 use std::cell::Cell;
 use std::rc::Rc;
