@@ -77,8 +77,8 @@ fn drive(sim: Sim, profile: &Rc<Profile>, messages: u64) -> (u64, Counts) {
     }
     let outside = (0..OUTSIDE).map(|_| -> Step { Box::pin(client(true).run()) });
     let outside = outside.collect();
-    if profile.cut.is_some() {
-        return cut(sim, &mut random, outside);
+    if let Some(grace) = profile.cut {
+        return cut(sim, &mut random, outside, grace);
     }
     sim.block_on(all(outside));
     let mut counts = Counts::default();
@@ -115,7 +115,7 @@ fn add_simulated(counts: &mut Counts, sim: &Sim) {
 }
 
 /// Lets the world run for a while, and shuts the engine down under everyone's hands.
-fn cut(sim: Sim, random: &mut Random, mut outside: Vec<Step>) -> (u64, Counts) {
+fn cut(sim: Sim, random: &mut Random, mut outside: Vec<Step>, grace: Duration) -> (u64, Counts) {
     let mut cx = Context::from_waker(Waker::noop());
     let mut poll = |outside: &mut Vec<Step>| {
         outside.retain_mut(|client| client.as_mut().poll(&mut cx).is_pending());
@@ -125,7 +125,7 @@ fn cut(sim: Sim, random: &mut Random, mut outside: Vec<Step>) -> (u64, Counts) {
         poll(&mut outside);
         sim.run_for(Duration::from_micros(50));
     }
-    oracle::stopping();
+    oracle::stopping(grace);
     let mut counts = Counts::default();
     counts.add(Kind::Cut, 1 + sim.tasks() as u64);
     add_simulated(&mut counts, &sim);
@@ -196,7 +196,7 @@ fn shut_down(sim: Sim, random: &mut Random, profile: &Profile) {
     }
     let mut cx = Context::from_waker(Waker::noop());
     asks.retain_mut(|ask| ask.as_mut().poll(&mut cx).is_pending());
-    oracle::stopping();
+    oracle::stopping(Duration::ZERO);
     sim.run_for(Duration::from_micros(random.below(200)));
     sim.shutdown();
     for ask in &mut asks {
