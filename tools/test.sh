@@ -40,6 +40,9 @@ run() {
 clippy_all() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
 clippy_bare() { cargo clippy --locked -p quark-numa -p quark-shards -p quark-engine --lib -- -D warnings; }
 tests() { cargo test --locked --workspace --tests -- ${full:+--show-output}; }
+planted_bugs() {
+    cargo test --locked -p quark-tests --features planted-bugs --test planted -- --show-output
+}
 doc_tests() { cargo test --locked --workspace --doc; }
 rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps; }
 example() { cargo run --locked --quiet --profile test --example "$1"; }
@@ -65,6 +68,7 @@ run "format" cargo fmt --all --check
 run "clippy" clippy_all
 run "clippy without hwloc" clippy_bare
 run "tests" tests
+run "planted bugs" planted_bugs
 run "doc tests" doc_tests
 run "documentation" rustdoc
 run "models" models

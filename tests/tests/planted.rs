@@ -1,4 +1,5 @@
 //! The model suite finds bugs: each of those planted in the engine, one at a time.
+#![allow(clippy::print_stdout)] // which seed has caught which, in the test's output
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -58,6 +59,7 @@ fn is_caught(bug: Bug, every: u32) -> bool {
     let text = panic
         .downcast_ref::<String>()
         .map_or("a panic", String::as_str);
+    let text = text.trim_start_matches(&format!("seed {seed}: "));
     let rule = text.lines().next().unwrap_or_default();
     println!("{bug:?}: caught by seed {seed}: {rule}");
     true

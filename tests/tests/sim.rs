@@ -1,5 +1,6 @@
 //! The simulator's suites: many seeds of a mixed load, each checked against the rules, and a
 //! flood with hardly any credit.
+#![allow(clippy::print_stdout)] // the summary, in the test's output
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -25,12 +26,14 @@ fn seeds(usual: u64) -> u64 {
 #[test]
 fn every_seed_keeps_the_rules() {
     let mut counts = Counts::default();
+    let mut messages = 0;
     for_seeds(0..seeds(60), |seed| {
         let outcome = run(seed, MESSAGES);
         assert!(outcome.messages >= MESSAGES);
+        messages += outcome.messages;
         counts += &outcome.counts;
     });
-    println!("{counts}");
+    println!("{messages:>12}  messages\n{counts}");
     if std::env::var_os(REPLAY_VARIABLE).is_none() {
         let missing = counts.missing();
         assert!(missing.is_empty(), "the load has no {missing:?}");

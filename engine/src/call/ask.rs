@@ -150,7 +150,7 @@ impl<M: Method> Call<'_, M> {
         if depth == 0 && shard.calls().has_waiters(lane)
             || !shard.calls().try_credit(lane, cost::<M>(), depth)
         {
-            return self.begin_queued(shard, runtime, types, depth, waker);
+            return self.begin_queued(shard, types, depth, waker);
         }
         self.send_request(shard, runtime, types, waker);
         Poll::Pending
@@ -201,7 +201,6 @@ impl<M: Method> Call<'_, M> {
     fn begin_queued(
         &mut self,
         shard: &Shard,
-        runtime: &Runtime,
         types: &TypeShard<M::Actor>,
         depth: u8,
         waker: &Waker,
@@ -214,9 +213,7 @@ impl<M: Method> Call<'_, M> {
         let ticket = shard
             .calls()
             .wait_for_credit(self.core.shard, waker.clone());
-        let Terms { deadline, .. } = self.terms(shard, runtime, types);
-        let now = shard.read_clock();
-        let expired_at = now + deadline.remaining(now).unwrap_or(types.timeout);
+        let expired_at = shard.read_clock() + self.timeout.unwrap_or(types.timeout);
         let timer = shard.timers().arm(expired_at, waker.clone());
         self.state = State::Queued {
             uid: shard.uid(),
@@ -248,6 +245,8 @@ impl<M: Method> Call<'_, M> {
             if first && shard.calls().try_credit(lane, cost::<M>(), 0) {
                 shard.timers().cancel(timer);
                 shard.calls().leave_queue(lane, ticket);
+                // What it has waited counts.
+                self.timeout = Some(expired_at - shard.now());
                 return match runtime.types.get::<M::Actor>(runtime) {
                     Ok(types) => {
                         self.send_request(shard, runtime, types, waker);

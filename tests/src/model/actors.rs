@@ -304,7 +304,6 @@ fn nested(cx: &Cx<Worker>, mail: &Mail) -> Asked {
         restart: true,
         time_out: true,
         wait_in_vain: true,
-        stop: false,
     };
     Asked::new(mail, timeout, may)
 }
@@ -326,6 +325,6 @@ fn passed_on(asked: &Asked, end: Result<(u64, End), CallError>) -> End {
 pub(super) fn tell<M>(id: u64, told: Result<(), quark::TellError<M>>) {
     match told {
         Ok(()) => oracle::told(id),
-        Err(error) => oracle::refused(id, &error.reason, false),
+        Err(error) => oracle::refused(id, &error.reason),
     }
 }

@@ -97,7 +97,6 @@ impl Client {
             restart: !self.profile.calm,
             time_out: !self.profile.calm,
             wait_in_vain: !self.profile.calm || self.outside,
-            stop: false,
         }
     }
 
@@ -178,7 +177,7 @@ impl Client {
             };
             match sent {
                 Ok(()) => oracle::sent(id),
-                Err(reason) => oracle::refused(id, &reason, false),
+                Err(reason) => oracle::refused(id, &reason),
             }
         }
     }

@@ -48,6 +48,7 @@ kinds! {
     Overtaken "messages of two senders reordered",
     Stall "stalls",
     Outside "messages from outside",
+    Cut "clients cut off by a shutdown",
     AtShutdown "asks under way at a shutdown",
 }
 

@@ -27,6 +27,8 @@ pub struct Outcome {
     pub counts: Counts,
 }
 
+type Step = Pin<Box<dyn Future<Output = ()>>>;
+
 /// Clients outside all shards.
 const OUTSIDE: u64 = 2;
 /// Longer than any shutdown takes, whose asks hear of their answers only after it.
@@ -67,15 +69,20 @@ pub fn run(seed: u64, messages: u64) -> Outcome {
 
 fn drive(sim: Sim, profile: &Rc<Profile>, messages: u64) -> (u64, Counts) {
     let mut random = Random::new(sim.seed());
-    let each = messages.div_ceil(profile.clients + OUTSIDE);
+    // Where the run is cut off, nobody shall be done by then.
+    let planned = messages << u32::from(profile.cut.is_some());
+    let each = planned.div_ceil(profile.clients + OUTSIDE);
     let mut client = |outside| Client::new(sim.engine(), profile, random.next(), each, outside);
     for number in 0..profile.clients {
         let shard = number % u64::from(profile.options.shards);
         sim.spawn_on(shard as u16, client(false).run());
     }
-    let outside =
-        (0..OUTSIDE).map(|_| -> Pin<Box<dyn Future<Output = ()>>> { Box::pin(client(true).run()) });
-    sim.block_on(all(outside.collect()));
+    let outside = (0..OUTSIDE).map(|_| -> Step { Box::pin(client(true).run()) });
+    let outside = outside.collect();
+    if let Some(grace) = profile.cut {
+        return cut(sim, messages, outside, grace);
+    }
+    sim.block_on(all(outside));
     let mut counts = Counts::default();
     while sim.tasks() > 0 {
         sim.run_for(Duration::from_millis(2));
@@ -93,6 +100,13 @@ fn drive(sim: Sim, profile: &Rc<Profile>, messages: u64) -> (u64, Counts) {
     sim.run_for(Duration::from_millis(50));
     sim.run_until_idle();
     account_for_tells(&sim, profile);
+    add_simulated(&mut counts, &sim);
+    let recorder = sim.recorder();
+    shut_down(sim, &mut random, profile);
+    (recorder.trace(), counts)
+}
+
+fn add_simulated(counts: &mut Counts, sim: &Sim) {
     let simulated = sim.counts();
     counts.add(Kind::InjectedPanic, simulated.panics);
     counts.add(Kind::Stall, simulated.stalls);
@@ -100,8 +114,31 @@ fn drive(sim: Sim, profile: &Rc<Profile>, messages: u64) -> (u64, Counts) {
     counts.add(Kind::Deactivation, simulated.deactivated);
     counts.add(Kind::Delay, simulated.delays);
     counts.add(Kind::DeadLetter, sim.dead_letters().0);
+}
+
+/// Lets the world run until there were so many messages, and shuts the engine down under everyone's hands.
+fn cut(sim: Sim, messages: u64, mut outside: Vec<Step>, grace: Duration) -> (u64, Counts) {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut poll = |outside: &mut Vec<Step>| {
+        outside.retain_mut(|client| client.as_mut().poll(&mut cx).is_pending());
+    };
+    while sim.tasks() > 0 && oracle::with(|oracle| oracle.messages()) < messages {
+        poll(&mut outside);
+        sim.run_for(Duration::from_micros(50));
+    }
+    oracle::stopping(grace);
+    let mut counts = Counts::default();
+    counts.add(Kind::Cut, 1 + sim.tasks() as u64);
+    add_simulated(&mut counts, &sim);
     let recorder = sim.recorder();
-    shut_down(sim, &mut random, profile);
+    sim.shutdown();
+    // Each hears that the engine has stopped, for whatever else it tries.
+    poll(&mut outside);
+    oracle::must(outside.is_empty(), || {
+        "a call from outside went without an answer at shutdown".to_owned()
+    });
+    drop(outside);
+    nothing_is_left();
     (recorder.trace(), counts)
 }
 
@@ -152,7 +189,6 @@ fn shut_down(sim: Sim, random: &mut Random, profile: &Profile) {
             restart: !profile.calm,
             time_out: false,
             wait_in_vain: true,
-            stop: true,
         };
         oracle::count(Kind::AtShutdown);
         let asked = Asked::new(&letter, ENDLESS, may);
@@ -161,6 +197,7 @@ fn shut_down(sim: Sim, random: &mut Random, profile: &Profile) {
     }
     let mut cx = Context::from_waker(Waker::noop());
     asks.retain_mut(|ask| ask.as_mut().poll(&mut cx).is_pending());
+    oracle::stopping(Duration::ZERO);
     sim.run_for(Duration::from_micros(random.below(200)));
     sim.shutdown();
     for ask in &mut asks {
@@ -170,6 +207,11 @@ fn shut_down(sim: Sim, random: &mut Random, profile: &Profile) {
         });
     }
     drop(asks);
+    nothing_is_left();
+}
+
+/// Nothing outlives its engine.
+fn nothing_is_left() {
     let left = oracle::with(|oracle| (oracle.alive(), oracle.left_over()));
     oracle::must(left.0 == 0, || {
         format!("{} instances outlived their engine", left.0)

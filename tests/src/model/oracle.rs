@@ -49,7 +49,7 @@ pub(super) struct Oracle {
     order: BTreeMap<(u64, ActorName), u64>,
     instances: u64,
     senders: u64,
-    live: u64,
+    stopping: bool,
     pub(super) counts: Counts,
     broken: Option<String>,
 }
@@ -68,7 +68,7 @@ pub(super) fn begin(recorder: Recorder, slack: Duration) {
         order: BTreeMap::new(),
         instances: 0,
         senders: NOBODY,
-        live: 0,
+        stopping: false,
         counts: Counts::default(),
         broken: None,
     };
@@ -96,6 +96,15 @@ pub(super) fn count(kind: Kind) {
 /// Says that `rule` was broken.
 pub(super) fn breaks(rule: String) {
     with(|oracle| oracle.breaks(rule));
+}
+
+/// From now on, calls may be answered that the engine stops. Who is outside hears of it when
+/// that is over, after `grace`.
+pub(super) fn stopping(grace: Duration) {
+    with(|oracle| {
+        oracle.stopping = true;
+        oracle.slack += grace;
+    });
 }
 
 /// Keeps a rule.
@@ -209,7 +218,6 @@ impl Body {
     pub(super) fn new(name: ActorName) -> Self {
         let instance = with(|oracle| {
             oracle.instances += 1;
-            oracle.live += 1;
             let instance = oracle.instances;
             let seen = oracle.actors.entry(name).or_default();
             let before = std::mem::replace(&mut seen.instance, instance);
@@ -359,7 +367,6 @@ pub(super) struct May {
     pub(super) time_out: bool,
     /// It may find no credit in all its time.
     pub(super) wait_in_vain: bool,
-    pub(super) stop: bool,
 }
 
 impl Asked {
@@ -389,9 +396,9 @@ impl Asked {
         let (id, at) = (self.id, self.at);
         let fate = with(|oracle| {
             let fate = &oracle.fates[id as usize];
-            Some((fate.begun, fate.dropped))
+            Some((fate.begun, fate.dropped, oracle.stopping))
         });
-        let (begun, dropped) = fate.unwrap_or_default();
+        let (begun, dropped, stopping) = fate.unwrap_or_default();
         let unexpected =
             || format!("ask {id} of {at:?} failed: {error:?}; begun {begun}, dropped {dropped:?}");
         match error {
@@ -416,7 +423,7 @@ impl Asked {
                 must(may.restart, unexpected);
             }
             CallError::Activation(_) => count(Kind::RefusedActivation),
-            CallError::Stopped => must(may.stop, unexpected),
+            CallError::Stopped => must(stopping, unexpected),
             _ => breaks(unexpected()),
         }
         must(!(error.never_ran() && begun), || {
@@ -461,12 +468,13 @@ pub(super) fn sent(id: u64) {
 }
 
 /// A one-way message came back.
-pub(super) fn refused(id: u64, reason: &CallError, may_stop: bool) {
+pub(super) fn refused(id: u64, reason: &CallError) {
+    let stopping = with(|oracle| oracle.stopping);
     match reason {
         CallError::MailboxFull => count(Kind::MailboxFull),
         CallError::Overloaded => count(Kind::Overloaded),
         CallError::Activation(_) => count(Kind::RefusedActivation),
-        CallError::Stopped if may_stop => {}
+        CallError::Stopped if stopping => {}
         _ => breaks(format!("message {id} was refused: {reason:?}")),
     }
     let begun = with(|oracle| oracle.fates[id as usize].begun);

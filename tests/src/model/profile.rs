@@ -18,6 +18,8 @@ pub(super) struct Profile {
     /// No panics, no chains that can lock each other, nothing that may legally hold an actor up
     /// for long: here a long ask never times out.
     pub(super) calm: bool,
+    /// The engine is shut down in the middle of it all, with this grace.
+    pub(super) cut: Option<Duration>,
 }
 
 /// Credit so short that rings are always as full as they may be.
@@ -59,6 +61,9 @@ impl Profile {
             clients: 4 + random.below(8),
             workers: random.pick(&[4, 12, 40]),
             calm,
+            cut: random
+                .one_in(4)
+                .then(|| Duration::from_micros(random.pick(&[0, 300, 20_000]))),
         }
     }
 
@@ -69,6 +74,7 @@ impl Profile {
             .idle_after(self.idle_after)
             .timeout(LONG)
             .mailbox(8)
+            .grace(self.cut.unwrap_or(Duration::from_secs(60)))
     }
 
     pub(super) fn injects_panics(&self) -> bool {
