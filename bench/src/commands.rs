@@ -26,7 +26,7 @@ pub(crate) fn run(command: &Command, interrupt: &Interrupt) -> Result<(), Error>
                 if interrupt.is_set() {
                     break;
                 }
-                output.report(&(workload.run)(&setup)?)?;
+                output.report(&workload.measure(&setup)?)?;
             }
             Ok(())
         }

@@ -36,7 +36,7 @@ pub fn run(asked: &Replay, interrupt: &Interrupt, out: &mut impl Write) -> Resul
         if interrupt.is_set() {
             break;
         }
-        match (workload.run)(&setup) {
+        match workload.measure(&setup) {
             Ok(report) => output.report(&report)?,
             Err(too_small @ (Error::Launch(_) | Error::Usage(_))) => {
                 writeln!(io::stderr(), "{}: {too_small}", workload.name)?;

@@ -35,7 +35,13 @@ pub struct Report {
     /// The unit of `count`, in the plural; for people.
     #[serde(skip)]
     pub unit: &'static str,
+    /// The floor's two readings.
+    #[serde(skip)]
+    readings: Option<(f64, f64)>,
 }
+
+/// Readings of a floor this much apart are of two different machines.
+const DRIFT: f64 = 1.3;
 
 impl Report {
     /// `count` units in `elapsed`; nothing else yet.
@@ -64,6 +70,7 @@ impl Report {
             ratio: None,
             figures: Figures::default(),
             unit: workload.unit,
+            readings: None,
         }
     }
 
@@ -94,8 +101,16 @@ impl Report {
         } = floor;
         self.ratio = (best.value > 0.0).then(|| measured / best.value);
         self.floor = Some(best);
+        self.readings = Some((before, after));
         self.figure("floor_before", before)
             .figure("floor_after", after)
+    }
+
+    /// Whether the floor was another after the workload than before.
+    #[must_use]
+    pub fn has_drifted(&self) -> bool {
+        self.readings
+            .is_some_and(|(before, after)| before.max(after) > before.min(after) * DRIFT)
     }
 
     /// With one figure more.
@@ -160,6 +175,11 @@ pub(crate) mod tests {
     use crate::workloads;
 
     pub(crate) fn sample() -> Report {
+        sample_between(101.0, 100.0)
+    }
+
+    /// A report whose floor read so before and after.
+    pub(crate) fn sample_between(before: f64, after: f64) -> Report {
         let mut latency = Latency::new();
         for ns in [100, 120, 140, 160] {
             latency.record(ns);
@@ -175,8 +195,8 @@ pub(crate) mod tests {
             .against(
                 Bracketed {
                     best: floor,
-                    before: 101.0,
-                    after: 100.0,
+                    before,
+                    after,
                 },
                 120.0,
             )
