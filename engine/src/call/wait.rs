@@ -65,9 +65,8 @@ impl<M: Method> Call<'_, M> {
         let calls = port.calls();
         // Calls that were given up may hold credit still, until their answers are taken in;
         // nothing else of this thread's does.
-        if !calls.try_credit(lane, cost::<M>(), 0)
-            && !(port.poll() && calls.try_credit(lane, cost::<M>(), 0))
-        {
+        let has_credit = || calls.try_credit(lane, cost::<M>(), 0);
+        if !has_credit() && (!port.poll() || !has_credit()) {
             return Err(CallError::Overloaded);
         }
         if out.is_closed() {
