@@ -6,6 +6,7 @@ use std::time::Duration;
 use quark_numa::Topology;
 use quark_shards::idle::IdlePolicy;
 use quark_shards::mesh::Credits;
+use quark_shards::stall::Stall;
 
 use crate::actor::{Actor, ActorOptions};
 use crate::engine::{Engine, Settings};
@@ -24,7 +25,11 @@ pub struct EngineBuilder {
     pub(crate) quota: Duration,
     pub(crate) registry: Registry,
     pub(crate) refused: Option<RegisterError>,
+    pub(crate) on_stall: Option<OnStall>,
 }
+
+/// Hears of stalls, on the thread that watches for them.
+pub(crate) type OnStall = Box<dyn Fn(&Stall) + Send>;
 
 impl Default for EngineBuilder {
     fn default() -> Self {
@@ -45,6 +50,7 @@ impl Default for EngineBuilder {
             quota: Duration::from_micros(500),
             registry: Registry::default(),
             refused: None,
+            on_stall: None,
         }
     }
 }
@@ -128,6 +134,14 @@ impl EngineBuilder {
     /// How long a turn may hold its core before that is reported; 25 ms by default.
     pub fn stall_threshold(mut self, threshold: Duration) -> Self {
         self.settings.stall = threshold;
+        self
+    }
+
+    /// Has `report` called when a shard stands still for longer than
+    /// [the threshold](Self::stall_threshold), and again when it runs on. Beside the log, which
+    /// is told anyway. It is called on a thread of its own, never a shard's.
+    pub fn on_stall(mut self, report: impl Fn(&Stall) + Send + 'static) -> Self {
+        self.on_stall = Some(Box::new(report));
         self
     }
 

@@ -139,7 +139,12 @@ pub(crate) fn launch(builder: EngineBuilder) -> Result<Engine, LaunchError> {
         let _ = go.send(());
     }
     engine.set_report(report(placement, idle, idle_because, driver));
-    let watcher = StallWatcher::start(engine.settings().stall, pulses, |_| {});
+    let on_stall = builder.on_stall;
+    let watcher = StallWatcher::start(engine.settings().stall, pulses, move |stall| {
+        if let Some(report) = &on_stall {
+            report(stall);
+        }
+    });
     let watcher = watcher.inspect_err(|error| tracing::warn!(%error, "nobody watches for stalls"));
     let running = Running {
         threads: Mutex::new(Some(Threads {

@@ -76,6 +76,7 @@ pub use quark_numa::{Topology, TopologyError};
 pub use quark_shards::idle::IdlePolicy;
 pub use quark_shards::mesh::Credits;
 pub use quark_shards::port::PortError;
+pub use quark_shards::stall::{Stall, TurnLabel};
 pub use quark_shards::time::Time;
 pub use registry::{ActorInfo, FactoryCx};
 pub use report::LaunchReport;
