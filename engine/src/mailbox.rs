@@ -142,11 +142,15 @@ const fn class<W>() -> BlockClass {
     BlockClass::of(size_of::<Full<W>>())
 }
 
+/// # Safety
+/// The caller owns the live envelope, and a `W` lies behind it.
 unsafe fn start<W: Waiting>(envelope: NonNull<Envelope>, shard: &Shard, runtime: &Runtime) {
     // SAFETY: passed on.
     unsafe { open::<W>(envelope, shard.tasks().blocks()) }.start(shard, runtime);
 }
 
+/// # Safety
+/// As for [`start`].
 unsafe fn refuse<W: Waiting>(
     envelope: NonNull<Envelope>,
     shard: &Shard,
@@ -158,6 +162,9 @@ unsafe fn refuse<W: Waiting>(
 }
 
 /// Moves the message out and gives its block back.
+///
+/// # Safety
+/// As for [`start`]; the envelope's block is of this pool.
 unsafe fn open<W>(envelope: NonNull<Envelope>, blocks: &BlockPool) -> W {
     let full = envelope.cast::<Full<W>>();
     // SAFETY: the caller owns a live `Full<W>` from this pool.

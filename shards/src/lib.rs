@@ -10,6 +10,8 @@ pub mod calls;
 pub mod chain;
 #[cfg(not(loom))]
 pub mod current;
+#[cfg(not(loom))]
+pub mod deadline;
 pub mod driver;
 mod envelope;
 #[cfg(not(loom))]

@@ -20,17 +20,20 @@ static ALLOCATOR: Counting = Counting;
 
 // SAFETY: all is passed on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
+    // SAFETY: callers owe what they owe the system's.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         // SAFETY: passed on.
         unsafe { System.alloc(layout) }
     }
 
+    // SAFETY: callers owe what they owe the system's.
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
         // SAFETY: passed on.
         unsafe { System.dealloc(place, layout) };
     }
 
+    // SAFETY: callers owe what they owe the system's.
     unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         // SAFETY: passed on.

@@ -149,6 +149,16 @@ pub(super) const EXEMPT: &[Exempt] = &[
         services: &[Service::Clock, Service::Sleep],
         reason: "a port belongs to a plain thread, which has no driver to ask",
     },
+    Exempt {
+        path: "shards/src/stall/watcher.rs",
+        services: &[Service::Clock, Service::Sleep],
+        reason: "the watch over stalls is a thread beside the shards",
+    },
+    Exempt {
+        path: "engine/src/launch.rs",
+        services: &[Service::Clock, Service::Sleep],
+        reason: "launch and shutdown run on plain threads, before and after the loops",
+    },
 ];
 
 /// A place where `unsafe` may stand.
@@ -160,6 +170,22 @@ pub(super) struct Unsafe {
 }
 
 pub(super) const UNSAFE: &[Unsafe] = &[
+    Unsafe {
+        path: "engine/src/activation/",
+        reason: "turns borrow an actor from its cell as far as the gate lets them",
+    },
+    Unsafe {
+        path: "engine/src/mailbox.rs",
+        reason: "messages of many types wait in one queue",
+    },
+    Unsafe {
+        path: "engine/src/turn.rs",
+        reason: "a turn's body borrows its frame and its actor, and goes before both",
+    },
+    Unsafe {
+        path: "engine/src/types.rs",
+        reason: "an actor type's table is found by number, and an actor by its cell's address",
+    },
     Unsafe {
         path: "shards/src/block.rs",
         reason: "hands out uninitialised memory, and takes it back",
