@@ -29,6 +29,7 @@ fn every_seed_keeps_the_rules() {
     let mut messages = 0;
     for_seeds(0..seeds(60), |seed| {
         let outcome = run(seed, MESSAGES);
+        assert!(outcome.messages >= MESSAGES);
         messages += outcome.messages;
         counts += &outcome.counts;
     });

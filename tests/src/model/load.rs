@@ -69,7 +69,9 @@ pub fn run(seed: u64, messages: u64) -> Outcome {
 
 fn drive(sim: Sim, profile: &Rc<Profile>, messages: u64) -> (u64, Counts) {
     let mut random = Random::new(sim.seed());
-    let each = messages.div_ceil(profile.clients + OUTSIDE);
+    // Where the run is cut off, nobody shall be done by then.
+    let planned = messages << u32::from(profile.cut.is_some());
+    let each = planned.div_ceil(profile.clients + OUTSIDE);
     let mut client = |outside| Client::new(sim.engine(), profile, random.next(), each, outside);
     for number in 0..profile.clients {
         let shard = number % u64::from(profile.options.shards);
@@ -77,8 +79,8 @@ fn drive(sim: Sim, profile: &Rc<Profile>, messages: u64) -> (u64, Counts) {
     }
     let outside = (0..OUTSIDE).map(|_| -> Step { Box::pin(client(true).run()) });
     let outside = outside.collect();
-    if profile.cut.is_some() {
-        return cut(sim, &mut random, outside);
+    if let Some(grace) = profile.cut {
+        return cut(sim, messages, outside, profile, grace);
     }
     sim.block_on(all(outside));
     let mut counts = Counts::default();
@@ -90,9 +92,7 @@ fn drive(sim: Sim, profile: &Rc<Profile>, messages: u64) -> (u64, Counts) {
             .filter(|actor| actor.id.actor == "Keeper" && actor.waiting > KEEPER_MAILBOX);
         counts.add(Kind::Waiting, full.count() as u64);
         keep_rules();
-        if sim.now() > quark::Time::ZERO + profile.options.patience {
-            panic!("{} clients don't come to an end", sim.tasks());
-        }
+        out_of_patience(&sim, profile);
     }
     // The last timers.
     sim.run_for(Duration::from_millis(50));
@@ -114,18 +114,25 @@ fn add_simulated(counts: &mut Counts, sim: &Sim) {
     counts.add(Kind::DeadLetter, sim.dead_letters().0);
 }
 
-/// Lets the world run for a while, and shuts the engine down under everyone's hands.
-fn cut(sim: Sim, random: &mut Random, mut outside: Vec<Step>) -> (u64, Counts) {
+/// Lets the world run until there were so many messages, and shuts the engine down under everyone's hands.
+fn cut(
+    sim: Sim,
+    messages: u64,
+    mut outside: Vec<Step>,
+    profile: &Profile,
+    grace: Duration,
+) -> (u64, Counts) {
     let mut cx = Context::from_waker(Waker::noop());
     let mut poll = |outside: &mut Vec<Step>| {
         outside.retain_mut(|client| client.as_mut().poll(&mut cx).is_pending());
     };
-    let until = sim.now() + Duration::from_micros(random.below(60_000));
-    while sim.now() < until {
+    while sim.tasks() > 0 && oracle::with(|oracle| oracle.messages()) < messages {
         poll(&mut outside);
         sim.run_for(Duration::from_micros(50));
+        keep_rules();
+        out_of_patience(&sim, profile);
     }
-    oracle::stopping();
+    oracle::stopping(grace);
     let mut counts = Counts::default();
     counts.add(Kind::Cut, 1 + sim.tasks() as u64);
     add_simulated(&mut counts, &sim);
@@ -139,6 +146,12 @@ fn cut(sim: Sim, random: &mut Random, mut outside: Vec<Step>) -> (u64, Counts) {
     drop(outside);
     nothing_is_left();
     (recorder.trace(), counts)
+}
+
+fn out_of_patience(sim: &Sim, profile: &Profile) {
+    if sim.now() > quark::Time::ZERO + profile.options.patience {
+        panic!("{} clients don't come to an end", sim.tasks());
+    }
 }
 
 fn keep_rules() {
@@ -196,7 +209,7 @@ fn shut_down(sim: Sim, random: &mut Random, profile: &Profile) {
     }
     let mut cx = Context::from_waker(Waker::noop());
     asks.retain_mut(|ask| ask.as_mut().poll(&mut cx).is_pending());
-    oracle::stopping();
+    oracle::stopping(Duration::ZERO);
     sim.run_for(Duration::from_micros(random.below(200)));
     sim.shutdown();
     for ask in &mut asks {

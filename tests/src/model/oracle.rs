@@ -98,9 +98,13 @@ pub(super) fn breaks(rule: String) {
     with(|oracle| oracle.breaks(rule));
 }
 
-/// From now on, calls may be answered that the engine stops.
-pub(super) fn stopping() {
-    with(|oracle| oracle.stopping = true);
+/// From now on, calls may be answered that the engine stops. Who is outside hears of it when
+/// that is over, after `grace`.
+pub(super) fn stopping(grace: Duration) {
+    with(|oracle| {
+        oracle.stopping = true;
+        oracle.slack += grace;
+    });
 }
 
 /// Keeps a rule.
