@@ -80,7 +80,7 @@ fn drive(sim: Sim, profile: &Rc<Profile>, messages: u64) -> (u64, Counts) {
     let outside = (0..OUTSIDE).map(|_| -> Step { Box::pin(client(true).run()) });
     let outside = outside.collect();
     if let Some(grace) = profile.cut {
-        return cut(sim, messages, outside, grace);
+        return cut(sim, messages, outside, profile, grace);
     }
     sim.block_on(all(outside));
     let mut counts = Counts::default();
@@ -92,9 +92,7 @@ fn drive(sim: Sim, profile: &Rc<Profile>, messages: u64) -> (u64, Counts) {
             .filter(|actor| actor.id.actor == "Keeper" && actor.waiting > KEEPER_MAILBOX);
         counts.add(Kind::Waiting, full.count() as u64);
         keep_rules();
-        if sim.now() > quark::Time::ZERO + profile.options.patience {
-            panic!("{} clients don't come to an end", sim.tasks());
-        }
+        out_of_patience(&sim, profile);
     }
     // The last timers.
     sim.run_for(Duration::from_millis(50));
@@ -117,7 +115,13 @@ fn add_simulated(counts: &mut Counts, sim: &Sim) {
 }
 
 /// Lets the world run until there were so many messages, and shuts the engine down under everyone's hands.
-fn cut(sim: Sim, messages: u64, mut outside: Vec<Step>, grace: Duration) -> (u64, Counts) {
+fn cut(
+    sim: Sim,
+    messages: u64,
+    mut outside: Vec<Step>,
+    profile: &Profile,
+    grace: Duration,
+) -> (u64, Counts) {
     let mut cx = Context::from_waker(Waker::noop());
     let mut poll = |outside: &mut Vec<Step>| {
         outside.retain_mut(|client| client.as_mut().poll(&mut cx).is_pending());
@@ -125,6 +129,8 @@ fn cut(sim: Sim, messages: u64, mut outside: Vec<Step>, grace: Duration) -> (u64
     while sim.tasks() > 0 && oracle::with(|oracle| oracle.messages()) < messages {
         poll(&mut outside);
         sim.run_for(Duration::from_micros(50));
+        keep_rules();
+        out_of_patience(&sim, profile);
     }
     oracle::stopping(grace);
     let mut counts = Counts::default();
@@ -140,6 +146,12 @@ fn cut(sim: Sim, messages: u64, mut outside: Vec<Step>, grace: Duration) -> (u64
     drop(outside);
     nothing_is_left();
     (recorder.trace(), counts)
+}
+
+fn out_of_patience(sim: &Sim, profile: &Profile) {
+    if sim.now() > quark::Time::ZERO + profile.options.patience {
+        panic!("{} clients don't come to an end", sim.tasks());
+    }
 }
 
 fn keep_rules() {
