@@ -330,7 +330,9 @@ impl Types {
     fn set_up<A: Actor>(&self, runtime: &Runtime) -> Result<&TypeShard<A>, Refusal> {
         let index = A::token().index();
         let fresh = Box::new(TypeShard::<A>::new(runtime).map_err(Refusal::Unregistered)?);
-        let concrete: *const TypeShard<A> = &raw const *fresh;
+        // The box is given up first, so that nothing moves under the pointer.
+        let fresh = Box::into_raw(fresh);
+        let concrete = fresh.cast_const();
         // SAFETY: as in `get`; making the entry above did not come back here.
         let table = unsafe { &mut *self.table.get() };
         if table.len() <= index {
@@ -339,7 +341,8 @@ impl Types {
         self.order.borrow_mut().push(index);
         table[index] = Some(Entry {
             concrete: concrete.cast(),
-            erased: fresh,
+            // SAFETY: from the box just above, taken back once.
+            erased: unsafe { Box::from_raw(fresh) },
         });
         // SAFETY: just made, boxed, kept.
         Ok(unsafe { &*concrete })

@@ -467,8 +467,11 @@ impl<A> Resident<A> {
     pub(crate) unsafe fn find(hint: Hint, key: &Key) -> Option<Self> {
         let cell = ptr::with_exposed_provenance_mut::<Activation<A>>(hint.address());
         let resident = Resident(NonNull::new(cell)?);
-        (resident.generation.get() == hint.generation() && resident.has_key(key))
-            .then_some(resident)
+        // The phase too: generations come round, and a free cell's key is some key's.
+        (resident.generation.get() == hint.generation()
+            && resident.phase() != Phase::Free
+            && resident.has_key(key))
+        .then_some(resident)
     }
 
     /// The cell without its type.
