@@ -25,8 +25,8 @@ use crate::runtime::Runtime;
 /// An actor type on one shard.
 pub(crate) struct TypeShard<A: Actor> {
     pub(crate) cells: Slab<A>,
-    /// Indices of cells, by their key's hash.
-    directory: RefCell<HashTable<u32>>,
+    /// Cells by their keys' hashes, which lie beside them: a table that grows visits no cell.
+    directory: RefCell<HashTable<(u64, Resident<A>)>>,
     factory: Option<Arc<Factory<A>>>,
     pub(crate) mailbox: usize,
     pub(crate) when_full: WhenFull,
@@ -73,12 +73,8 @@ impl<A: Actor> TypeShard<A> {
     #[inline]
     pub(crate) fn lookup(&self, key: &Key, hash: u64) -> Option<Resident<A>> {
         let directory = self.directory.borrow();
-        let index = directory.find(hash, |index| {
-            self.cells
-                .get(*index)
-                .is_some_and(|cell| cell.hash() == hash && cell.has_key(key))
-        })?;
-        self.cells.get(*index)
+        let found = directory.find(hash, |(known, cell)| *known == hash && cell.has_key(key))?;
+        Some(found.1)
     }
 
     /// The activation of `key`, made if need be. It may still be activating.
@@ -120,9 +116,7 @@ impl<A: Actor> TypeShard<A> {
         resident.set_room(self.mailbox);
         self.directory
             .borrow_mut()
-            .insert_unique(hash, resident.index(), |index| {
-                self.cells.get(*index).map_or(0, |cell| cell.hash())
-            });
+            .insert_unique(hash, (hash, resident), |(hash, _)| *hash);
         runtime.trace_activation::<A>(shard, key);
         // Its first message is on its way: the cell must stay even if `on_activate` fails at once.
         resident.count_queued();
@@ -164,7 +158,7 @@ impl<A: Actor> TypeShard<A> {
         if let Ok(entry) = self
             .directory
             .borrow_mut()
-            .find_entry(hash, |known| *known == index)
+            .find_entry(hash, |(_, cell)| cell.index() == index)
         {
             entry.remove();
         }

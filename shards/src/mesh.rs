@@ -36,7 +36,7 @@ impl Default for Credits {
         Credits {
             ask_slots: 512,
             reserve_slots: 32,
-            tell_slots: 256,
+            tell_slots: 512,
         }
     }
 }
