@@ -204,12 +204,19 @@ fn sender_on(engine: &Engine, shard: u16) -> SenderRef {
 #[test]
 fn order_holds_while_credit_is_short() {
     in_time(LONG, || {
-        let credits = Credits {
-            ask_slots: 4,
+        let short = |ask_slots, tell_slots| Credits {
+            ask_slots,
             reserve_slots: 4,
-            tell_slots: 4,
+            tell_slots,
         };
-        for shards in [(0, 0), (0, 1), (1, 0)] {
+        // With more room for asks than for sends, asks must not pass the sends by.
+        for (credits, shards) in [
+            (short(4, 4), (0, 0)),
+            (short(4, 4), (0, 1)),
+            (short(4, 4), (1, 0)),
+            (short(256, 4), (0, 1)),
+            (short(4, 256), (1, 0)),
+        ] {
             let engine = small().credits(credits).launch().unwrap();
             let to = key_on(shards.1, |key| engine.home_of::<Tally>(key));
             let sender = sender_on(&engine, shards.0);
