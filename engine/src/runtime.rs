@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use quark_shards::calls::{CallId, Deadline, Waiter};
+use quark_shards::calls::{CallId, Deadline, NO_SENDER, Sender, Waiter};
 use quark_shards::chain::{TurnId, chain_has};
 use quark_shards::current::with_current;
 use quark_shards::planted::{Bug, planted};
@@ -123,6 +123,13 @@ impl Runtime {
     #[inline]
     pub(crate) fn current(&self) -> Option<TurnRef> {
         self.current.get()
+    }
+
+    /// The actor that is being polled, as one who sends.
+    #[cold]
+    pub(crate) fn sender(&self) -> Sender {
+        self.current()
+            .map_or(NO_SENDER, |turn| std::ptr::from_ref(turn.head()).addr())
     }
 
     /// Runs `f` as a poll of `turn`.

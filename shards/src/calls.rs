@@ -110,9 +110,22 @@ struct Lane {
     taken: Cell<u32>,
     limit: u32,
     reserve_per_depth: u32,
-    waiting: RefCell<VecDeque<(u64, Waker)>>,
+    waiting: RefCell<VecDeque<Place>>,
     next_ticket: Cell<u64>,
 }
+
+/// A place in the queue for credit.
+struct Place {
+    ticket: u64,
+    sender: Sender,
+    waker: Waker,
+}
+
+/// Tells those who wait for credit apart, who must not overtake themselves.
+pub type Sender = usize;
+
+/// Nobody in particular.
+pub const NO_SENDER: Sender = 0;
 
 /// How far nested calls may dip into the reserve; deeper ones share the last level.
 pub(crate) const RESERVE_DEPTHS: u32 = 8;
@@ -174,12 +187,23 @@ impl Calls {
         !self.lanes[usize::from(lane)].waiting.borrow().is_empty()
     }
 
+    /// Whether `sender` itself is among them.
+    #[must_use]
+    pub fn is_waiting(&self, lane: u16, sender: Sender) -> bool {
+        let waiting = self.lanes[usize::from(lane)].waiting.borrow();
+        waiting.iter().any(|place| place.sender == sender)
+    }
+
     /// Queues for credit; the ticket says who is first.
-    pub fn wait_for_credit(&self, lane: u16, waker: Waker) -> u64 {
+    pub fn wait_for_credit(&self, lane: u16, sender: Sender, waker: Waker) -> u64 {
         let lane = &self.lanes[usize::from(lane)];
         let ticket = lane.next_ticket.get();
         lane.next_ticket.set(ticket + 1);
-        lane.waiting.borrow_mut().push_back((ticket, waker));
+        lane.waiting.borrow_mut().push_back(Place {
+            ticket,
+            sender,
+            waker,
+        });
         ticket
     }
 
@@ -188,7 +212,7 @@ impl Calls {
         let mut waiting = self.lanes[usize::from(lane)].waiting.borrow_mut();
         let place = place(&waiting, ticket);
         if let Some(place) = place {
-            waiting[place].1.clone_from(waker);
+            waiting[place].waker.clone_from(waker);
         }
         place == Some(0)
     }
@@ -526,10 +550,12 @@ impl Drop for Calls {
 
 /// Where `ticket` stands in a queue. Those who are served stand first, and tickets ascend.
 #[inline]
-fn place(waiting: &VecDeque<(u64, Waker)>, ticket: u64) -> Option<usize> {
+fn place(waiting: &VecDeque<Place>, ticket: u64) -> Option<usize> {
     match waiting.front() {
-        Some((first, _)) if *first == ticket => Some(0),
-        _ => waiting.binary_search_by_key(&ticket, |(t, _)| *t).ok(),
+        Some(first) if first.ticket == ticket => Some(0),
+        _ => waiting
+            .binary_search_by_key(&ticket, |place| place.ticket)
+            .ok(),
     }
 }
 
@@ -544,7 +570,7 @@ impl Lane {
             .waiting
             .borrow()
             .front()
-            .map(|(_, waker)| waker.clone());
+            .map(|place| place.waker.clone());
         if let Some(waker) = first {
             waker.wake();
         }

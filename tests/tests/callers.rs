@@ -132,40 +132,6 @@ fn a_call_awaited_elsewhere_says_so_and_leaks_nothing() {
 }
 
 #[test]
-fn a_queued_call_awaited_elsewhere_leaves_the_queue() {
-    in_time(LONG, || {
-        let credits = Credits {
-            ask_slots: 4,
-            reserve_slots: 4,
-            tell_slots: 4,
-        };
-        let engine = small().credits(credits).launch().unwrap();
-        let (here, there) = (on(&engine, 0), on(&engine, 1));
-        let caller = engine.actor::<Caller>(here);
-        let gate = Gate::new();
-        let places: Vec<_> = (0..12).map(|_| Place::default()).collect();
-        for place in &places {
-            // Told: turns that nobody waits for may queue for credit.
-            caller
-                .leave_a_call(there, gate.clone(), place.clone())
-                .tell()
-                .unwrap();
-        }
-        for place in &places {
-            let call = loop {
-                if let Some(call) = place.0.lock().unwrap().take() {
-                    break call;
-                }
-                thread::yield_now();
-            };
-            assert_eq!(block_on(call), Err(CallError::Elsewhere));
-        }
-        gate.open();
-        assert_eq!(caller.ask_many(there, 10).wait(), Ok(90));
-    });
-}
-
-#[test]
 fn a_port_asks_and_tells() {
     in_time(LONG, || {
         for idle in [IdlePolicy::Park, IdlePolicy::ADAPTIVE] {

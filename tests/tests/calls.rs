@@ -115,26 +115,42 @@ pub struct Sender;
 
 #[actor]
 impl Sender {
-    /// Asks and sends in turn, all under way together: who is polled first is sent first.
-    pub async fn flood(&self, cx: &Cx<Self>, to: u64, count: u64) -> Result<(), String> {
-        type Way<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + 'a>>;
+    /// Asks and sends in turn, all under way together: who is polled first is sent first. Says
+    /// which asks were refused.
+    pub async fn flood(&self, cx: &Cx<Self>, to: u64, count: u64) -> Result<Vec<u64>, String> {
+        type Way<'a> = Pin<Box<dyn Future<Output = Result<bool, String>> + 'a>>;
         let to = cx.actor::<Tally>(to);
         let way = |number| -> Way<'_> {
             let (ask, send) = (to.note(number), to.note(number).send());
             if number % 3 == 0 {
-                Box::pin(async { send.await.map_err(|error| error.to_string()) })
+                Box::pin(async {
+                    let sent = send.await.map_err(|error| error.to_string());
+                    sent.map(|()| true)
+                })
             } else {
-                Box::pin(async { ask.await.map_err(|error| error.to_string()) })
+                Box::pin(async {
+                    match ask.await {
+                        Ok(()) => Ok(true),
+                        // A turn does not wait for an ask's credit.
+                        Err(CallError::Overloaded) => Ok(false),
+                        Err(error) => Err(error.to_string()),
+                    }
+                })
             }
         };
-        let mut ways: Vec<_> = (0..count).map(|number| Some(way(number))).collect();
+        let mut ways: Vec<_> = (0..count)
+            .map(|number| Some((number, way(number))))
+            .collect();
+        let mut refused = Vec::new();
         poll_fn(|cx| {
             for place in &mut ways {
-                if let Some(way) = place
+                if let Some((number, way)) = place
                     && let Poll::Ready(done) = way.as_mut().poll(cx)
                 {
+                    if !done? {
+                        refused.push(*number);
+                    }
                     *place = None;
-                    done?;
                 }
             }
             if ways.iter().all(Option::is_none) {
@@ -143,6 +159,7 @@ impl Sender {
             Poll::Pending
         })
         .await
+        .map(|()| refused)
     }
 
     pub async fn deadline_below(&self, cx: &Cx<Self>, to: u64) -> Option<Duration> {
@@ -187,26 +204,39 @@ fn sender_on(engine: &Engine, shard: u16) -> SenderRef {
 #[test]
 fn order_holds_while_credit_is_short() {
     in_time(LONG, || {
-        let credits = Credits {
-            ask_slots: 4,
+        let short = |ask_slots, tell_slots| Credits {
+            ask_slots,
             reserve_slots: 4,
-            tell_slots: 4,
+            tell_slots,
         };
-        for shards in [(0, 0), (0, 1), (1, 0)] {
+        // With more room for asks than for sends, asks must not pass the sends by.
+        for (credits, shards) in [
+            (short(4, 4), (0, 0)),
+            (short(4, 4), (0, 1)),
+            (short(4, 4), (1, 0)),
+            (short(256, 4), (0, 1)),
+            (short(4, 256), (1, 0)),
+        ] {
             let engine = small().credits(credits).launch().unwrap();
             let to = key_on(shards.1, |key| engine.home_of::<Tally>(key));
             let sender = sender_on(&engine, shards.0);
-            // Told, so that no caller waits above it: such turns may wait for credit.
-            sender.flood(to, 500).tell().unwrap();
-            let tally = engine.actor::<Tally>(to);
+            let refused = sender.flood(to, 500).wait().unwrap();
+            assert!(
+                refused.iter().all(|number| number % 3 != 0),
+                "a send was refused"
+            );
+            let expected: Vec<_> = (0..500)
+                .filter(|number| !refused.contains(number))
+                .collect();
+            // The last sends may be under way yet.
             let seen = loop {
-                let seen = tally.seen().wait().unwrap();
-                if seen.len() == 500 {
+                let seen = engine.actor::<Tally>(to).seen().wait().unwrap();
+                if seen.len() >= expected.len() {
                     break seen;
                 }
-                thread::sleep(Duration::from_millis(1));
+                thread::yield_now();
             };
-            assert!(seen.iter().copied().eq(0..500), "{shards:?}: {seen:?}");
+            assert_eq!(seen, expected, "{shards:?}");
         }
     });
 }

@@ -10,23 +10,25 @@ use quark_tests::{in_time, key_on, small};
 #[derive(Default)]
 pub struct Node;
 
-/// How many asks were answered, and how many refused.
-type Ends = (u64, u64);
-
 #[actor(mailbox = 64)]
 impl Node {
-    /// Asks the other side, which asks back, `depth` levels deep, again and again.
-    pub async fn flood(&self, cx: &Cx<Self>, there: u64, here: u64, depth: u64, asks: u64) -> Ends {
+    /// Asks the other side, which asks back, `depth` levels deep, again and again. What is refused
+    /// is tried again, until every ask was answered. Says how often that was.
+    pub async fn flood(&self, cx: &Cx<Self>, there: u64, here: u64, depth: u64, asks: u64) -> u64 {
         let other = cx.actor::<Node>(there);
-        let mut ends = (0, 0);
+        let mut refused = 0;
         for _ in 0..asks {
-            match other.nest(here, there, depth).await {
-                Ok(true) => ends.0 += 1,
-                Ok(false) | Err(CallError::Overloaded | CallError::MailboxFull) => ends.1 += 1,
-                Err(error) => panic!("{error}"),
+            loop {
+                match other.nest(here, there, depth).await {
+                    Ok(true) => break,
+                    Ok(false) | Err(CallError::Overloaded | CallError::MailboxFull) => refused += 1,
+                    Err(error) => panic!("{error}"),
+                }
+                // Not all at once again.
+                quark::sleep(Duration::from_micros(20 + cx.random() % 100)).await;
             }
         }
-        ends
+        refused
     }
 
     /// Whether the way down was free.
@@ -59,7 +61,7 @@ fn shards_flooding_each_other_make_progress() {
             let engine = engine.timeout(Duration::from_secs(100)).launch().unwrap();
             let key =
                 |shard, from: u64| from + key_on(shard, |key| engine.home_of::<Node>(from + key));
-            let (mut answered, mut refused) = (0, 0);
+            let mut refused = 0;
             thread::scope(|scope| {
                 let floods: Vec<_> = (0..16)
                     .map(|flood| {
@@ -67,25 +69,21 @@ fn shards_flooding_each_other_make_progress() {
                         let here = key(mine, 10_000 * u64::from(flood));
                         let there = key(theirs, 10_000 * u64::from(flood) + 5000);
                         let node = engine.actor::<Node>(here);
-                        // Half of them nested, to every depth that has a reserve and beyond.
+                        // Nested to every depth that has a reserve, and beyond.
                         let depth = u64::from(flood / 2) * 2;
-                        scope.spawn(move || node.flood(there, here, depth, 300).wait().unwrap())
+                        scope.spawn(move || node.flood(there, here, depth, 100).wait().unwrap())
                     })
                     .collect();
                 for flood in floods {
-                    let ends = flood.join().unwrap();
-                    answered += ends.0;
-                    refused += ends.1;
+                    refused += flood.join().unwrap();
                 }
             });
-            assert_eq!(answered + refused, 16 * 300, "every ask has an end");
-            assert!(
-                answered >= 2 * 300,
-                "those that are not nested wait for their turn: {answered}"
-            );
+            if credits == tiny {
+                assert!(refused > 0, "there was credit for all: no flood");
+            }
             // When the flood is over everything is free again.
             let node = engine.actor::<Node>(key(0, 0));
-            assert_eq!(node.flood(key(1, 0), key(0, 0), 8, 10).wait(), Ok((10, 0)));
+            assert_eq!(node.flood(key(1, 0), key(0, 0), 8, 10).wait(), Ok(0));
         });
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use quark_shards::calls::{Deadline, Fate, Waiter};
+use quark_shards::calls::{Deadline, Fate, NO_SENDER, Waiter};
 use quark_shards::current::with_current;
 use quark_shards::ring::Producer;
 use quark_shards::shard::Shard;
@@ -147,13 +147,21 @@ impl<M: Method> Call<'_, M> {
         };
         let lane = self.core.shard;
         let depth = Self::credit_depth(runtime);
-        if depth == 0 && shard.calls().has_waiters(lane)
+        if shard.calls().has_waiters(lane) && Self::must_queue(shard, runtime, lane)
             || !shard.calls().try_credit(lane, cost::<M>(), depth)
         {
             return self.begin_queued(shard, types, depth, waker);
         }
         self.send_request(shard, runtime, types, waker);
         Poll::Pending
+    }
+
+    /// Whether a call must stay behind those that wait for credit: what begins outside any turn
+    /// behind all, a turn behind what its own actor has sent before.
+    #[cold]
+    fn must_queue(shard: &Shard, runtime: &Runtime, lane: u16) -> bool {
+        let sender = runtime.sender();
+        sender == NO_SENDER || shard.calls().is_waiting(lane, sender)
     }
 
     /// Which level of credit a call draws on: turns have a reserve, and deeper ones more of it.
@@ -212,7 +220,7 @@ impl<M: Method> Call<'_, M> {
         }
         let ticket = shard
             .calls()
-            .wait_for_credit(self.core.shard, waker.clone());
+            .wait_for_credit(self.core.shard, NO_SENDER, waker.clone());
         let expired_at = shard.read_clock() + self.timeout.unwrap_or(types.timeout);
         let timer = shard.timers().arm(expired_at, waker.clone());
         self.state = State::Queued {

@@ -84,7 +84,8 @@ impl<M: Method> Send<'_, M> {
                 return self.wait_here(shard, runtime, waker);
             }
             let lane = self.call.core.shard;
-            let ticket = shard.calls().wait_for_credit(lane, waker.clone());
+            let sender = runtime.sender();
+            let ticket = shard.calls().wait_for_credit(lane, sender, waker.clone());
             self.place = Some(Place {
                 uid: shard.uid(),
                 lane,

@@ -151,13 +151,14 @@ fn deadlines_come_and_order() {
 #[test]
 fn waiters_are_served_in_order() {
     let calls = calls();
-    let first = calls.wait_for_credit(1, Waker::noop().clone());
-    let second = calls.wait_for_credit(1, Waker::noop().clone());
+    let first = calls.wait_for_credit(1, 7, Waker::noop().clone());
+    assert!(calls.is_waiting(1, 7) && !calls.is_waiting(1, 8) && !calls.is_waiting(0, 7));
+    let second = calls.wait_for_credit(1, 8, Waker::noop().clone());
     assert!(calls.has_waiters(1) && !calls.has_waiters(0));
     assert!(calls.is_first(1, first, Waker::noop()));
     assert!(!calls.is_first(1, second, Waker::noop()));
-    let third = calls.wait_for_credit(1, Waker::noop().clone());
-    let fourth = calls.wait_for_credit(1, Waker::noop().clone());
+    let third = calls.wait_for_credit(1, 7, Waker::noop().clone());
+    let fourth = calls.wait_for_credit(1, 8, Waker::noop().clone());
     calls.leave_queue(1, third);
     calls.leave_queue(1, third);
     assert!(calls.is_first(1, first, Waker::noop()));
