@@ -1,6 +1,6 @@
 //! The mesh: two rings each way between every two shards, one for requests and one for replies.
 //!
-//! Credits ([`Calls`](crate::calls::Calls), [`TellMeter`]) are counted in ring slots and their
+//! Credits ([`Calls`], [`TellMeter`]) are counted in ring slots and their
 //! limits sum up to no more than a ring holds, so a ring never fills: a sender without credit
 //! waits or is refused before it pushes, and a reply always finds the room that its request
 //! reserved.

@@ -1,7 +1,7 @@
 //! A model of how an engine must behave, checked against simulated runs of it.
 //!
 //! A run is a mixed load on two types of actors, by clients on every shard and outside, in a
-//! world drawn from its seed. Every message carries a slip of paper ([`oracle`]) that tells the
+//! world drawn from its seed. Every message carries a slip of paper (`oracle`) that tells the
 //! oracle what became of it; the oracle knows the rules.
 
 mod actors;
