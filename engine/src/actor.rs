@@ -4,12 +4,12 @@ use std::any::TypeId;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use quark_shards::stall::TurnLabel;
 use xxhash_rust::const_xxh3::xxh3_64;
 
 use crate::context::Cx;
+use crate::options::{ActorOptions, Priority};
 use crate::reference::RefCore;
 
 /// A type whose instances are virtual actors. Written by [`#[actor]`](macro@crate::actor).
@@ -70,6 +70,10 @@ pub trait Method: Send + Sized + 'static {
     const NAME: &'static str;
     /// Never suspends.
     const SYNC: bool;
+    /// Which of those that wait for the actor goes first.
+    const PRIORITY: Priority = Priority::Normal;
+    /// How identical calls in flight become one; `None`: not at all.
+    const COALESCE: Option<Coalesce<Self>> = None;
 
     /// Calls the method.
     fn call<'a>(
@@ -80,6 +84,16 @@ pub trait Method: Send + Sized + 'static {
 
     /// Splits what the method returned.
     fn reply(output: Self::Output) -> Result<Self::Ok, Self::Err>;
+}
+
+/// What it takes to answer several identical calls by one turn.
+pub struct Coalesce<M: Method> {
+    /// Whether two messages ask the same.
+    pub same: fn(&M, &M) -> bool,
+    /// The message once more: one is used up by its turn.
+    pub copy: fn(&M) -> M,
+    /// The answer once more.
+    pub copy_reply: fn(&Result<M::Ok, M::Err>) -> Result<M::Ok, M::Err>,
 }
 
 /// How a method borrows its actor.
@@ -191,87 +205,6 @@ impl TypeToken {
             Err(index) => index as usize,
         }
     }
-}
-
-/// What a type asks for beyond the engine's defaults.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ActorOptions {
-    pub(crate) mailbox: Option<usize>,
-    pub(crate) when_full: Option<WhenFull>,
-    pub(crate) idle_after: Option<Duration>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) pinned: Option<u16>,
-}
-
-impl ActorOptions {
-    /// The engine's defaults.
-    #[must_use]
-    pub const fn new() -> Self {
-        ActorOptions {
-            mailbox: None,
-            when_full: None,
-            idle_after: None,
-            timeout: None,
-            pinned: None,
-        }
-    }
-
-    /// Messages that may wait for one actor of the type.
-    #[must_use]
-    pub const fn mailbox(mut self, messages: usize) -> Self {
-        self.mailbox = Some(messages);
-        self
-    }
-
-    /// What happens to a message that finds the mailbox full.
-    #[must_use]
-    pub const fn when_full(mut self, policy: WhenFull) -> Self {
-        self.when_full = Some(policy);
-        self
-    }
-
-    /// How long an actor stays in memory without a message.
-    #[must_use]
-    pub const fn idle_after(mut self, idle: Duration) -> Self {
-        self.idle_after = Some(idle);
-        self
-    }
-
-    /// How long asks of this type wait unless the call says otherwise.
-    #[must_use]
-    pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// All actors of the type live on this shard.
-    #[must_use]
-    pub const fn pinned(mut self, shard: u16) -> Self {
-        self.pinned = Some(shard);
-        self
-    }
-
-    /// These options, with what `over` sets on top.
-    #[must_use]
-    pub(crate) fn overridden(self, over: ActorOptions) -> Self {
-        ActorOptions {
-            mailbox: over.mailbox.or(self.mailbox),
-            when_full: over.when_full.or(self.when_full),
-            idle_after: over.idle_after.or(self.idle_after),
-            timeout: over.timeout.or(self.timeout),
-            pinned: over.pinned.or(self.pinned),
-        }
-    }
-}
-
-/// What happens to a message that finds its actor's mailbox full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhenFull {
-    /// Its sender is told at once.
-    #[default]
-    Refuse,
-    /// It waits; its sender's credit stays taken, so that senders slow down.
-    Wait,
 }
 
 /// Why an actor could not be activated. Any error becomes one.

@@ -8,10 +8,11 @@ use quark_shards::idle::IdlePolicy;
 use quark_shards::mesh::Credits;
 use quark_shards::stall::Stall;
 
-use crate::actor::{Actor, ActorOptions};
+use crate::actor::Actor;
 use crate::engine::{Engine, Settings};
 use crate::error::RegisterError;
 use crate::launch::{LaunchError, launch};
+use crate::options::ActorOptions;
 use crate::registry::{FactoryCx, Registry};
 use crate::testing::{Sim, SimOptions};
 

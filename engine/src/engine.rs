@@ -10,7 +10,7 @@ use quark_numa::Topology;
 use quark_shards::idle::IdlePolicy;
 use quark_shards::mesh::MeshShared;
 use quark_shards::port::PortNumbers;
-use quark_shards::slots::{self, hash_key, shard_of};
+use quark_shards::slots::{self, hash_key};
 
 use crate::actor::{Actor, TypeToken};
 use crate::builder::EngineBuilder;
@@ -192,31 +192,34 @@ impl Engine {
 
     pub(crate) fn core_of<A: Actor>(&self, key: Key) -> RefCore {
         let hash = self.hash_of(A::token(), &key);
-        let pinned = try_with_runtime(|here| match here {
-            Some((_, runtime)) if runtime.engine().id() == self.id() => runtime
-                .types
-                .get::<A>(runtime)
-                .ok()
-                .map(|types| types.pinned),
+        let here = try_with_runtime(|here| match here {
+            Some((_, runtime)) if runtime.engine().id() == self.id() => {
+                let types = runtime.types.get::<A>(runtime).ok()?;
+                Some(self.home(&types.options, &key, hash))
+            }
             _ => None,
         });
-        let pinned = pinned.unwrap_or_else(|| {
+        let shard = here.unwrap_or_else(|| {
             // A type that can't be used is told of by the call.
-            self.registered::<A>()
-                .ok()
-                .and_then(|known| known.options.pinned)
+            let options = self.registered::<A>().map(|known| known.options);
+            self.home(&options.unwrap_or_default(), &key, hash)
         });
-        let shard = pinned.unwrap_or_else(|| shard_of(hash, self.shards()));
         RefCore::new(A::token(), key, hash, self.id(), shard)
     }
 
     #[inline]
     pub(crate) fn hash_of(&self, token: &TypeToken, key: &Key) -> u64 {
+        self.hash_in(token.hash(), key)
+    }
+
+    /// The hash of `key` among those of one type, or of whatever else `realm` stands for.
+    #[inline]
+    pub(crate) fn hash_in(&self, realm: u64, key: &Key) -> u64 {
         let key = match key {
             Key::Int(number) => slots::Key::Int(*number),
             Key::Str(name) => slots::Key::Str(name),
         };
-        hash_key(self.shared.settings.seed, token.hash(), key)
+        hash_key(self.shared.settings.seed, realm, key)
     }
 
     pub(crate) fn registered<A: Actor>(&self) -> Result<Registration<A>, RegisterError> {

@@ -50,6 +50,8 @@ mod lifecycle;
 mod mailbox;
 mod message;
 mod observe;
+mod options;
+mod placement;
 mod port;
 mod reference;
 mod registry;
@@ -61,7 +63,7 @@ pub mod testing;
 mod turn;
 mod types;
 
-pub use actor::{ActivateError, ActorOptions, WhenFull};
+pub use actor::ActivateError;
 pub use builder::EngineBuilder;
 pub use call::{Call, Send};
 pub use context::{Context, Cx};
@@ -70,6 +72,10 @@ pub use engine::{Engine, EngineId};
 pub use error::{CallError, RegisterError, TellError};
 pub use key::{ActorId, Key};
 pub use launch::LaunchError;
+pub use options::{
+    ActorOptions, Backoff, Breaker, Directive, Near, Placement, Priority, RateLimit, Strategy,
+    Supervision, WhenFull,
+};
 pub use port::Port;
 pub use quark_macros::actor;
 pub use quark_numa::{Topology, TopologyError};
@@ -91,9 +97,13 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::actor::{
-        ActivateError, Actor, ActorOptions, ActorRef, Exclusive, IntoActivation, Method, Receiver,
-        ResultParts, Shared, TypeToken, WhenFull,
+        ActivateError, Actor, ActorRef, Coalesce, Exclusive, IntoActivation, Method, Receiver,
+        ResultParts, Shared, TypeToken,
     };
     pub use crate::context::Cx;
+    pub use crate::options::{
+        ActorOptions, Backoff, Breaker, Directive, Near, Placement, Priority, RateLimit, Strategy,
+        Supervision, WhenFull,
+    };
     pub use crate::reference::RefCore;
 }

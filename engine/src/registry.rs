@@ -4,10 +4,11 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::actor::{Actor, ActorOptions, TypeToken};
+use crate::actor::{Actor, TypeToken};
 use crate::engine::Engine;
 use crate::error::RegisterError;
 use crate::key::{ActorId, Key};
+use crate::options::{ActorOptions, Placement};
 
 /// Makes an instance of an actor type, on the shard where it will live.
 pub(crate) type Factory<A> = dyn Fn(&FactoryCx) -> A + Send + Sync;
@@ -117,8 +118,8 @@ impl Registry {
                 find(&types).unwrap_or(Err(RegisterError::NameTaken { name: A::NAME }))?
             }
         };
-        match found.options.pinned {
-            Some(shard) if shard >= shards => Err(RegisterError::NoSuchShard {
+        match found.options.placement {
+            Some(Placement::Pinned(shard)) if shard >= shards => Err(RegisterError::NoSuchShard {
                 name: A::NAME,
                 shard,
                 shards,

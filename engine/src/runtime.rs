@@ -11,7 +11,7 @@ use quark_shards::shard::Shard;
 use quark_shards::stall::Pulse;
 
 use crate::activation::{Head, Phase, Resident, used_tick};
-use crate::actor::{Actor, Method, Receiver, WhenFull};
+use crate::actor::{Actor, Method, Receiver};
 use crate::context::Turn;
 use crate::dead_letter::{DeadLetter, DeadLetters};
 use crate::engine::Engine;
@@ -19,6 +19,7 @@ use crate::error::Refusal;
 use crate::key::Key;
 use crate::lifecycle::drop_quietly;
 use crate::message::{BoxedHeld, Held, Incoming, ReplyOf, Resume, fits};
+use crate::options::WhenFull;
 use crate::reference::Hint;
 use crate::testing::Hooks;
 use crate::turn::TurnRef;
@@ -288,7 +289,7 @@ impl Runtime {
                     return self.refuse(shard, &resident, incoming, Refusal::MailboxFull);
                 }
                 // Its credit stays taken until its turn: that is what slows its sender down.
-                WhenFull::Wait => {}
+                WhenFull::Wait | WhenFull::DropOldest | WhenFull::DropNewest => {}
             }
         } else {
             incoming.toll.pay(shard);

@@ -14,10 +14,11 @@ use quark_shards::shard::Shard;
 use quark_shards::task::TaskId;
 
 use crate::activation::{Phase, Resident, Slab};
-use crate::actor::{ActivateError, Actor, WhenFull};
+use crate::actor::{ActivateError, Actor};
 use crate::error::{Refusal, RegisterError};
 use crate::key::Key;
 use crate::lifecycle::drop_quietly;
+use crate::options::{ActorOptions, WhenFull};
 use crate::reference::{Hint, RefCore};
 use crate::registry::{ActorInfo, Factory, FactoryCx};
 use crate::runtime::Runtime;
@@ -32,7 +33,8 @@ pub(crate) struct TypeShard<A: Actor> {
     pub(crate) when_full: WhenFull,
     pub(crate) idle_after: Duration,
     pub(crate) timeout: Duration,
-    pub(crate) pinned: Option<u16>,
+    /// All that its attribute and its registration say; what they leave open is above.
+    pub(crate) options: ActorOptions,
     /// Senders that wait for room, by cell.
     waiting: RefCell<BTreeMap<u32, VecDeque<Waker>>>,
     /// Why activations failed that messages are still on their way to, by cell.
@@ -59,7 +61,7 @@ impl<A: Actor> TypeShard<A> {
             when_full: options.when_full.unwrap_or_default(),
             idle_after: options.idle_after.unwrap_or(settings.idle_after),
             timeout: options.timeout.unwrap_or(settings.timeout),
-            pinned: options.pinned,
+            options,
             waiting: RefCell::default(),
             failures: RefCell::default(),
             timers: RefCell::default(),

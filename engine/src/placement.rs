@@ -1,0 +1,28 @@
+//! Placement: which shard a key's home is.
+//!
+//! The home settles who is first and knows where its actors live; with most placements they live
+//! there, too.
+
+use quark_shards::slots::shard_of;
+
+use crate::engine::Engine;
+use crate::key::Key;
+use crate::options::{ActorOptions, Placement};
+
+/// What the keys of groups are hashed with, in place of a type: the groups of one name are one,
+/// whatever their actors' types.
+const GROUPS: u64 = 0x6772_6F75_7073_0001;
+
+impl Engine {
+    /// The home of `key`, whose hash is `hash`, for a type with these options.
+    pub(crate) fn home(&self, options: &ActorOptions, key: &Key, hash: u64) -> u16 {
+        if let Some(Placement::Pinned(shard)) = options.placement {
+            return shard;
+        }
+        let hash = match options.affinity {
+            Some(group_of) => self.hash_in(GROUPS, &group_of(key)),
+            None => hash,
+        };
+        shard_of(hash, self.shards())
+    }
+}
