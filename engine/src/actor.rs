@@ -93,8 +93,11 @@ pub struct Coalesce<M: Method> {
     /// The message once more: one is used up by its turn.
     pub copy: fn(&M) -> M,
     /// The answer once more.
-    pub copy_reply: fn(&Result<M::Ok, M::Err>) -> Result<M::Ok, M::Err>,
+    pub copy_reply: fn(&Answer<M>) -> Answer<M>,
 }
+
+/// A method's own answer, or its own error.
+type Answer<M> = Result<<M as Method>::Ok, <M as Method>::Err>;
 
 /// How a method borrows its actor.
 pub trait Receiver: sealed::Sealed + 'static {

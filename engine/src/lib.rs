@@ -77,7 +77,7 @@ pub use options::{
     Supervision, WhenFull,
 };
 pub use port::Port;
-pub use quark_macros::actor;
+pub use quark_macros::{actor, turn};
 pub use quark_numa::{Topology, TopologyError};
 pub use quark_shards::idle::IdlePolicy;
 pub use quark_shards::mesh::Credits;
@@ -90,7 +90,7 @@ pub use schedule::{TimerHandle, sleep};
 
 /// What most programs need.
 pub mod prelude {
-    pub use crate::{Call, CallError, Cx, Engine, Topology, actor};
+    pub use crate::{Call, CallError, Cx, Engine, Topology, actor, turn};
 }
 
 /// What the attribute's code needs. Not for use by hand.

@@ -144,3 +144,10 @@ impl PartialEq for RefCore {
 }
 
 impl Eq for RefCore {}
+
+/// By the hash that places the key: equal references have the same.
+impl std::hash::Hash for RefCore {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}

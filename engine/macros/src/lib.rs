@@ -6,10 +6,12 @@
 
 mod check;
 mod expand;
+mod list;
 mod model;
 mod options;
 mod problems;
 mod target;
+mod turn;
 mod types;
 
 use proc_macro::TokenStream;
@@ -75,16 +77,43 @@ use crate::{model::Model, options::Options, problems::Problems, target::Target};
 ///
 /// # Options
 ///
-/// `#[actor(name = "bank.account", mailbox = 64, when_full = "wait")]`, in any order:
+/// `#[actor(name = "bank.account", mailbox = 64, when_full = "wait")]`, in any order. A number
+/// is plain and whole, and from 1 up where nothing else is said.
 ///
 /// | option | meaning |
 /// |---|---|
 /// | `name = "…"` | the registered name, which places every key of the type; by default the type's own name. Keep it when you rename the type |
-/// | `mailbox = N` | messages that may wait, 1 to 4,294,967,295 |
-/// | `when_full = "refuse"` or `"wait"` | what happens to the message that finds the mailbox full |
-/// | `idle_after_ms = N` | milliseconds without a message after which the actor is put to sleep, at least 1 |
-/// | `timeout_ms = N` | milliseconds a caller waits for an answer when it says nothing else, at least 1 |
-/// | `pinned = N` | every key lives on shard N, 0 to 65,535, instead of where its hash falls |
+/// | `placement = "hash"`, `"random"` or `"local"` | an actor lives where its key's hash falls (the default), where chance puts it, or where it is called first |
+/// | `pinned = N` | every key lives on shard N, from 0 |
+/// | `near = "node:N"` or `"core:N"` | actors are spread over the shards of a NUMA node, or of those that share a core's caches |
+/// | `workers = N` | actors have no state of their own: each shard that calls a key has instances of it, N at most |
+/// | `affinity = group_of` | actors live where their group does: `fn group_of(key: &Key) -> Key` says which that is |
+/// | `mailbox = N` | messages that may wait |
+/// | `when_full = "refuse"`, `"wait"`, `"drop_oldest"` or `"drop_newest"` | what happens when a message finds the mailbox full: its sender hears of it (the default), or waits; or the oldest that waits becomes a dead letter, or this one |
+/// | `adaptive_ms = N` | no more messages may wait than the actor works off in N milliseconds |
+/// | `rate_limit = N`, `burst = N` | calls of the type that a shard takes in a second, and at once after a pause: `burst` is as much as a second's, unless said otherwise |
+/// | `breaker(failures = N, within_ms = N, open_ms = N)` | so many failures within the time, and a shard refuses calls of the type for the other |
+/// | `idle_after_ms = N` | milliseconds without a message after which the actor is put to sleep |
+/// | `keep = true` | it is not, nor when memory runs short |
+/// | `timeout_ms = N` | milliseconds a caller waits for an answer when it says nothing else |
+/// | `supervise(…)` | what becomes of actors that fail |
+///
+/// `placement`, `pinned`, `near` and `workers` exclude each other, and `affinity` goes with
+/// placement by hash and with `near`.
+///
+/// Within `supervise(…)`, each with its default:
+///
+/// | option | meaning |
+/// |---|---|
+/// | `strategy = "one_for_one"`, `"all_for_one"` or `"rest_for_one"` | whom the failure of one child concerns: itself (the default), all its siblings too, or those that came after it |
+/// | `on_failure = "restart"`, `"resume"`, `"stop"` or `"escalate"` | what is done with an actor of the type that fails; the first by default |
+/// | `restarts = 10`, `within_ms = 60000` | more restarts than this within the time are a failure of the supervisor itself; from 0 |
+/// | `backoff_ms = 1..=10000` | how long a restart waits: the first time, and at most |
+/// | `jitter_percent = 20` | what part of that chance may take away, 0 to 100 |
+///
+/// # Turns
+///
+/// A method may say how its turns are taken, by [`#[turn]`](macro@turn).
 ///
 /// # Errors
 ///
@@ -93,6 +122,39 @@ use crate::{model::Model, options::Options, problems::Problems, target::Target};
 #[proc_macro_attribute]
 pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
     actor_tokens(options.into(), item.into()).into()
+}
+
+/// Says of one method in an `#[actor]` block how its turns are taken.
+///
+/// ```text
+/// #[actor]
+/// impl Book {
+///     /// Goes before other messages that wait for the actor.
+///     #[turn(priority = "high")]
+///     pub fn cancel(&mut self, order: u64) -> bool { … }
+///
+///     /// Identical calls that come while one is under way get its answer.
+///     #[turn(coalesce)]
+///     pub async fn depth(&self, levels: usize) -> Depth { … }
+/// }
+/// ```
+///
+/// | option | meaning |
+/// |---|---|
+/// | `priority = "low"`, `"normal"` or `"high"` | which of the messages that wait goes first; the lower ones get their share however many higher ones come |
+/// | `coalesce` | calls of the same arguments share one turn and its answer. The method takes `&self`, its arguments are `PartialEq` and `Clone`, its answer and its error `Clone` |
+///
+/// `#[actor]` reads it; by itself it is an error.
+#[proc_macro_attribute]
+pub fn turn(_options: TokenStream, item: TokenStream) -> TokenStream {
+    let item = proc_macro2::TokenStream::from(item);
+    let stray = syn::Error::new(
+        proc_macro2::Span::call_site(),
+        "`#[turn]` is for the messages of an actor: put it on a `pub` method of an impl block \
+         that has `#[actor]`",
+    )
+    .to_compile_error();
+    quote!(#stray #item).into()
 }
 
 /// The attribute on the compiler-independent token type, so that unit tests can call it.

@@ -4,7 +4,13 @@ use syn::{
     parse_quote_spanned,
 };
 
-use crate::{check, problems::Problems, target::Target, types};
+use crate::{
+    check,
+    problems::Problems,
+    target::Target,
+    turn::{self, Turn},
+    types,
+};
 
 /// What an actor's impl block declares.
 pub(crate) struct Model {
@@ -25,6 +31,7 @@ pub(crate) struct Message {
     pub(crate) exclusive: bool,
     pub(crate) suspends: bool,
     pub(crate) takes_context: bool,
+    pub(crate) turn: Turn,
     pub(crate) arguments: Vec<Argument>,
     /// The return type as written, but for `Self`.
     pub(crate) output: Type,
@@ -59,7 +66,12 @@ impl Model {
                 continue;
             };
             match Role::of(function) {
-                Role::Ordinary => {}
+                Role::Ordinary => turn::misplaced(
+                    &function.attrs,
+                    "only a message has turns: make this a `pub` method with `&mut self` or \
+                     `&self`, or remove `#[turn]`",
+                    problems,
+                ),
                 Role::Message => {
                     model
                         .messages
@@ -126,6 +138,7 @@ impl Message {
         check::message_name(&signature.ident, &mut problems);
         check::qualifiers(signature, &mut problems);
         let exclusive = check::receiver(signature, &mut problems);
+        let turn = Turn::read(function, exclusive, &mut problems);
 
         let mut inputs = typed_inputs(function).peekable();
         let takes_context = inputs
@@ -149,6 +162,7 @@ impl Message {
             exclusive,
             suspends: signature.asyncness.is_some(),
             takes_context,
+            turn,
             arguments,
             output: types::without_self(&output(function), &target.path),
         };
@@ -162,6 +176,11 @@ impl Hook {
         let mut problems = Problems::default();
         check::qualifiers(signature, &mut problems);
         check::receiver(signature, &mut problems);
+        turn::misplaced(
+            &function.attrs,
+            "the engine runs a hook by itself, before or after all messages: remove `#[turn]`",
+            &mut problems,
+        );
         let mut inputs = typed_inputs(function).peekable();
         let takes_context = inputs
             .next_if(|input| check::is_context(&input.ty, &target.path, &mut problems))

@@ -2,7 +2,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Type, ext::IdentExt};
 
-use super::allow;
+use super::{allow, turn};
 use crate::{model::Message, target::Target, types};
 
 /// The type that holds a message's arguments on their way, and how the engine delivers it.
@@ -30,6 +30,7 @@ pub(super) fn expand(target: &Target, message: &Message) -> TokenStream {
     } else {
         quote!(Shared)
     };
+    let turn = turn::expand(message);
     let call = call(target, message);
     let reply = reply(output);
     let allow = allow();
@@ -50,6 +51,7 @@ pub(super) fn expand(target: &Target, message: &Message) -> TokenStream {
             type Output = #output;
             const NAME: &'static str = #name;
             const SYNC: bool = #sync;
+            #turn
             #call
             #reply
         }
@@ -104,34 +106,42 @@ pub(super) fn context(taken: bool) -> (TokenStream, Option<TokenStream>) {
 
 /// Splits what the method returned into answer and error.
 fn reply(output: &Type) -> TokenStream {
-    let Some(written) = types::result_arguments(output) else {
-        return quote! {
-            type Ok = #output;
-            type Err = ::core::convert::Infallible;
-
-            fn reply(
-                output: #output,
-            ) -> ::core::result::Result<#output, ::core::convert::Infallible> {
-                ::core::result::Result::Ok(output)
-            }
-        };
-    };
-    // Each half has the span of what the user wrote for it, so that a reply which cannot be
-    // sent is an error there and not on the attribute.
-    let mut written = written.map(Ends::of);
+    let (ok, err) = reply_parts(output);
     let whole = Ends::of(output);
-    let ok = written.next().unwrap_or(whole).part(output, "Ok");
-    let err = written.next().unwrap_or(whole).part(output, "Err");
-    let into_result = whole.part(output, "into_result");
-    let split = quote_spanned!(whole.first=> ::core::result::Result<Self::Ok, Self::Err>);
+    let (result, split) = if types::result_arguments(output).is_some() {
+        (
+            quote_spanned!(whole.first=> ::core::result::Result<Self::Ok, Self::Err>),
+            whole.part(output, "into_result"),
+        )
+    } else {
+        (
+            quote!(::core::result::Result<#ok, #err>),
+            quote!(::core::result::Result::Ok),
+        )
+    };
     quote! {
         type Ok = #ok;
         type Err = #err;
 
-        fn reply(output: #output) -> #split {
-            #into_result(output)
+        fn reply(output: #output) -> #result {
+            #split(output)
         }
     }
+}
+
+/// The types of a method's answer and of its error.
+///
+/// Each has the span of what the user wrote for it, so that a reply which cannot be sent is an
+/// error there and not on the attribute.
+pub(super) fn reply_parts(output: &Type) -> (TokenStream, TokenStream) {
+    let Some(written) = types::result_arguments(output) else {
+        return (quote!(#output), quote!(::core::convert::Infallible));
+    };
+    let mut written = written.map(Ends::of);
+    let whole = Ends::of(output);
+    let ok = written.next().unwrap_or(whole).part(output, "Ok");
+    let err = written.next().unwrap_or(whole).part(output, "Err");
+    (ok, err)
 }
 
 /// The spans of the first and last token of something, as spans cannot be joined.

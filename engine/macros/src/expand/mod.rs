@@ -3,6 +3,7 @@
 mod hooks;
 mod message;
 mod reference;
+mod turn;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -36,6 +37,7 @@ pub(crate) fn expand(target: &Target, model: &Model, options: &Options) -> Token
 /// that makes it a message.
 fn user_block(block: &ItemImpl) -> ItemImpl {
     let mut block = block.clone();
+    crate::turn::strip(&mut block);
     for item in &mut block.items {
         if let ImplItem::Fn(function) = item
             && Role::of(function) != Role::Ordinary

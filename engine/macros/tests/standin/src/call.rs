@@ -8,7 +8,7 @@ use std::{
 use crate::message::{Method, Receiver};
 
 /// Where a reference leads; here, nowhere.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct RefCore;
 
 /// A turn's context, without an engine behind it.

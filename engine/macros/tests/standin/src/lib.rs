@@ -24,6 +24,6 @@ pub mod __private {
             ActivateError, Actor, ActorRef, Exclusive, IntoActivation, Method, Receiver,
             ResultParts, Shared, TypeToken,
         },
-        options::{ActorOptions, WhenFull},
+        options::{ActorOptions, Placement, WhenFull},
     };
 }

@@ -41,8 +41,12 @@ impl ActorOptions {
         self
     }
 
-    pub fn pinned(mut self, shard: u16) -> Self {
+    pub fn placement(mut self, Placement::Pinned(shard): Placement) -> Self {
         self.pinned = Some(shard);
         self
     }
+}
+
+pub enum Placement {
+    Pinned(u16),
 }
