@@ -45,6 +45,9 @@ pub trait Actor: Sized + 'static {
     fn deactivate<'a>(&'a mut self, cx: &'a Cx<Self>) -> impl Future<Output = ()> + 'a;
 }
 
+/// Whatever has an `#[actor]` block. Its name is what the compiler quotes where there are two.
+pub trait OneBlockHoldsAllMessagesOfAnActor {}
+
 /// A typed reference to an actor.
 pub trait ActorRef: From<RefCore> + Clone {
     /// What it refers to.
@@ -227,6 +230,11 @@ impl fmt::Display for ActivateError {
     }
 }
 
+#[diagnostic::on_unimplemented(
+    message = "`on_activate` cannot return `{Self}`",
+    label = "return nothing, or a `Result<(), E>`",
+    note = "the error `E` is any type that is `Display`"
+)]
 /// What `on_activate` may return: nothing, or a `Result<(), E>` whose error can be shown.
 pub trait IntoActivation {
     /// As the engine wants it.
@@ -248,6 +256,11 @@ impl<E: fmt::Display> IntoActivation for Result<(), E> {
     }
 }
 
+#[diagnostic::on_unimplemented(
+    message = "a message's return type that is called `Result` must be the standard library's",
+    label = "this is another type called `Result`",
+    note = "rename the type, or return a `core::result::Result`"
+)]
 /// The two sides of a `Result`, whatever alias it is written by.
 pub trait ResultParts {
     /// The success.

@@ -40,6 +40,7 @@ mod activation;
 mod actor;
 mod builder;
 mod call;
+mod carried;
 mod context;
 mod dead_letter;
 mod engine;
@@ -97,9 +98,10 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::actor::{
-        ActivateError, Actor, ActorRef, Coalesce, Exclusive, IntoActivation, Method, Receiver,
-        ResultParts, Shared, TypeToken,
+        ActivateError, Actor, ActorRef, Coalesce, Exclusive, IntoActivation, Method,
+        OneBlockHoldsAllMessagesOfAnActor, Receiver, ResultParts, Shared, TypeToken,
     };
+    pub use crate::carried::{Argument, Reply};
     pub use crate::context::Cx;
     pub use crate::options::{
         ActorOptions, Backoff, Breaker, Directive, Near, Placement, Priority, RateLimit, Strategy,

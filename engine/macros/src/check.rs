@@ -2,7 +2,8 @@
 
 use quote::ToTokens;
 use syn::{
-    Ident, Pat, PatType, Path, ReceiverKind, ReturnType, Safety, Signature, Type, ext::IdentExt,
+    FnArg, Ident, ImplItemFn, Pat, PatType, Path, ReceiverKind, ReturnType, Safety, Signature,
+    Type, Visibility, ext::IdentExt,
 };
 
 use crate::{
@@ -138,6 +139,20 @@ pub(crate) fn receiver(signature: &Signature, problems: &mut Problems) -> bool {
             problems.at(receiver, "a message takes `&mut self` or `&self`");
             false
         }
+    }
+}
+
+/// Refuses a public function that takes the context, but no actor: one was forgotten.
+pub(crate) fn no_receiver(function: &ImplItemFn, actor: &Path, problems: &mut Problems) {
+    if let Some(FnArg::Typed(first)) = function.sig.inputs.first()
+        && matches!(function.vis, Visibility::Public(_))
+        && !matches!(types::context(&first.ty, actor), Context::No)
+    {
+        problems.at(
+            &function.sig.ident,
+            "a message takes `&mut self`, or `&self` for a turn that may interleave with others, \
+             before the context",
+        );
     }
 }
 

@@ -66,12 +66,15 @@ impl Model {
                 continue;
             };
             match Role::of(function) {
-                Role::Ordinary => turn::misplaced(
-                    &function.attrs,
-                    "only a message has turns: make this a `pub` method with `&mut self` or \
-                     `&self`, or remove `#[turn]`",
-                    problems,
-                ),
+                Role::Ordinary => {
+                    turn::misplaced(
+                        &function.attrs,
+                        "only a message has turns: make this a `pub` method with `&mut self` or \
+                         `&self`, or remove `#[turn]`",
+                        problems,
+                    );
+                    check::no_receiver(function, &target.path, problems);
+                }
                 Role::Message => {
                     model
                         .messages

@@ -1,4 +1,4 @@
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use syn::{Ident, Item, ItemImpl, Path, PathArguments, Type, spanned::Spanned};
 
 use crate::types;
@@ -40,6 +40,11 @@ impl Target {
         }
         let path = named_type(&block.self_ty)?;
         Ok(Self { block, path })
+    }
+
+    /// Where the actor's name stands, for what is written in its stead.
+    pub(crate) fn span(&self) -> Span {
+        self.ident().span().resolved_at(Span::call_site())
     }
 
     /// The type's own name, the last segment of its path.

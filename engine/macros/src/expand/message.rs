@@ -33,6 +33,7 @@ pub(super) fn expand(target: &Target, message: &Message) -> TokenStream {
     let turn = turn::expand(message);
     let call = call(target, message);
     let reply = reply(output);
+    let (ok, err) = reply_parts(output);
     let allow = allow();
     quote! {
         #(#cfgs)*
@@ -59,13 +60,13 @@ pub(super) fn expand(target: &Target, message: &Message) -> TokenStream {
         #(#cfgs)*
         #allow
         const _: () = {
-            // Its name is the remedy, as the compiler quotes it.
-            fn an_argument_must_be_send_to_reach_the_actors_core<
-                T: ::core::marker::Send + 'static,
-            >() {
-            }
-            fn arguments() {
-                #(an_argument_must_be_send_to_reach_the_actors_core::<#types>();)*
+            // Of what may not travel, these say the remedy where its type is written.
+            fn argument<T: ::quark::__private::Argument>() {}
+            fn reply<T: ::quark::__private::Reply>() {}
+            fn travel() {
+                #(argument::<#types>();)*
+                reply::<#ok>();
+                reply::<#err>();
             }
         };
     }
@@ -108,24 +109,22 @@ pub(super) fn context(taken: bool) -> (TokenStream, Option<TokenStream>) {
 fn reply(output: &Type) -> TokenStream {
     let (ok, err) = reply_parts(output);
     let whole = Ends::of(output);
-    let (result, split) = if types::result_arguments(output).is_some() {
-        (
-            quote_spanned!(whole.first=> ::core::result::Result<Self::Ok, Self::Err>),
-            whole.part(output, "into_result"),
-        )
+    let split = if types::result_arguments(output).is_some() {
+        whole.part(output, "into_result")
     } else {
-        (
-            quote!(::core::result::Result<#ok, #err>),
-            quote!(::core::result::Result::Ok),
-        )
+        quote!(::core::result::Result::Ok)
+    };
+    // Everything here stands where the user's type does, so that what the compiler says of it
+    // more than once is said there, and shown once.
+    let function = quote_spanned! {whole.first=>
+        fn reply(output: #output) -> ::core::result::Result<#ok, #err> {
+            #split(output)
+        }
     };
     quote! {
         type Ok = #ok;
         type Err = #err;
-
-        fn reply(output: #output) -> #result {
-            #split(output)
-        }
+        #function
     }
 }
 

@@ -6,7 +6,7 @@ mod reference;
 mod turn;
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{ImplItem, ItemImpl, parse_quote};
 
 use crate::{
@@ -68,7 +68,10 @@ fn actor(target: &Target, model: &Model, options: &Options) -> TokenStream {
     let hooks = hooks::expand(target, model);
     let fallback = fallback();
     let allow = allow();
-    quote! {
+    quote_spanned! {target.span()=>
+        #allow
+        impl ::quark::__private::OneBlockHoldsAllMessagesOfAnActor for #path {}
+
         #allow
         impl ::quark::__private::Actor for #path {
             type Ref = #reference;

@@ -1,5 +1,5 @@
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, ext::IdentExt};
 
 use super::allow;
@@ -10,11 +10,7 @@ use crate::{
 
 /// The reference's name: `AccountRef` for `Account`.
 pub(super) fn ident(target: &Target) -> Ident {
-    format_ident!(
-        "{}Ref",
-        target.ident().unraw(),
-        span = proc_macro2::Span::call_site()
-    )
+    format_ident!("{}Ref", target.ident().unraw(), span = target.span())
 }
 
 /// The reference, with a method per message.
@@ -22,6 +18,9 @@ pub(super) fn ident(target: &Target) -> Ident {
 /// Its type parameter, which nobody writes, makes the impls of a private actor's reference as
 /// private as the actor: without it the compiler refuses to name a private actor in them
 /// (E0446), and the attribute cannot see whether the actor is one.
+///
+/// All of it stands where the actor's name does, for what the compiler has to say of a name that
+/// is taken.
 pub(super) fn expand(target: &Target, model: &Model) -> TokenStream {
     let path = &target.path;
     let ident = ident(target);
@@ -32,7 +31,7 @@ pub(super) fn expand(target: &Target, model: &Model) -> TokenStream {
     );
     let methods = model.messages.iter().map(method);
     let allow = allow();
-    quote! {
+    quote_spanned! {target.span()=>
         #[doc = #doc]
         #allow
         pub struct #ident<Actor = #path>(

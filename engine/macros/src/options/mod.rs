@@ -148,7 +148,8 @@ impl Options {
             }
             "adaptive_ms" => once(&mut self.adaptive_ms, option, value::millis(input, option)?),
             "rate_limit" => {
-                let rate = value::number(input, option, 1u32, "from 1 to 4294967295, a second")?;
+                let rate =
+                    value::number(input, option, 1u32, "from 1 to 4294967295: calls a second")?;
                 once(&mut self.rate_limit, option, rate)
             }
             "burst" => {

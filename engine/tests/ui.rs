@@ -1,6 +1,6 @@
 //! What compiles under `#[actor]`, and what the user reads where it doesn't.
 //!
-//! After a deliberate change: `TRYBUILD=overwrite cargo test -p quark-macros --test ui`, and read
+//! After a deliberate change: `TRYBUILD=overwrite cargo test -p quark-engine --test ui`, and read
 //! the difference as a user would.
 
 #[test]

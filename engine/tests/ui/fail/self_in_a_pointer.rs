@@ -21,6 +21,14 @@ impl Account {
         self.cents
     }
 
+    pub fn twice(self: &&Self) -> i64 {
+        self.cents
+    }
+
+    pub fn through(self: &mut &Self) -> i64 {
+        self.cents
+    }
+
     pub fn forever(&'static self) -> i64 {
         self.cents
     }
