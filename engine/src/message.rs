@@ -13,6 +13,7 @@ use crate::error::{CallError, Refusal};
 use crate::key::Key;
 use crate::lifecycle::drop_quietly;
 use crate::mailbox::Waiting;
+use crate::options::Priority;
 use crate::reference::Hint;
 use crate::runtime::Runtime;
 
@@ -229,6 +230,7 @@ impl<M: Method> LocalMessage<Shard> for Held<M> {
 
 impl<M: Method> Waiting for Held<M> {
     const EXCLUSIVE: bool = <M::Receiver as crate::actor::Receiver>::EXCLUSIVE;
+    const PRIORITY: Priority = M::PRIORITY;
 
     fn start(mut self, shard: &Shard, runtime: &Runtime) {
         self.incoming.toll.pay(shard);

@@ -115,7 +115,7 @@ impl<A: Actor> TypeShard<A> {
         }
         self.made.set(self.made.get() + 1);
         let resident = self.cells.take(key.clone(), hash);
-        resident.set_room(self.mailbox);
+        resident.set_room(self.quick_room());
         self.directory
             .borrow_mut()
             .insert_unique(hash, (hash, resident), |(hash, _)| *hash);

@@ -127,7 +127,11 @@ impl<M: Method> Call<'_, M> {
             id,
         };
         if !may_inline || resident.queued() != 0 {
-            runtime.queue(shard, resident, incoming);
+            if types.posts::<M>() {
+                runtime.post(shard, resident, incoming);
+            } else {
+                runtime.queue(shard, resident, incoming);
+            }
         } else {
             runtime.arrive(shard, resident, incoming);
         }
