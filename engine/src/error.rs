@@ -32,7 +32,9 @@ pub enum CallError<E = Infallible> {
     RateLimited(RetryAfter),
     /// Too many calls of the type have failed, so its circuit breaker refuses all for a while;
     /// the method did not run.
-    #[error("too many calls of this type have failed: its circuit breaker refuses them, retry in {0}")]
+    #[error(
+        "too many calls of this type have failed: its circuit breaker refuses them, retry in {0}"
+    )]
     CircuitOpen(RetryAfter),
     /// The call came back to an actor that its own chain holds.
     #[error(

@@ -40,6 +40,7 @@ mod activation;
 mod actor;
 mod builder;
 mod call;
+mod coalesce;
 mod context;
 mod dead_letter;
 mod engine;
@@ -47,6 +48,7 @@ mod error;
 mod key;
 mod launch;
 mod lifecycle;
+mod limits;
 mod mailbox;
 mod message;
 mod observe;
@@ -74,6 +76,7 @@ pub use engine::{Engine, EngineId};
 pub use error::{CallError, RegisterError, RetryAfter, TellError};
 pub use key::{ActorId, Key};
 pub use launch::LaunchError;
+pub use limits::breaker::{BreakerInfo, BreakerState};
 pub use options::{
     ActorOptions, Backoff, Breaker, Directive, Near, Placement, Priority, RateLimit, Strategy,
     Supervision, WhenFull,

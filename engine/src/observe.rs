@@ -7,6 +7,7 @@ use quark_shards::shard::Shard;
 use crate::dead_letter::{DeadLetter, DeadLetters};
 use crate::engine::Engine;
 use crate::launch::ask_all;
+use crate::limits::breaker::BreakerInfo;
 use crate::registry::ActorInfo;
 use crate::runtime::Runtime;
 
@@ -77,6 +78,17 @@ impl Engine {
         all
     }
 
+    /// The circuit breakers of the types that have one, on each shard where they are in use. Asks
+    /// every shard and blocks for the answers: not for use on a shard, nor often.
+    #[must_use]
+    pub fn breakers(&self) -> Vec<BreakerInfo> {
+        ask_all(self, breakers)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect()
+    }
+
     /// Tells those dead letters to their actors again that `chosen` says, and keeps them no
     /// longer. Returns how many. Those of one shard go in the order in which they died; what
     /// fails again is a dead letter again. Asks every shard and blocks for the answers.
@@ -109,6 +121,13 @@ pub(crate) fn list(shard: &Shard, runtime: &Runtime) -> Vec<ActorInfo> {
         types.list(&mut actors, shard.id(), LIST_LIMIT);
     }
     actors
+}
+
+pub(crate) fn breakers(shard: &Shard, runtime: &Runtime) -> Vec<BreakerInfo> {
+    let types = runtime.types.iter();
+    types
+        .filter_map(|types| types.breaker(shard.id()))
+        .collect()
 }
 
 pub(crate) fn dead_letters(_: &Shard, runtime: &Runtime) -> DeadLetters {

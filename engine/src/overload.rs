@@ -8,6 +8,7 @@ use crate::activation::Resident;
 use crate::actor::{Actor, Method};
 use crate::context::Context;
 use crate::error::Refusal;
+use crate::limits::{Limits, Permit};
 use crate::message::{Incoming, ReplyTo, Toll};
 use crate::options::{Priority, WhenFull};
 use crate::runtime::Runtime;
@@ -22,10 +23,16 @@ impl<A: Actor> TypeShard<A> {
         !matches!(M::PRIORITY, Priority::Normal) || self.when_full == WhenFull::DropOldest
     }
 
+    /// Messages that may wait for one actor, as things are.
+    pub(crate) fn bound(&self) -> usize {
+        let limits = self.limits.as_deref();
+        limits.and_then(Limits::bound).unwrap_or(self.mailbox)
+    }
+
     /// What a fresh cell's [`room`](crate::activation::Head::has_room) is: none where each
     /// message must be looked at more closely, see [`Runtime::tell_closely`].
     pub(crate) fn quick_room(&self) -> usize {
-        if self.when_full == WhenFull::DropOldest {
+        if self.when_full == WhenFull::DropOldest || self.limits.is_some() {
             0
         } else {
             self.mailbox
@@ -47,10 +54,14 @@ impl Runtime {
         context: impl FnOnce() -> Option<Context>,
     ) -> Result<(), Refusal> {
         let types = self.types.get::<M::Actor>(self)?;
-        let is_full = resident.load() >= types.mailbox;
+        let is_full = resident.load() >= types.bound();
         if is_full && matches!(types.when_full, WhenFull::Refuse | WhenFull::Wait) {
             return Err(Refusal::MailboxFull);
         }
+        let permit = match &types.limits {
+            Some(limits) => limits.admit(shard.now(), <M::Actor as Actor>::NAME)?,
+            None => Permit::Unasked,
+        };
         let args = message.take().expect("a message is sent once");
         let incoming = Incoming {
             args,
@@ -59,6 +70,7 @@ impl Runtime {
             depth: 0,
             context: context(),
             toll: Toll::default(),
+            permit,
         };
         if is_full && types.when_full == WhenFull::DropNewest {
             self.refuse(shard, &resident, incoming, Refusal::Dropped);
@@ -92,7 +104,7 @@ impl Runtime {
         resident: Resident<M::Actor>,
         mut incoming: Incoming<M>,
     ) -> Option<Incoming<M>> {
-        if resident.mailbox.len() < types.mailbox {
+        if resident.mailbox.len() < types.bound() {
             incoming.toll.pay(shard);
             return Some(incoming);
         }
@@ -102,7 +114,7 @@ impl Runtime {
             WhenFull::Refuse => Refusal::MailboxFull,
             WhenFull::DropNewest => Refusal::Dropped,
             WhenFull::DropOldest => {
-                while resident.mailbox.len() >= types.mailbox {
+                while resident.mailbox.len() >= types.bound() {
                     let Some(oldest) = resident.mailbox.shed(&self.outliers, M::PRIORITY) else {
                         // What waits is more important.
                         self.refuse(shard, &resident, incoming, Refusal::Dropped);

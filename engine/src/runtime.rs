@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use quark_shards::calls::{CallId, Deadline, NO_SENDER, Sender, Waiter};
-use quark_shards::chain::{TurnId, chain_has};
+use quark_shards::chain::{Origin, TurnId, chain_has};
 use quark_shards::current::with_current;
 use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
@@ -280,26 +280,32 @@ impl Runtime {
         &self,
         shard: &Shard,
         resident: Resident<M::Actor>,
-        incoming: Incoming<M>,
+        mut incoming: Incoming<M>,
         on_top: bool,
     ) {
         let exclusive = <M::Receiver as Receiver>::EXCLUSIVE;
         if self.closing.get() == Closing::All {
             return self.refuse(shard, &resident, incoming, Refusal::Stopped);
         }
+        let Ok(types) = self.types.get::<M::Actor>(self) else {
+            return;
+        };
+        if let Err(refusal) = self.admit(shard, types, &mut incoming) {
+            return self.refuse(shard, &resident, incoming, refusal);
+        }
         if incoming.depth > 0 {
             match self.chain_says(shard, &resident, &incoming, exclusive) {
                 Chain::Elsewhere => {}
-                Chain::Enter if on_top => return self.begin(shard, resident, incoming),
+                Chain::Enter if on_top => return self.begin_any(shard, resident, incoming),
                 Chain::Enter => return self.queue(shard, resident, incoming),
                 Chain::Cycle => {
                     return self.refuse(shard, &resident, incoming, Refusal::CallCycle);
                 }
             }
         }
-        let Ok(types) = self.types.get::<M::Actor>(self) else {
-            return;
-        };
+        if on_top && resident.is_guarded() && resident.admits_guarded(exclusive) {
+            return self.begin_guarded(shard, resident, incoming);
+        }
         let Some(incoming) = self.find_room(shard, types, resident, incoming) else {
             return;
         };
@@ -318,18 +324,39 @@ impl Runtime {
         let holder = head.holder();
         let origin = incoming.reply.origin();
         let inside = |turn: TurnId| turn == holder || head.turns().any(|other| other.id == turn);
-        let mesh = shard.mesh();
-        if !chain_has(
-            |peer| mesh.handle(peer).map(|handle| &*handle.chain),
-            origin,
-            inside,
-        ) {
+        if !self.is_chained(shard, origin, inside) {
             return Chain::Elsewhere;
         }
         if holder == 0 && !exclusive && head.admits_chained() {
             Chain::Enter
         } else {
             Chain::Cycle
+        }
+    }
+
+    /// Whether a turn that `is` one of some waits for the call `origin`, by whatever way.
+    pub(crate) fn is_chained(
+        &self,
+        shard: &Shard,
+        origin: Origin,
+        is: impl Fn(TurnId) -> bool,
+    ) -> bool {
+        let mesh = shard.mesh();
+        let chain = |peer| mesh.handle(peer).map(|handle| &*handle.chain);
+        chain_has(chain, origin, is)
+    }
+
+    /// Starts the turn of a message that has taken the long way.
+    pub(crate) fn begin_any<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        incoming: Incoming<M>,
+    ) {
+        if resident.is_guarded() {
+            self.begin_guarded(shard, resident, incoming);
+        } else {
+            self.begin(shard, resident, incoming);
         }
     }
 
@@ -447,6 +474,7 @@ impl Runtime {
         incoming: Incoming<M>,
         refusal: Refusal,
     ) {
+        self.give_back::<M::Actor>(shard, incoming.permit);
         if incoming.reply.is_ask() {
             // No turn would be ended by its panic, but the shard.
             drop_quietly(incoming.args);

@@ -28,6 +28,7 @@ use crate::engine::{Engine, Stage};
 use crate::error::RegisterError;
 use crate::key::Key;
 use crate::launch::close;
+use crate::limits::breaker::BreakerInfo;
 use crate::observe;
 use crate::registry::ActorInfo;
 use crate::report::LaunchReport;
@@ -184,6 +185,15 @@ impl Sim {
             all.add(letters);
         }
         all
+    }
+
+    /// The circuit breakers of the types that have one; see [`Engine::breakers`].
+    #[must_use]
+    pub fn breakers(&self) -> Vec<BreakerInfo> {
+        self.ask_all(observe::breakers)
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// Sends dead letters again; see [`Engine::replay_dead_letters`].
