@@ -45,6 +45,7 @@ impl Default for EngineBuilder {
                 timeout: Duration::from_secs(30),
                 grace: Duration::from_secs(10),
                 stall: quark_shards::stall::DEFAULT_THRESHOLD,
+                dead_letters: 256,
                 simulated: false,
             },
             credits: Credits::default(),
@@ -110,6 +111,14 @@ impl EngineBuilder {
     /// Messages that may wait for one actor, unless its type says otherwise; 1,024 by default.
     pub fn mailbox(mut self, messages: usize) -> Self {
         self.settings.mailbox = messages.max(1);
+        self
+    }
+
+    /// Dead letters that each shard keeps, with their messages; 256 by default. All are counted,
+    /// but only the last so many can be listed and sent again. With 0 none is kept: their
+    /// messages are dropped at once, with whatever they hold.
+    pub fn dead_letters(mut self, kept: usize) -> Self {
+        self.settings.dead_letters = kept;
         self
     }
 

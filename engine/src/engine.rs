@@ -56,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) grace: Duration,
     pub(crate) stall: Duration,
+    /// Dead letters kept on each shard.
+    pub(crate) dead_letters: usize,
     /// Its shards share the caller's thread, so blocking for them would be for ever.
     pub(crate) simulated: bool,
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::time::Duration;
 
 use crate::actor::ActivateError;
 
@@ -23,6 +24,18 @@ pub enum CallError<E = Infallible> {
     /// The actor's mailbox was full; the method did not run.
     #[error("the actor's mailbox is full: slow down, or let its type wait (when_full = \"wait\")")]
     MailboxFull,
+    /// The actor's mailbox was full, and its type drops messages then; the method did not run.
+    #[error("dropped from the actor's full mailbox: slow down, or let its type refuse or wait")]
+    Dropped,
+    /// The type was called more often than its rate limit allows; the method did not run.
+    #[error("called more often than its type's rate limit allows: retry in {0}")]
+    RateLimited(RetryAfter),
+    /// Too many calls of the type have failed, so its circuit breaker refuses all for a while;
+    /// the method did not run.
+    #[error(
+        "too many calls of this type have failed: its circuit breaker refuses them, retry in {0}"
+    )]
+    CircuitOpen(RetryAfter),
     /// The call came back to an actor that its own chain holds.
     #[error(
         "the call came back to an actor that its own chain holds: break the cycle, or make the methods &self"
@@ -59,6 +72,9 @@ impl<E> CallError<E> {
             CallError::Timeout => CallError::Timeout,
             CallError::Overloaded => CallError::Overloaded,
             CallError::MailboxFull => CallError::MailboxFull,
+            CallError::Dropped => CallError::Dropped,
+            CallError::RateLimited(after) => CallError::RateLimited(after),
+            CallError::CircuitOpen(after) => CallError::CircuitOpen(after),
             CallError::CallCycle => CallError::CallCycle,
             CallError::Panicked => CallError::Panicked,
             CallError::Restarted => CallError::Restarted,
@@ -77,11 +93,51 @@ impl<E> CallError<E> {
             self,
             CallError::Overloaded
                 | CallError::MailboxFull
+                | CallError::Dropped
+                | CallError::RateLimited(_)
+                | CallError::CircuitOpen(_)
                 | CallError::CallCycle
                 | CallError::Activation(_)
                 | CallError::Unregistered(_)
                 | CallError::WouldBlock
         )
+    }
+
+    /// How long to wait before a retry makes sense, where the engine knows.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            CallError::RateLimited(after) | CallError::CircuitOpen(after) => Some(after.duration()),
+            _ => None,
+        }
+    }
+}
+
+/// How long to wait before trying again: what [`CallError::RateLimited`] and
+/// [`CallError::CircuitOpen`] say.
+// One word, not a `Duration`'s two: every reply has room for an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RetryAfter {
+    nanos: u64,
+}
+
+impl RetryAfter {
+    pub(crate) fn new(duration: Duration) -> Self {
+        RetryAfter {
+            nanos: u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// The same as a duration.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_nanos(self.nanos)
+    }
+}
+
+impl fmt::Display for RetryAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.duration())
     }
 }
 
@@ -91,6 +147,9 @@ pub(crate) enum Refusal {
     Timeout,
     Overloaded,
     MailboxFull,
+    Dropped,
+    RateLimited(RetryAfter),
+    CircuitOpen(RetryAfter),
     CallCycle,
     Panicked,
     Restarted,
@@ -105,6 +164,9 @@ impl<E> From<Refusal> for CallError<E> {
             Refusal::Timeout => CallError::Timeout,
             Refusal::Overloaded => CallError::Overloaded,
             Refusal::MailboxFull => CallError::MailboxFull,
+            Refusal::Dropped => CallError::Dropped,
+            Refusal::RateLimited(after) => CallError::RateLimited(after),
+            Refusal::CircuitOpen(after) => CallError::CircuitOpen(after),
             Refusal::CallCycle => CallError::CallCycle,
             Refusal::Panicked => CallError::Panicked,
             Refusal::Restarted => CallError::Restarted,

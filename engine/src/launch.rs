@@ -260,6 +260,8 @@ pub(crate) fn close(shard: &Shard) {
     shard.enter(|shard| {
         if let Some(runtime) = shard.attached::<Runtime>() {
             runtime.types.iter().for_each(|types| types.drop_all());
+            // What the messages among them hold may be what somebody outside waits for.
+            runtime.clear_dead_letters();
         }
     });
     shard.clear();
@@ -361,7 +363,7 @@ fn survey(engine: &Engine) -> Option<Survey> {
 /// Asks every shard; `None` if one does not answer.
 pub(crate) fn ask_all<R: Send + 'static>(
     engine: &Engine,
-    question: fn(&Shard, &Runtime) -> R,
+    question: impl Fn(&Shard, &Runtime) -> R + Clone + Send + 'static,
 ) -> Option<Vec<R>> {
     const PATIENCE: Duration = Duration::from_secs(5);
     if engine.settings().simulated {
@@ -371,6 +373,7 @@ pub(crate) fn ask_all<R: Send + 'static>(
     let asked: Vec<_> = (0..engine.shards())
         .map(|shard| {
             let (answer, answers) = mpsc::sync_channel(1);
+            let question = question.clone();
             run_on(engine, shard, move |shard, runtime| {
                 let _ = answer.try_send(question(shard, runtime));
             });

@@ -41,6 +41,7 @@ mod actor;
 mod builder;
 mod call;
 mod carried;
+mod coalesce;
 mod context;
 mod dead_letter;
 mod engine;
@@ -48,12 +49,15 @@ mod error;
 mod key;
 mod launch;
 mod lifecycle;
+mod limits;
 mod mailbox;
 mod message;
 mod observe;
 mod options;
+mod overload;
 mod placement;
 mod port;
+mod priority;
 mod reference;
 mod registry;
 mod report;
@@ -68,11 +72,12 @@ pub use actor::ActivateError;
 pub use builder::EngineBuilder;
 pub use call::{Call, Send};
 pub use context::{Context, Cx};
-pub use dead_letter::DeadLetter;
+pub use dead_letter::{DeadLetter, DeadLetters, DeadReason};
 pub use engine::{Engine, EngineId};
-pub use error::{CallError, RegisterError, TellError};
+pub use error::{CallError, RegisterError, RetryAfter, TellError};
 pub use key::{ActorId, Key};
 pub use launch::LaunchError;
+pub use limits::breaker::{BreakerInfo, BreakerState};
 pub use options::{
     ActorOptions, Backoff, Breaker, Directive, Near, Placement, Priority, RateLimit, Strategy,
     Supervision, WhenFull,

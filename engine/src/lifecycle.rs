@@ -156,7 +156,7 @@ impl Runtime {
         {
             types.wake_waiting(resident);
         }
-        while let Some(letter) = resident.mailbox.pop() {
+        while let Some(letter) = resident.mailbox.pop(&self.outliers) {
             letter.refuse(shard, self, refusal.clone());
         }
         resident.set_mail(false);

@@ -1,7 +1,8 @@
-//! Mailboxes: messages that wait for one actor, in recycled blocks, first in first out.
+//! Mailboxes: messages that wait for one actor, in recycled blocks. They leave by priority, and
+//! among equals first in first out.
 #![allow(unsafe_code)]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::mem::{self, ManuallyDrop};
 use std::ptr::NonNull;
 
@@ -10,24 +11,52 @@ use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
 
 use crate::error::Refusal;
+use crate::options::Priority;
+use crate::priority::{Levels, Shares};
 use crate::runtime::Runtime;
 
 /// A message that can wait.
 pub(crate) trait Waiting: 'static {
     /// Whether its turn must be alone.
     const EXCLUSIVE: bool;
+    /// Which of those that wait goes first.
+    const PRIORITY: Priority;
     /// Starts its turn.
     fn start(self, shard: &Shard, runtime: &Runtime);
     /// Answers its sender that there will be none.
     fn refuse(self, shard: &Shard, runtime: &Runtime, refusal: Refusal);
 }
 
-/// The messages that wait for one actor. Two and a half words.
+/// The messages that wait for one actor. Three words, for every actor: those of other than the
+/// normal priority lie elsewhere, so that most need not pay for them.
 #[derive(Default)]
 pub(crate) struct Mailbox {
+    normal: List,
+    len: Cell<u32>,
+    /// Where in the shard's [`Outliers`] those of other priorities wait, counted from one; zero
+    /// if there were none since the mailbox was last empty.
+    outliers: Cell<u32>,
+}
+
+/// Messages in the order of their coming.
+#[derive(Default)]
+struct List {
     first: Cell<Option<NonNull<Envelope>>>,
     last: Cell<Option<NonNull<Envelope>>>,
-    len: Cell<u32>,
+}
+
+/// One shard's messages of other than the normal priority, by mailbox.
+#[derive(Default)]
+pub(crate) struct Outliers {
+    places: RefCell<Vec<Outlying>>,
+    free: RefCell<Vec<u32>>,
+}
+
+#[derive(Default)]
+struct Outlying {
+    low: List,
+    high: List,
+    shares: Shares,
 }
 
 /// What lies before a waiting message.
@@ -49,14 +78,50 @@ struct Full<W> {
     message: ManuallyDrop<W>,
 }
 
+impl List {
+    fn is_empty(&self) -> bool {
+        self.first.get().is_none()
+    }
+
+    /// Appends a live envelope, which is the list's from now on.
+    fn append(&self, envelope: NonNull<Envelope>) {
+        match self.last.get() {
+            // SAFETY: envelopes in the list are live, and nobody else's.
+            Some(mut last) => unsafe { last.as_mut() }.next = Some(envelope),
+            None => self.first.set(Some(envelope)),
+        }
+        self.last.set(Some(envelope));
+    }
+
+    #[inline]
+    fn take_first(&self) -> Option<NonNull<Envelope>> {
+        let first = self.first.get()?;
+        // SAFETY: envelopes in the list are live.
+        let next = unsafe { first.as_ref() }.next;
+        self.first.set(next);
+        if next.is_none() {
+            self.last.set(None);
+        }
+        Some(first)
+    }
+
+    #[inline]
+    fn first_is_exclusive(&self) -> Option<bool> {
+        // SAFETY: envelopes in the list are live.
+        self.first
+            .get()
+            .map(|first| unsafe { first.as_ref() }.vtable.exclusive)
+    }
+}
+
 impl Mailbox {
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len.get() as usize
     }
 
-    /// Appends `message`.
-    pub(crate) fn push<W: Waiting>(&self, shard: &Shard, message: W) {
+    /// Appends `message` to those of its priority.
+    pub(crate) fn push<W: Waiting>(&self, shard: &Shard, outliers: &Outliers, message: W) {
         const { assert!(align_of::<Full<W>>() <= BLOCK_ALIGN) };
         let full = shard.tasks().blocks().take(class::<W>()).cast::<Full<W>>();
         let vtable = const {
@@ -68,47 +133,128 @@ impl Mailbox {
             }
         };
         let envelope = Envelope { next: None, vtable };
-        // SAFETY: a fresh block of sufficient size and alignment; `last` is ours.
+        // SAFETY: a fresh block of sufficient size and alignment.
         unsafe {
             full.write(Full {
                 envelope,
                 message: ManuallyDrop::new(message),
             });
-            match self.last.get() {
-                Some(mut last) => last.as_mut().next = Some(full.cast()),
-                None => self.first.set(Some(full.cast())),
-            }
         }
-        self.last.set(Some(full.cast()));
+        if matches!(W::PRIORITY, Priority::Normal) {
+            self.normal.append(full.cast());
+        } else {
+            self.outliers_in(outliers, |place| {
+                place.list(W::PRIORITY).append(full.cast());
+            });
+        }
         self.len.set(self.len.get() + 1);
     }
 
-    /// Whether the oldest message's turn must be alone; `None` if no message waits.
+    /// Whether the turn of the message that goes next must be alone; `None` if no message waits.
     #[inline]
-    pub(crate) fn next_is_exclusive(&self) -> Option<bool> {
-        // SAFETY: envelopes in the list are live.
-        self.first
-            .get()
-            .map(|first| unsafe { first.as_ref() }.vtable.exclusive)
+    pub(crate) fn next_is_exclusive(&self, outliers: &Outliers) -> Option<bool> {
+        if self.outliers.get() == 0 {
+            return self.normal.first_is_exclusive();
+        }
+        let level = self.levels(outliers).next()?;
+        self.at(outliers, level, List::first_is_exclusive)
     }
 
-    /// Takes the oldest message out.
+    /// Takes the message that goes next.
     #[inline]
-    pub(crate) fn pop(&self) -> Option<Letter> {
-        let first = self.first.get()?;
-        // SAFETY: envelopes in the list are live.
-        let next = unsafe { first.as_ref() }.next;
-        self.first.set(next);
-        if next.is_none() {
-            self.last.set(None);
+    pub(crate) fn pop(&self, outliers: &Outliers) -> Option<Letter> {
+        if self.outliers.get() != 0 {
+            return self.pop_levelled(outliers);
         }
+        let first = self.normal.take_first()?;
         self.len.set(self.len.get() - 1);
-        if next.is_some() && planted(Bug::LostTail) {
-            self.first.set(None);
-            self.last.set(None);
+        if !self.normal.is_empty() && planted(Bug::LostTail) {
+            self.normal.first.set(None);
+            self.normal.last.set(None);
             self.len.set(0);
         }
         Some(Letter(first))
+    }
+
+    #[cold]
+    fn pop_levelled(&self, outliers: &Outliers) -> Option<Letter> {
+        let levels = self.levels(outliers);
+        let level = levels.next()?;
+        self.outliers_in(outliers, |place| place.shares.went(level, levels));
+        self.take(outliers, level)
+    }
+
+    /// Takes the oldest message of the lowest priority that waits, to make room for one of
+    /// `priority`; none if all that wait are above that.
+    #[cold]
+    pub(crate) fn shed(&self, outliers: &Outliers, priority: Priority) -> Option<Letter> {
+        let level = self.levels(outliers).lowest()?;
+        if level > priority {
+            return None;
+        }
+        self.take(outliers, level)
+    }
+
+    fn take(&self, outliers: &Outliers, level: Priority) -> Option<Letter> {
+        let first = self.at(outliers, level, List::take_first)?;
+        let left = self.len.get() - 1;
+        self.len.set(left);
+        if left == 0 && self.outliers.get() != 0 {
+            self.outliers_in(outliers, |place| place.shares = Shares::default());
+            outliers.free.borrow_mut().push(self.outliers.replace(0));
+        }
+        Some(Letter(first))
+    }
+
+    /// Which priorities wait.
+    fn levels(&self, outliers: &Outliers) -> Levels {
+        let normal = !self.normal.is_empty();
+        if self.outliers.get() == 0 {
+            return Levels::only(normal);
+        }
+        self.outliers_in(outliers, |place| {
+            Levels::new(
+                !place.low.is_empty(),
+                normal,
+                !place.high.is_empty(),
+                place.shares,
+            )
+        })
+    }
+
+    fn at<R>(&self, outliers: &Outliers, level: Priority, f: impl FnOnce(&List) -> R) -> R {
+        match level {
+            Priority::Normal => f(&self.normal),
+            _ => self.outliers_in(outliers, |place| f(place.list(level))),
+        }
+    }
+
+    /// Looks at what waits outside the normal list; `f` calls nobody.
+    fn outliers_in<R>(&self, outliers: &Outliers, f: impl FnOnce(&mut Outlying) -> R) -> R {
+        if self.outliers.get() == 0 {
+            let free = outliers.free.borrow_mut().pop();
+            self.outliers.set(free.unwrap_or_else(|| outliers.grow()));
+        }
+        let place = self.outliers.get() as usize - 1;
+        f(&mut outliers.places.borrow_mut()[place])
+    }
+}
+
+impl Outliers {
+    fn grow(&self) -> u32 {
+        let mut places = self.places.borrow_mut();
+        places.push(Outlying::default());
+        u32::try_from(places.len()).expect("fewer mailboxes than that")
+    }
+}
+
+impl Outlying {
+    fn list(&self, level: Priority) -> &List {
+        match level {
+            Priority::Low => &self.low,
+            Priority::High => &self.high,
+            Priority::Normal => unreachable!("the normal ones lie in the mailbox itself"),
+        }
     }
 }
 

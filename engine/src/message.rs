@@ -12,7 +12,9 @@ use crate::context::Context;
 use crate::error::{CallError, Refusal};
 use crate::key::Key;
 use crate::lifecycle::drop_quietly;
+use crate::limits::Permit;
 use crate::mailbox::Waiting;
+use crate::options::Priority;
 use crate::reference::Hint;
 use crate::runtime::Runtime;
 
@@ -29,6 +31,23 @@ pub(crate) struct Incoming<M: Method> {
     pub(crate) context: Option<Context>,
     /// Credit that its sender gets back when it is admitted.
     pub(crate) toll: Toll,
+    /// What the limits of its type have said.
+    pub(crate) permit: Permit,
+}
+
+impl<M: Method> Incoming<M> {
+    /// Another message in the place of this one.
+    pub(crate) fn map<N: Method>(self, change: impl FnOnce(M) -> N) -> Incoming<N> {
+        Incoming {
+            args: change(self.args),
+            reply: self.reply,
+            deadline: self.deadline,
+            depth: self.depth,
+            context: self.context,
+            toll: self.toll,
+            permit: self.permit,
+        }
+    }
 }
 
 /// Credit for a one-way message, owed to its sender; nothing if there are no slots.
@@ -157,6 +176,7 @@ impl<M: Method> Request<M> {
                 peer: from,
                 slots: if is_ask { 0 } else { slots as u16 },
             },
+            permit: Permit::Unasked,
         };
         let hint = if self.hinted {
             Hint(self.target)
@@ -229,6 +249,7 @@ impl<M: Method> LocalMessage<Shard> for Held<M> {
 
 impl<M: Method> Waiting for Held<M> {
     const EXCLUSIVE: bool = <M::Receiver as crate::actor::Receiver>::EXCLUSIVE;
+    const PRIORITY: Priority = M::PRIORITY;
 
     fn start(mut self, shard: &Shard, runtime: &Runtime) {
         self.incoming.toll.pay(shard);
@@ -236,7 +257,7 @@ impl<M: Method> Waiting for Held<M> {
             // Its caller has gone; running it would be work for nobody.
             return self.refuse(shard, runtime, Refusal::Timeout);
         }
-        runtime.begin(shard, self.resident, self.incoming);
+        runtime.begin_any(shard, self.resident, self.incoming);
     }
 
     fn refuse(self, shard: &Shard, runtime: &Runtime, refusal: Refusal) {
@@ -261,6 +282,7 @@ impl<M: Method> Told<M> {
             depth: 0,
             context: self.context,
             toll: Toll::default(),
+            permit: Permit::Unasked,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Looking at a running engine.
 
+use std::sync::Arc;
+
 use quark_shards::shard::Shard;
 
-use crate::dead_letter::DeadLetter;
+use crate::dead_letter::{DeadLetter, DeadLetters};
 use crate::engine::Engine;
 use crate::launch::ask_all;
+use crate::limits::breaker::BreakerInfo;
 use crate::registry::ActorInfo;
 use crate::runtime::Runtime;
 
@@ -30,16 +33,81 @@ impl Engine {
             .collect()
     }
 
-    /// One-way messages that could not be delivered: how many there were, and the last of them.
-    /// Asks every shard and blocks for the answers.
+    /// One-way messages that could not be delivered: how many there were, by reason, and the last
+    /// of them. Asks every shard and blocks for the answers: not for use on a shard, nor often.
+    ///
+    /// Those whose sender was there to be told ([`TellError`](crate::TellError)) are not among
+    /// them.
+    ///
+    /// ```
+    /// use quark::prelude::*;
+    ///
+    /// #[derive(Default)]
+    /// pub struct Picky;
+    ///
+    /// #[actor]
+    /// impl Picky {
+    ///     fn on_activate(&mut self) -> Result<(), &'static str> {
+    ///         Err("not for you")
+    ///     }
+    ///
+    ///     pub fn hello(&self) {}
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = Engine::launch(Topology::detect()?.oversubscribe(true))?;
+    /// engine.actor::<Picky>(1).hello().tell()?;
+    /// while engine.dead_letters().total == 0 {
+    ///     std::thread::yield_now();
+    /// }
+    /// let letters = engine.dead_letters();
+    /// assert_eq!(letters.count(quark::DeadReason::Activation), 1);
+    /// assert_eq!(letters.kept[0].method, "hello");
+    ///
+    /// // Sent again, it fails again.
+    /// assert_eq!(engine.replay_dead_letters(|letter| letter.method == "hello"), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
-    pub fn dead_letters(&self) -> (u64, Vec<DeadLetter>) {
-        let mut all = (0, Vec::new());
-        for (count, last) in ask_all(self, dead_letters).into_iter().flatten() {
-            all.0 += count;
-            all.1.extend(last);
+    pub fn dead_letters(&self) -> DeadLetters {
+        let mut all = DeadLetters::default();
+        for letters in ask_all(self, dead_letters).into_iter().flatten() {
+            all.add(letters);
         }
         all
+    }
+
+    /// The circuit breakers of the types that have one, on each shard where they are in use. Asks
+    /// every shard and blocks for the answers: not for use on a shard, nor often.
+    #[must_use]
+    pub fn breakers(&self) -> Vec<BreakerInfo> {
+        ask_all(self, breakers)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect()
+    }
+
+    /// Tells those dead letters to their actors again that `chosen` says, and keeps them no
+    /// longer. Returns how many. Those of one shard go in the order in which they died; what
+    /// fails again is a dead letter again. Asks every shard and blocks for the answers.
+    ///
+    /// `chosen` runs on the shards.
+    pub fn replay_dead_letters(
+        &self,
+        chosen: impl Fn(&DeadLetter) -> bool + Send + Sync + 'static,
+    ) -> usize {
+        let chosen = Arc::new(chosen);
+        let replay = move |_: &Shard, runtime: &Runtime| runtime.replay_dead_letters(&*chosen);
+        ask_all(self, replay).into_iter().flatten().sum()
+    }
+
+    /// Lets go of the dead letters that are kept, with their messages; the counts stay. Returns
+    /// how many. Asks every shard and blocks for the answers.
+    pub fn clear_dead_letters(&self) -> usize {
+        let clear = |_: &Shard, runtime: &Runtime| runtime.clear_dead_letters();
+        ask_all(self, clear).into_iter().flatten().sum()
     }
 }
 
@@ -55,7 +123,13 @@ pub(crate) fn list(shard: &Shard, runtime: &Runtime) -> Vec<ActorInfo> {
     actors
 }
 
-pub(crate) fn dead_letters(_: &Shard, runtime: &Runtime) -> (u64, Vec<DeadLetter>) {
-    let letters = runtime.dead_letters.borrow();
-    (letters.count(), letters.last().cloned().collect())
+pub(crate) fn breakers(shard: &Shard, runtime: &Runtime) -> Vec<BreakerInfo> {
+    let types = runtime.types.iter();
+    types
+        .filter_map(|types| types.breaker(shard.id()))
+        .collect()
+}
+
+pub(crate) fn dead_letters(_: &Shard, runtime: &Runtime) -> DeadLetters {
+    runtime.list_dead_letters()
 }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use quark_shards::calls::{CallId, Deadline, NO_SENDER, Sender, Waiter};
-use quark_shards::chain::{TurnId, chain_has};
+use quark_shards::chain::{Origin, TurnId, chain_has};
 use quark_shards::current::with_current;
 use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
@@ -12,14 +12,15 @@ use quark_shards::stall::Pulse;
 
 use crate::activation::{Head, Phase, Resident, used_tick};
 use crate::actor::{Actor, Method, Receiver};
+use crate::call::Call;
 use crate::context::Turn;
-use crate::dead_letter::{DeadLetter, DeadLetters};
+use crate::dead_letter::Graveyard;
 use crate::engine::Engine;
 use crate::error::Refusal;
 use crate::key::Key;
 use crate::lifecycle::drop_quietly;
+use crate::mailbox::Outliers;
 use crate::message::{BoxedHeld, Held, Incoming, ReplyOf, Resume, fits};
-use crate::options::WhenFull;
 use crate::reference::Hint;
 use crate::testing::Hooks;
 use crate::turn::TurnRef;
@@ -36,10 +37,11 @@ pub(crate) struct Runtime {
     inline_left: Cell<u32>,
     next_turn: Cell<TurnId>,
     closing: Cell<Closing>,
-    pub(crate) dead_letters: RefCell<DeadLetters>,
+    pub(crate) dead_letters: RefCell<Graveyard>,
     pub(crate) hooks: Hooks,
     pulse: Arc<Pulse>,
     turns: Cell<u64>,
+    pub(crate) outliers: Outliers,
 }
 
 /// How far this shard is on its way out.
@@ -79,6 +81,7 @@ pub(crate) fn try_with_runtime<R>(f: impl FnOnce(Option<(&Shard, &Runtime)>) -> 
 
 impl Runtime {
     pub(crate) fn new(engine: Engine, hooks: Hooks, pulse: Arc<Pulse>) -> Self {
+        let dead_letters = RefCell::new(Graveyard::new(engine.settings().dead_letters));
         Runtime {
             engine,
             types: Types::default(),
@@ -87,10 +90,11 @@ impl Runtime {
             inline_left: Cell::new(INLINE_BUDGET),
             next_turn: Cell::new(1),
             closing: Cell::new(Closing::No),
-            dead_letters: RefCell::default(),
+            dead_letters,
             hooks,
             pulse,
             turns: Cell::new(0),
+            outliers: Outliers::default(),
         }
     }
 
@@ -265,36 +269,48 @@ impl Runtime {
         &self,
         shard: &Shard,
         resident: Resident<M::Actor>,
+        incoming: Incoming<M>,
+    ) {
+        self.take_in(shard, resident, incoming, true);
+    }
+
+    /// Puts a message that its actor does not admit at once into the mailbox, as far as it may
+    /// wait. `on_top`: nothing but the loop is below on the stack, so a turn may begin.
+    pub(crate) fn take_in<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
         mut incoming: Incoming<M>,
+        on_top: bool,
     ) {
         let exclusive = <M::Receiver as Receiver>::EXCLUSIVE;
         if self.closing.get() == Closing::All {
             return self.refuse(shard, &resident, incoming, Refusal::Stopped);
         }
+        let Ok(types) = self.types.get::<M::Actor>(self) else {
+            return;
+        };
+        if let Err(refusal) = self.admit(shard, types, &mut incoming) {
+            return self.refuse(shard, &resident, incoming, refusal);
+        }
         if incoming.depth > 0 {
             match self.chain_says(shard, &resident, &incoming, exclusive) {
                 Chain::Elsewhere => {}
-                Chain::Enter => return self.begin(shard, resident, incoming),
+                Chain::Enter if on_top => return self.begin_any(shard, resident, incoming),
+                Chain::Enter => return self.queue(shard, resident, incoming),
                 Chain::Cycle => {
                     return self.refuse(shard, &resident, incoming, Refusal::CallCycle);
                 }
             }
         }
-        let Ok(types) = self.types.get::<M::Actor>(self) else {
+        if on_top && resident.is_guarded() && resident.admits_guarded(exclusive) {
+            return self.begin_guarded(shard, resident, incoming);
+        }
+        let Some(incoming) = self.find_room(shard, types, resident, incoming) else {
             return;
         };
-        if resident.mailbox.len() >= types.mailbox {
-            match types.when_full {
-                WhenFull::Refuse => {
-                    return self.refuse(shard, &resident, incoming, Refusal::MailboxFull);
-                }
-                // Its credit stays taken until its turn: that is what slows its sender down.
-                WhenFull::Wait | WhenFull::DropOldest | WhenFull::DropNewest => {}
-            }
-        } else {
-            incoming.toll.pay(shard);
-        }
-        resident.mailbox.push(shard, Held { resident, incoming });
+        let held = Held { resident, incoming };
+        resident.mailbox.push(shard, &self.outliers, held);
         resident.set_mail(true);
     }
 
@@ -308,18 +324,39 @@ impl Runtime {
         let holder = head.holder();
         let origin = incoming.reply.origin();
         let inside = |turn: TurnId| turn == holder || head.turns().any(|other| other.id == turn);
-        let mesh = shard.mesh();
-        if !chain_has(
-            |peer| mesh.handle(peer).map(|handle| &*handle.chain),
-            origin,
-            inside,
-        ) {
+        if !self.is_chained(shard, origin, inside) {
             return Chain::Elsewhere;
         }
         if holder == 0 && !exclusive && head.admits_chained() {
             Chain::Enter
         } else {
             Chain::Cycle
+        }
+    }
+
+    /// Whether a turn that `is` one of some waits for the call `origin`, by whatever way.
+    pub(crate) fn is_chained(
+        &self,
+        shard: &Shard,
+        origin: Origin,
+        is: impl Fn(TurnId) -> bool,
+    ) -> bool {
+        let mesh = shard.mesh();
+        let chain = |peer| mesh.handle(peer).map(|handle| &*handle.chain);
+        chain_has(chain, origin, is)
+    }
+
+    /// Starts the turn of a message that has taken the long way.
+    pub(crate) fn begin_any<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        incoming: Incoming<M>,
+    ) {
+        if resident.is_guarded() {
+            self.begin_guarded(shard, resident, incoming);
+        } else {
+            self.begin(shard, resident, incoming);
         }
     }
 
@@ -397,11 +434,11 @@ impl Runtime {
         }
         let resumed = Resumed(&resident);
         for _ in 0..RESUME_BATCH {
-            let next = resident.mailbox.next_is_exclusive();
+            let next = resident.mailbox.next_is_exclusive(&self.outliers);
             if !next.is_some_and(|exclusive| resident.admits_next(exclusive)) {
                 break;
             }
-            let Some(letter) = resident.mailbox.pop() else {
+            let Some(letter) = resident.mailbox.pop(&self.outliers) else {
                 break;
             };
             if resident.mailbox.len() == 0 {
@@ -412,7 +449,7 @@ impl Runtime {
         }
         drop(resumed);
         self.make_room(resident);
-        let next = resident.mailbox.next_is_exclusive();
+        let next = resident.mailbox.next_is_exclusive(&self.outliers);
         if next.is_some_and(|exclusive| resident.admits_next(exclusive)) {
             self.resume_soon(shard, resident);
         }
@@ -437,19 +474,15 @@ impl Runtime {
         incoming: Incoming<M>,
         refusal: Refusal,
     ) {
-        // No turn would be ended by its panic, but the shard.
-        drop_quietly(incoming.args);
+        self.give_back::<M::Actor>(shard, incoming.permit);
         if incoming.reply.is_ask() {
+            // No turn would be ended by its panic, but the shard.
+            drop_quietly(incoming.args);
             incoming
                 .reply
                 .send::<ReplyOf<M>>(shard, Hint::NONE, Err(refusal.into()));
         } else {
-            self.dead_letters.borrow_mut().bury(DeadLetter {
-                actor: id(),
-                method: M::NAME,
-                reason: refusal.to_string(),
-                at: shard.now(),
-            });
+            self.bury(shard, id(), incoming.args, incoming.context, refusal);
         }
     }
 }
@@ -464,18 +497,10 @@ enum Chain {
     Cycle,
 }
 
-/// Tells by errand: what can't be delivered becomes a dead letter, its sender being far away.
-pub(crate) fn bury_refused<M: Method>(call: crate::call::Call<'_, M>) {
-    let id = call.target();
-    if let Err(error) = call.tell() {
-        with_runtime(|shard, runtime| {
-            runtime.dead_letters.borrow_mut().bury(DeadLetter {
-                actor: id,
-                method: M::NAME,
-                reason: error.reason.to_string(),
-                at: shard.now(),
-            });
-        });
-        drop_quietly(error.message);
+/// Tells where nobody would take the message back: what can't be taken becomes a dead letter.
+pub(crate) fn bury_refused<M: Method>(mut call: Call<'_, M>) {
+    if let Err(refusal) = call.try_tell(false) {
+        let (actor, message, context) = call.into_parts();
+        with_runtime(|shard, runtime| runtime.bury(shard, actor, message, context, refusal));
     }
 }

@@ -23,6 +23,7 @@ use quark_shards::task::{Frame, TaskId};
 
 use crate::activation::Resident;
 use crate::actor::{Actor, Exclusive, Method, MethodInfo, Receiver};
+use crate::coalesce::coalesces;
 use crate::context::{Context, Cx, Turn};
 use crate::error::{CallError, Refusal};
 use crate::lifecycle::Hook;
@@ -255,6 +256,20 @@ impl Runtime {
     /// Starts the turn of a message whose actor admits it.
     #[inline(always)]
     pub(crate) fn begin<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        incoming: Incoming<M>,
+    ) {
+        if const { coalesces::<M>() } {
+            return self.begin_or_join(shard, resident, incoming);
+        }
+        self.begin_turn(shard, resident, incoming);
+    }
+
+    /// The same for one that has a turn of its own in any case.
+    #[inline(always)]
+    pub(crate) fn begin_turn<M: Method>(
         &self,
         shard: &Shard,
         resident: Resident<M::Actor>,

@@ -15,9 +15,12 @@ use quark_shards::task::TaskId;
 
 use crate::activation::{Phase, Resident, Slab};
 use crate::actor::{ActivateError, Actor};
+use crate::coalesce::Flights;
 use crate::error::{Refusal, RegisterError};
 use crate::key::Key;
 use crate::lifecycle::drop_quietly;
+use crate::limits::Limits;
+use crate::limits::breaker::BreakerInfo;
 use crate::options::{ActorOptions, WhenFull};
 use crate::reference::{Hint, RefCore};
 use crate::registry::{ActorInfo, Factory, FactoryCx};
@@ -35,6 +38,9 @@ pub(crate) struct TypeShard<A: Actor> {
     pub(crate) timeout: Duration,
     /// All that its attribute and its registration say; what they leave open is above.
     pub(crate) options: ActorOptions,
+    pub(crate) limits: Option<Box<Limits>>,
+    /// Calls that others may join.
+    pub(crate) flights: Flights,
     /// Senders that wait for room, by cell.
     waiting: RefCell<BTreeMap<u32, VecDeque<Waker>>>,
     /// Why activations failed that messages are still on their way to, by cell.
@@ -53,14 +59,17 @@ impl<A: Actor> TypeShard<A> {
         let registered = runtime.engine().registered::<A>()?;
         let settings = runtime.engine().settings();
         let options = registered.options;
+        let mailbox = options.mailbox.unwrap_or(settings.mailbox);
         Ok(TypeShard {
             cells: Slab::new(A::token()),
             directory: RefCell::default(),
             factory: registered.factory,
-            mailbox: options.mailbox.unwrap_or(settings.mailbox),
+            mailbox,
             when_full: options.when_full.unwrap_or_default(),
             idle_after: options.idle_after.unwrap_or(settings.idle_after),
             timeout: options.timeout.unwrap_or(settings.timeout),
+            limits: Limits::new(&options, mailbox),
+            flights: Flights::default(),
             options,
             waiting: RefCell::default(),
             failures: RefCell::default(),
@@ -115,7 +124,8 @@ impl<A: Actor> TypeShard<A> {
         }
         self.made.set(self.made.get() + 1);
         let resident = self.cells.take(key.clone(), hash);
-        resident.set_room(self.mailbox);
+        resident.set_room(self.quick_room());
+        resident.set_guarded(self.limits.is_some());
         self.directory
             .borrow_mut()
             .insert_unique(hash, (hash, resident), |(hash, _)| *hash);
@@ -211,7 +221,7 @@ impl<A: Actor> TypeShard<A> {
     /// All of them: some may have gone since, and would swallow a wake that was meant for one.
     #[cold]
     pub(crate) fn room(&self, resident: Resident<A>) {
-        if resident.load() <= self.mailbox / 2 {
+        if resident.load() <= self.bound() / 2 {
             self.wake_waiting(resident);
         }
     }
@@ -273,6 +283,8 @@ pub(crate) trait AnyType {
     /// The actors in memory, as long as `into` holds fewer than `limit`.
     fn list(&self, into: &mut Vec<ActorInfo>, shard: u16, limit: usize);
     fn count(&self) -> usize;
+    /// Its circuit breaker, if it has one.
+    fn breaker(&self, shard: u16) -> Option<BreakerInfo>;
     /// Whether no turn is under way and no message waits.
     fn is_quiet(&self) -> bool;
     /// The actors that keep it from being quiet, in words.
@@ -372,6 +384,10 @@ impl<A: Actor> AnyType for TypeShard<A> {
 
     fn count(&self) -> usize {
         self.cells.len()
+    }
+
+    fn breaker(&self, shard: u16) -> Option<BreakerInfo> {
+        self.limits.as_ref()?.breaker(A::NAME, shard)
     }
 
     fn is_quiet(&self) -> bool {

@@ -217,7 +217,7 @@ fn a_call_during_deactivation_is_served_by_the_next_life() {
             assert_eq!(mortal.ticks().wait(), Ok(1));
             assert_eq!(diary.count(&format!("up {key}")), 2);
         }
-        assert_eq!(engine.dead_letters().0, 0);
+        assert_eq!(engine.dead_letters().total, 0);
     });
 }
 

@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::Duration;
 
-use quark::{ActorOptions, Call, Credits, WhenFull, prelude::*};
+use quark::{ActorOptions, Call, Credits, DeadReason, WhenFull, prelude::*};
 use quark_tests::{Gate, block_on, in_time, key_on, small};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -222,7 +222,7 @@ fn a_refused_message_can_be_sent_again() {
             };
             assert!(seen.into_iter().eq(0..2000), "the order is that of sending");
         }
-        assert_eq!(engine.dead_letters().0, 0);
+        assert_eq!(engine.dead_letters().total, 0);
     });
 }
 
@@ -268,7 +268,7 @@ fn a_full_mailbox_makes_its_sender_wait() {
             }
             assert!(patient.seen().wait().unwrap().into_iter().eq(0..100));
         }
-        assert_eq!(engine.dead_letters().0, 0);
+        assert_eq!(engine.dead_letters().total, 0);
     });
 }
 
@@ -284,7 +284,7 @@ fn what_cannot_be_delivered_is_a_dead_letter() {
         // From another shard: taken by the ring, refused at the door.
         let told = feeder_on(&engine, 0).tell_all(key, 20).wait().unwrap();
         assert_eq!(told, (20, None));
-        while engine.dead_letters().0 < 16 {
+        while engine.dead_letters().total < 16 {
             thread::yield_now();
         }
         gate.open();
@@ -295,11 +295,13 @@ fn what_cannot_be_delivered_is_a_dead_letter() {
             }
         };
         assert_eq!(seen, [0, 1, 2, 3]);
-        let (count, letters) = engine.dead_letters();
-        assert_eq!((count, letters.len()), (16, 16));
-        let first = &letters[0];
+        let letters = engine.dead_letters();
+        assert_eq!((letters.total, letters.kept.len()), (16, 16));
+        assert_eq!(letters.count(DeadReason::MailboxFull), 16);
+        let first = &letters.kept[0];
         assert_eq!((first.actor.actor, first.method), ("Counter", "note"));
-        assert!(first.reason.contains("mailbox is full"), "{}", first.reason);
+        assert_eq!(first.reason, DeadReason::MailboxFull);
+        assert_eq!(first.error, CallError::MailboxFull);
     });
 }
 
@@ -381,7 +383,7 @@ fn a_full_inbox_refuses_those_outside_and_gives_the_message_back() {
         barrier.wait();
         block_on(Call::of(&stuck, refused.message).send()).unwrap();
         assert_eq!(stuck.nothing().wait(), Ok(()));
-        assert_eq!(engine.dead_letters().0, 0);
+        assert_eq!(engine.dead_letters().total, 0);
     });
 }
 

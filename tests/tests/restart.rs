@@ -94,7 +94,7 @@ fn mailbox_and_references_survive_a_panic() {
                 "what waited is served: {seen:?}"
             );
         }
-        assert_eq!(engine.dead_letters().0, 0);
+        assert_eq!(engine.dead_letters().total, 0);
         let _port = engine.port().unwrap();
         let fragile = engine.actor::<Fragile>(on(&engine, 1, 0));
         assert_eq!(fragile.boom().wait(), Err(CallError::Panicked));

@@ -90,6 +90,8 @@ const MAIL: u8 = 4;
 const QUEUED: u8 = 8;
 /// `&self` turns are inside; [`Head::shared`] counts them.
 const SHARED: u8 = 16;
+/// Its type has [limits](crate::limits): nobody enters by a short way.
+const GUARDED: u8 = 32;
 
 impl Head {
     fn new(index: u32, token: &'static TypeToken) -> Self {
@@ -127,7 +129,7 @@ impl Head {
         if exclusive {
             gate == 0
         } else {
-            gate & (CLOSED | HELD | MAIL | QUEUED) == 0
+            gate & (CLOSED | HELD | MAIL | QUEUED | GUARDED) == 0
         }
     }
 
@@ -141,14 +143,34 @@ impl Head {
         if exclusive {
             gate == 0
         } else {
+            gate & (CLOSED | HELD | MAIL | GUARDED) == 0
+        }
+    }
+
+    /// The same where the type's limits have let the message through.
+    pub(crate) fn admits_guarded(&self, exclusive: bool) -> bool {
+        let gate = self.gate.get() & !(QUEUED | GUARDED);
+        if exclusive {
+            gate == 0
+        } else {
             gate & (CLOSED | HELD | MAIL) == 0
         }
+    }
+
+    #[inline]
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.gate.get() & GUARDED != 0
+    }
+
+    pub(crate) fn set_guarded(&self, guarded: bool) {
+        let gate = self.gate.get() & !GUARDED;
+        self.gate.set(if guarded { gate | GUARDED } else { gate });
     }
 
     /// The same for the message at the head of the mailbox.
     #[inline]
     pub(crate) fn admits_next(&self, exclusive: bool) -> bool {
-        let gate = self.gate.get() & !(QUEUED | MAIL);
+        let gate = self.gate.get() & !(QUEUED | MAIL | GUARDED);
         if exclusive {
             gate == 0
         } else {
@@ -200,9 +222,14 @@ impl Head {
         self.gate.get() & (HELD | SHARED) == 0
     }
 
+    /// Turns inside.
+    pub(crate) fn inside(&self) -> u32 {
+        self.shared.get() + u32::from(self.gate.get() & HELD != 0)
+    }
+
     /// Whether nobody is inside and nobody waits.
     pub(crate) fn is_idle(&self) -> bool {
-        self.gate.get() & !CLOSED == 0
+        self.gate.get() & !(CLOSED | GUARDED) == 0
     }
 
     pub(crate) fn phase(&self) -> Phase {

@@ -12,7 +12,9 @@ use quark_shards::shard::Shard;
 use super::{Call, State, outside};
 use crate::activation::Resident;
 use crate::actor::{Method, Receiver};
+use crate::coalesce::coalesces;
 use crate::error::{CallError, Refusal};
+use crate::limits::Permit;
 use crate::message::{
     BoxedReply, BoxedRequest, Incoming, Reply, ReplyOf, ReplyTo, Request, Toll, fits,
 };
@@ -63,7 +65,10 @@ impl<M: Method> Call<'_, M> {
             Err(refusal) => return refused(refusal),
         };
         let may_inline = runtime.may_inline();
-        if !may_inline || !resident.is_clear(<M::Receiver as Receiver>::EXCLUSIVE) {
+        if !may_inline
+            || !resident.is_clear(<M::Receiver as Receiver>::EXCLUSIVE)
+            || const { coalesces::<M>() }
+        {
             return self.begin_behind(shard, runtime, resident, may_inline, waker);
         }
         let terms = if M::SYNC && self.timeout.is_none() {
@@ -121,13 +126,18 @@ impl<M: Method> Call<'_, M> {
             depth,
             context,
             toll: Toll::default(),
+            permit: Permit::Unasked,
         };
         self.state = State::Waiting {
             uid: shard.uid(),
             id,
         };
         if !may_inline || resident.queued() != 0 {
-            runtime.queue(shard, resident, incoming);
+            if types.posts::<M>() {
+                runtime.post(shard, resident, incoming);
+            } else {
+                runtime.queue(shard, resident, incoming);
+            }
         } else {
             runtime.arrive(shard, resident, incoming);
         }

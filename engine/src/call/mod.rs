@@ -91,6 +91,11 @@ impl<'r, M: Method> Call<'r, M> {
         self.core.id()
     }
 
+    /// What it was made of, if it was not sent.
+    pub(crate) fn into_parts(mut self) -> (ActorId, M, Option<Context>) {
+        (self.core.id(), self.take_message(), self.context.take())
+    }
+
     /// Waits no longer than `timeout` for the answer, instead of the type's or the engine's
     /// default. Rounded up to about a millisecond. Inside a turn whose own caller waits less
     /// long, that counts.

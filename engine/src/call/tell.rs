@@ -8,6 +8,7 @@ use super::{Call, outside};
 use crate::actor::Method;
 use crate::error::{Refusal, TellError};
 use crate::message::{BoxedRequest, BoxedTold, NO_CALL, Request, Told, fits};
+use crate::options::Priority;
 use crate::port::with_port;
 use crate::runtime::{Runtime, try_with_runtime};
 
@@ -37,7 +38,7 @@ impl<M: Method> Call<'_, M> {
     /// Tells, or leaves the message where it is. `first` passes those that queue for credit: the
     /// caller is at their head.
     #[inline(always)]
-    pub(super) fn try_tell(&mut self, first: bool) -> Result<(), Refusal> {
+    pub(crate) fn try_tell(&mut self, first: bool) -> Result<(), Refusal> {
         try_with_runtime(|here| match here {
             Some((shard, runtime)) if runtime.engine().id() == self.core.engine => {
                 if self.core.shard == shard.id() {
@@ -53,8 +54,12 @@ impl<M: Method> Call<'_, M> {
     #[inline(always)]
     fn tell_local(&mut self, shard: &Shard, runtime: &Runtime) -> Result<(), Refusal> {
         let resident = runtime.resident(shard, self.core)?;
-        if !resident.has_room() {
-            return Err(Refusal::MailboxFull);
+        if !resident.has_room() || !matches!(M::PRIORITY, Priority::Normal) {
+            let mut message = self.message.take();
+            let told =
+                runtime.tell_closely(shard, resident, &mut message, || self.inherited(runtime));
+            self.message = message;
+            return told;
         }
         let told = Told {
             resident,

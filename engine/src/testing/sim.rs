@@ -23,11 +23,12 @@ use super::options::SimOptions;
 use super::seeds::{fail, message_of};
 use crate::actor::Actor;
 use crate::builder::EngineBuilder;
-use crate::dead_letter::DeadLetter;
+use crate::dead_letter::{DeadLetter, DeadLetters};
 use crate::engine::{Engine, Stage};
 use crate::error::RegisterError;
 use crate::key::Key;
 use crate::launch::close;
+use crate::limits::breaker::BreakerInfo;
 use crate::observe;
 use crate::registry::ActorInfo;
 use crate::report::LaunchReport;
@@ -176,15 +177,39 @@ impl Sim {
         self.ask_all(observe::list).into_iter().flatten().collect()
     }
 
-    /// One-way messages that could not be delivered: how many there were, and the last of them.
+    /// One-way messages that could not be delivered; see [`Engine::dead_letters`].
     #[must_use]
-    pub fn dead_letters(&self) -> (u64, Vec<DeadLetter>) {
-        let mut all = (0, Vec::new());
-        for (count, last) in self.ask_all(observe::dead_letters) {
-            all.0 += count;
-            all.1.extend(last);
+    pub fn dead_letters(&self) -> DeadLetters {
+        let mut all = DeadLetters::default();
+        for letters in self.ask_all(observe::dead_letters) {
+            all.add(letters);
         }
         all
+    }
+
+    /// The circuit breakers of the types that have one; see [`Engine::breakers`].
+    #[must_use]
+    pub fn breakers(&self) -> Vec<BreakerInfo> {
+        self.ask_all(observe::breakers)
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// Sends dead letters again; see [`Engine::replay_dead_letters`].
+    pub fn replay_dead_letters(&self, chosen: impl Fn(&DeadLetter) -> bool) -> usize {
+        let replayed = self.ask_all(|_, runtime| runtime.replay_dead_letters(&chosen));
+        for shard in &self.shards {
+            self.ring(shard);
+        }
+        replayed.into_iter().sum()
+    }
+
+    /// Lets go of the dead letters that are kept; see [`Engine::clear_dead_letters`].
+    pub fn clear_dead_letters(&self) -> usize {
+        self.ask_all(|_, runtime| runtime.clear_dead_letters())
+            .into_iter()
+            .sum()
     }
 
     /// Runs the world until `future` is ready. Its calls come from outside all shards, through
@@ -227,6 +252,11 @@ impl Sim {
             tasks: self.tasks.clone(),
         };
         shard.enter(|shard| shard.spawn(task));
+        self.ring(shard);
+    }
+
+    /// Has a shard look for what was brought to it.
+    fn ring(&self, shard: &Shard) {
         if let Some(handle) = self.engine.mesh().handle(shard.id()) {
             handle.bell.ring();
         }

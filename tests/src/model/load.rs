@@ -111,7 +111,7 @@ fn add_simulated(counts: &mut Counts, sim: &Sim) {
     counts.add(Kind::Restart, simulated.restarted);
     counts.add(Kind::Deactivation, simulated.deactivated);
     counts.add(Kind::Delay, simulated.delays);
-    counts.add(Kind::DeadLetter, sim.dead_letters().0);
+    counts.add(Kind::DeadLetter, sim.dead_letters().total);
 }
 
 /// Lets the world run until there were so many messages, and shuts the engine down under everyone's hands.
@@ -164,11 +164,13 @@ fn keep_rules() {
 /// One-way messages that were taken have run, or are dead letters; or their turn's first poll
 /// was the one that panicked.
 fn account_for_tells(sim: &Sim, profile: &Profile) {
+    // Those that are kept, with their messages, are nobody's any more.
+    sim.clear_dead_letters();
     let (vain, left) = oracle::with(|oracle| (oracle.told_in_vain(), oracle.left_over()));
     if let Some(left) = left {
         oracle::breaks(left);
     }
-    let dead = sim.dead_letters().0;
+    let dead = sim.dead_letters().total;
     let lost = if profile.injects_panics() {
         sim.counts().panics
     } else {

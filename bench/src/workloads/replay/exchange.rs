@@ -189,11 +189,13 @@ impl Exchange {
                 laps.more, laps.odd
             )));
         }
-        match self.engine.dead_letters() {
-            (0, _) => Ok(()),
-            (lost, letters) => Err(self.failed(format!(
+        let letters = self.engine.dead_letters();
+        match letters.total {
+            0 => Ok(()),
+            lost => Err(self.failed(format!(
                 "{lost} messages were not delivered{}",
                 letters
+                    .kept
                     .last()
                     .map(|letter| format!(", the last because: {}", letter.reason))
                     .unwrap_or_default()
