@@ -44,6 +44,7 @@ mod context;
 mod dead_letter;
 mod engine;
 mod error;
+mod extra;
 mod key;
 mod launch;
 mod lifecycle;
@@ -60,6 +61,7 @@ mod report;
 mod runtime;
 mod schedule;
 mod shutdown;
+mod supervision;
 pub mod testing;
 mod turn;
 mod types;
@@ -88,6 +90,7 @@ pub use quark_shards::time::Time;
 pub use registry::{ActorInfo, FactoryCx};
 pub use report::LaunchReport;
 pub use schedule::{TimerHandle, sleep};
+pub use supervision::{Down, DownReason, Escalation, Tree, TreeNode, WatchId};
 
 /// What most programs need.
 pub mod prelude {

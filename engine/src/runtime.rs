@@ -22,6 +22,7 @@ use crate::message::{BoxedHeld, Held, Incoming, ReplyOf, Resume, fits};
 use crate::options::WhenFull;
 use crate::post::Posts;
 use crate::reference::Hint;
+use crate::supervision::Parked;
 use crate::testing::Hooks;
 use crate::turn::TurnRef;
 use crate::types::Types;
@@ -40,6 +41,10 @@ pub(crate) struct Runtime {
     pub(crate) dead_letters: RefCell<DeadLetters>,
     pub(crate) hooks: Hooks,
     pub(crate) posts: Posts,
+    /// Kin of those that sleep.
+    pub(crate) parked: Parked,
+    /// Actors that the engine has given up so far.
+    pub(crate) escalations: Cell<u64>,
     pulse: Arc<Pulse>,
     turns: Cell<u64>,
 }
@@ -92,6 +97,8 @@ impl Runtime {
             dead_letters: RefCell::default(),
             hooks,
             posts: Posts::default(),
+            parked: Parked::default(),
+            escalations: Cell::new(0),
             pulse,
             turns: Cell::new(0),
         }
@@ -308,9 +315,8 @@ impl Runtime {
         incoming: &Incoming<M>,
         exclusive: bool,
     ) -> Chain {
-        let holder = head.holder();
         let origin = incoming.reply.origin();
-        let inside = |turn: TurnId| turn == holder || head.turns().any(|other| other.id == turn);
+        let inside = |turn: TurnId| head.turns().any(|other| other.id == turn);
         let mesh = shard.mesh();
         if !chain_has(
             |peer| mesh.handle(peer).map(|handle| &*handle.chain),
@@ -319,7 +325,7 @@ impl Runtime {
         ) {
             return Chain::Elsewhere;
         }
-        if holder == 0 && !exclusive && head.admits_chained() {
+        if !exclusive && head.admits_chained() {
             Chain::Enter
         } else {
             Chain::Cycle
