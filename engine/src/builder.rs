@@ -14,6 +14,7 @@ use crate::error::RegisterError;
 use crate::launch::{LaunchError, launch};
 use crate::options::ActorOptions;
 use crate::registry::{FactoryCx, Registry};
+use crate::supervision::{Escalation, OnEscalation};
 use crate::testing::{Sim, SimOptions};
 
 /// Configures an engine; see [`Engine::builder`].
@@ -46,6 +47,7 @@ impl Default for EngineBuilder {
                 grace: Duration::from_secs(10),
                 stall: quark_shards::stall::DEFAULT_THRESHOLD,
                 dead_letters: 256,
+                on_escalation: None,
                 simulated: false,
             },
             credits: Credits::default(),
@@ -152,6 +154,44 @@ impl EngineBuilder {
     /// is told anyway. It is called on a thread of its own, never a shard's.
     pub fn on_stall(mut self, report: impl Fn(&Stall) + Send + 'static) -> Self {
         self.on_stall = Some(Box::new(report));
+        self
+    }
+
+    /// Has `hear` called when the engine gives an actor up, beside the log, which is told
+    /// anyway. It is called on the shard where that happens, so it must be quick, and not block.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// use quark::prelude::*;
+    /// use quark::testing::SimOptions;
+    /// use quark::{ActorOptions, Supervision};
+    ///
+    /// #[derive(Default)]
+    /// pub struct Fragile;
+    ///
+    /// #[actor]
+    /// impl Fragile {
+    ///     pub fn break_down(&mut self, cx: &Cx<Self>) {
+    ///         cx.fail("it broke");
+    ///     }
+    /// }
+    ///
+    /// let (tell, heard) = mpsc::channel();
+    /// let never = Supervision { restarts: 0, ..Supervision::DEFAULT };
+    /// let sim = Engine::builder()
+    ///     .configure::<Fragile>(ActorOptions::new().supervision(never))
+    ///     .on_escalation(move |escalation| tell.send(escalation.clone()).unwrap())
+    ///     .simulate(1, SimOptions::default())
+    ///     .unwrap();
+    /// let fragile = sim.actor::<Fragile>("cup");
+    /// sim.block_on(async { fragile.break_down().await }).unwrap();
+    /// let escalation = heard.recv().unwrap();
+    /// assert_eq!(escalation.actor.to_string(), "Fragile/cup");
+    /// assert_eq!(escalation.cause, "it broke");
+    /// ```
+    pub fn on_escalation(mut self, hear: impl Fn(&Escalation) + Send + Sync + 'static) -> Self {
+        self.settings.on_escalation = Some(OnEscalation(Arc::new(hear)));
         self
     }
 

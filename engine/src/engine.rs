@@ -21,6 +21,7 @@ use crate::reference::RefCore;
 use crate::registry::{Registration, Registry};
 use crate::report::LaunchReport;
 use crate::runtime::try_with_runtime;
+use crate::supervision::OnEscalation;
 
 /// Names an engine among all of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +59,7 @@ pub(crate) struct Settings {
     pub(crate) stall: Duration,
     /// Dead letters kept on each shard.
     pub(crate) dead_letters: usize,
+    pub(crate) on_escalation: Option<OnEscalation>,
     /// Its shards share the caller's thread, so blocking for them would be for ever.
     pub(crate) simulated: bool,
 }

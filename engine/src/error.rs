@@ -41,12 +41,19 @@ pub enum CallError<E = Infallible> {
         "the call came back to an actor that its own chain holds: break the cycle, or make the methods &self"
     )]
     CallCycle,
-    /// The method panicked.
-    #[error("the method panicked; its actor restarts with fresh state")]
+    /// The method panicked; the actor's supervisor decides what becomes of it.
+    #[error(
+        "the method panicked; its actor restarts with fresh state, unless its supervisor says otherwise"
+    )]
     Panicked,
-    /// The actor was restarted while the turn was suspended.
-    #[error("the actor restarted while the call was under way: the outcome is unknown")]
+    /// The actor was restarted, or stopped, while the turn was suspended.
+    #[error("the actor restarted or stopped while the call was under way: the outcome is unknown")]
     Restarted,
+    /// The actor's life ended while the call waited for it; the method did not run.
+    #[error(
+        "the actor was stopped before the method ran, by itself or by its supervisor: call again, which begins a new life"
+    )]
+    ActorStopped,
     /// The actor could not be activated; the method did not run.
     #[error("the actor could not be activated: {0}")]
     Activation(Box<ActivateError>),
@@ -78,6 +85,7 @@ impl<E> CallError<E> {
             CallError::CallCycle => CallError::CallCycle,
             CallError::Panicked => CallError::Panicked,
             CallError::Restarted => CallError::Restarted,
+            CallError::ActorStopped => CallError::ActorStopped,
             CallError::Activation(error) => CallError::Activation(error),
             CallError::Stopped => CallError::Stopped,
             CallError::Unregistered(error) => CallError::Unregistered(error),
@@ -97,6 +105,7 @@ impl<E> CallError<E> {
                 | CallError::RateLimited(_)
                 | CallError::CircuitOpen(_)
                 | CallError::CallCycle
+                | CallError::ActorStopped
                 | CallError::Activation(_)
                 | CallError::Unregistered(_)
                 | CallError::WouldBlock
@@ -153,6 +162,7 @@ pub(crate) enum Refusal {
     CallCycle,
     Panicked,
     Restarted,
+    ActorStopped,
     Activation(ActivateError),
     Stopped,
     Unregistered(RegisterError),
@@ -170,6 +180,7 @@ impl<E> From<Refusal> for CallError<E> {
             Refusal::CallCycle => CallError::CallCycle,
             Refusal::Panicked => CallError::Panicked,
             Refusal::Restarted => CallError::Restarted,
+            Refusal::ActorStopped => CallError::ActorStopped,
             Refusal::Activation(error) => CallError::Activation(Box::new(error)),
             Refusal::Stopped => CallError::Stopped,
             Refusal::Unregistered(error) => CallError::Unregistered(Box::new(error)),

@@ -46,6 +46,7 @@ mod context;
 mod dead_letter;
 mod engine;
 mod error;
+mod extra;
 mod key;
 mod launch;
 mod lifecycle;
@@ -57,6 +58,7 @@ mod options;
 mod overload;
 mod placement;
 mod port;
+mod post;
 mod priority;
 mod reference;
 mod registry;
@@ -64,6 +66,7 @@ mod report;
 mod runtime;
 mod schedule;
 mod shutdown;
+mod supervision;
 pub mod testing;
 mod turn;
 mod types;
@@ -93,6 +96,7 @@ pub use quark_shards::time::Time;
 pub use registry::{ActorInfo, FactoryCx};
 pub use report::LaunchReport;
 pub use schedule::{TimerHandle, sleep};
+pub use supervision::{Down, DownReason, Escalation, Tree, TreeNode, WatchId};
 
 /// What most programs need.
 pub mod prelude {

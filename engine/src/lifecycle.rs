@@ -13,15 +13,9 @@ use crate::actor::{ActivateError, Actor, MethodInfo};
 use crate::error::Refusal;
 use crate::key::Key;
 use crate::runtime::{Runtime, with_runtime};
+use crate::supervision::DownReason;
 use crate::turn::Ending;
 use crate::types::TypeShard;
-
-/// The first wait before a restart; each further one is twice as long.
-const FIRST_BACKOFF: Duration = Duration::from_millis(1);
-/// The longest.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
-/// An actor that has lived this long since its restart starts anew with the first wait.
-const CALM: Duration = Duration::from_secs(60);
 
 impl Runtime {
     /// Puts a fresh instance into its cell and runs `on_activate` if there is one.
@@ -52,62 +46,29 @@ impl Runtime {
         }
     }
 
-    /// A turn has panicked: its actor gets a fresh instance, once all turns have left it.
-    pub(crate) fn panicked<A: Actor>(
-        &self,
-        shard: &Shard,
-        resident: Resident<A>,
-        info: &'static MethodInfo,
-    ) {
-        tracing::error!(actor = %resident.id(), method = info.label.method, "a turn panicked; its actor restarts");
-        self.restart(shard, resident);
-    }
-
-    /// Gives the actor a fresh instance, after its suspended turns were dropped and answered.
-    pub(crate) fn restart<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
-        if resident.phase() == Phase::Active {
-            let calm_ticks = CALM.as_millis() as u32;
-            let now = used_tick(shard.now());
-            if now.wrapping_sub(resident.born()) > calm_ticks {
-                resident.forgive_restarts();
-            }
-            resident.set_phase(Phase::Restarting);
-            let suspended: Vec<_> = resident
-                .turns()
-                .filter_map(|turn| turn.task.get())
-                .collect();
-            for task in suspended {
-                if planted(Bug::SurvivingTurn) {
-                    continue;
-                }
-                shard.tasks().cancel(task);
-            }
-        }
-        if resident.is_empty() && resident.phase() == Phase::Restarting {
-            self.rebuild(shard, resident);
-        }
-    }
-
     /// The last turn has left an actor that is not active.
     #[cold]
     pub(crate) fn turn_left_inactive<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
-        if resident.phase() == Phase::Restarting && resident.is_empty() {
-            self.rebuild(shard, resident);
+        match resident.phase() {
+            Phase::Failed => self.report_failure(shard, resident),
+            Phase::Restarting if resident.is_empty() => self.rebuild(shard, resident),
+            Phase::Ending if resident.is_empty() => self.all_left(shard, resident),
+            _ => {}
         }
     }
 
-    fn rebuild<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+    /// Takes the instance out and has another made in a while.
+    pub(crate) fn rebuild<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
         let Some(instance) = resident.remove() else {
             return;
         };
         drop_quietly(instance);
         self.cancel_timers(shard, resident);
-        let restarts = u32::from(resident.count_restart());
-        let backoff = FIRST_BACKOFF
-            .saturating_mul(1 << (restarts - 1).min(20))
-            .min(LONGEST_BACKOFF);
+        self.stop_watching(shard, &resident);
+        let wait = resident.with_extra(|extra| extra.wait);
+        // The cell must stay until then, even if the actor is stopped meanwhile.
         resident.count_queued();
-        let sleep = shard.sleep(backoff);
+        let sleep = shard.sleep(wait);
         shard.spawn(async move {
             sleep.await;
             with_runtime(|shard, runtime| {
@@ -121,10 +82,13 @@ impl Runtime {
         let Ok(types) = self.types.get::<A>(self) else {
             return;
         };
+        if resident.phase() == Phase::Gone {
+            return types.leave_gone(resident);
+        }
         match types.make(self, &resident.key()) {
             Ok(instance) => {
-                resident.set_born(used_tick(shard.now()));
                 self.hooks.restarted::<A>(&resident);
+                self.say_restarted(shard, &resident);
                 self.settle(shard, resident, instance);
             }
             Err(refusal) => self.fail(shard, resident, refusal),
@@ -139,6 +103,8 @@ impl Runtime {
         }
         self.cancel_timers(shard, resident);
         self.refuse_mail(shard, resident, &refusal);
+        let cause = refusal.to_string();
+        self.fell_asleep(shard, resident, DownReason::NotActivated { cause });
         if let Ok(types) = self.types.get::<A>(self) {
             self.hooks.deactivated::<A>(&resident);
             types.remove_failed(resident, refusal);
@@ -179,6 +145,9 @@ impl Runtime {
     }
 
     fn deactivated<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+        if self.is_ending(resident) {
+            return self.ended(shard, resident);
+        }
         self.cancel_timers(shard, resident);
         if let Some(instance) = resident.remove() {
             drop_quietly(instance);
@@ -191,12 +160,15 @@ impl Runtime {
         // not overtake them in another cell.
         let forgets = resident.queued() == 0 && planted(Bug::MailLostAsleep);
         if forgets || !resident.has_mail() && resident.queued() == 0 {
+            self.fell_asleep(shard, resident, DownReason::Asleep);
             return types.remove(resident);
         }
         if self.is_closing() {
             self.refuse_mail(shard, resident, &Refusal::Stopped);
+            self.fell_asleep(shard, resident, DownReason::Asleep);
             return types.remove(resident);
         }
+        self.say_down(shard, &resident, DownReason::Asleep);
         // Somebody has called meanwhile: straight into the next life.
         resident.stay();
         match types.make(self, &resident.key()) {
@@ -280,6 +252,7 @@ pub(crate) fn collect_idle<A: Actor>(
         if resident.phase() == Phase::Active
             && resident.is_idle()
             && now.wrapping_sub(resident.used()) > idle_ticks
+            && resident.extra(|extra| extra.kin.has_awake_children()) != Some(true)
         {
             runtime.collect_now(shard, resident);
             collected += 1;
@@ -337,7 +310,12 @@ impl<A: Actor> Ending<A> for Activate {
     }
 
     fn left(&self, shard: &Shard, runtime: &Runtime, resident: Resident<A>, lost: Option<Refusal>) {
-        let refused = self.refused.take().map(Refusal::Activation);
+        if runtime.is_ending(resident) {
+            return runtime.ended(shard, resident);
+        }
+        let failed = resident.extra(|extra| extra.cause.take()).flatten();
+        let refused = self.refused.take().or(failed.map(ActivateError::new));
+        let refused = refused.map(Refusal::Activation);
         let lost = lost.map(|refusal| match refusal {
             Refusal::Panicked => Refusal::Activation(ActivateError::new("on_activate panicked")),
             other => other,

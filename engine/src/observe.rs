@@ -10,6 +10,7 @@ use crate::launch::ask_all;
 use crate::limits::breaker::BreakerInfo;
 use crate::registry::ActorInfo;
 use crate::runtime::Runtime;
+use crate::supervision::{Tree, leaves};
 
 /// Actors listed from one shard at most.
 const LIST_LIMIT: usize = 10_000;
@@ -31,6 +32,29 @@ impl Engine {
             .flatten()
             .flatten()
             .collect()
+    }
+
+    /// Parents and children, awake and asleep. Asks every shard and blocks for the answers: not
+    /// for use on a shard, nor often.
+    ///
+    /// Shown, it is a line for each actor, indented below its parent:
+    ///
+    /// ```text
+    /// Game/1 on shard 0, one for one, children's failures: 2
+    ///   Zone/east on shard 1, restarts: 2
+    ///   Zone/west on shard 0, asleep
+    /// ```
+    #[must_use]
+    pub fn tree(&self) -> Tree {
+        let leaves = ask_all(self, leaves).into_iter().flatten().flatten();
+        Tree::of(leaves)
+    }
+
+    /// How many actors it has given up: see [`Escalation`](crate::Escalation). Asks every shard
+    /// and blocks for the answers.
+    #[must_use]
+    pub fn escalations(&self) -> u64 {
+        ask_all(self, escalations).into_iter().flatten().sum()
     }
 
     /// One-way messages that could not be delivered: how many there were, by reason, and the last
@@ -111,6 +135,10 @@ impl Engine {
     }
 }
 
+pub(crate) fn escalations(_: &Shard, runtime: &Runtime) -> u64 {
+    runtime.escalations.get()
+}
+
 pub(crate) fn count(_: &Shard, runtime: &Runtime) -> usize {
     runtime.types.iter().map(|types| types.count()).sum()
 }
@@ -118,7 +146,7 @@ pub(crate) fn count(_: &Shard, runtime: &Runtime) -> usize {
 pub(crate) fn list(shard: &Shard, runtime: &Runtime) -> Vec<ActorInfo> {
     let mut actors = Vec::new();
     for types in runtime.types.iter() {
-        types.list(&mut actors, shard.id(), LIST_LIMIT);
+        types.list(&mut actors, shard, LIST_LIMIT);
     }
     actors
 }

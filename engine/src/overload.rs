@@ -75,7 +75,7 @@ impl Runtime {
         if is_full && types.when_full == WhenFull::DropNewest {
             self.refuse(shard, &resident, incoming, Refusal::Dropped);
         } else if types.posts::<M>() {
-            self.post(shard, resident, incoming);
+            self.enqueue(shard, resident, incoming);
         } else {
             self.queue(shard, resident, incoming);
         }
@@ -83,7 +83,7 @@ impl Runtime {
     }
 
     /// Puts a message from this very shard into the mailbox, past the shard's own queue.
-    pub(crate) fn post<M: Method>(
+    pub(crate) fn enqueue<M: Method>(
         &self,
         shard: &Shard,
         resident: Resident<M::Actor>,

@@ -43,7 +43,8 @@ pub struct ActorInfo {
     pub shard: u16,
     /// Messages that wait for it.
     pub waiting: usize,
-    /// Restarts since it was last calm.
+    /// Restarts within its type's window ([`Supervision::within`](crate::Supervision)); for a
+    /// child, those that its parent had it go through.
     pub restarts: u16,
 }
 

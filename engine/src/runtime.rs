@@ -21,7 +21,9 @@ use crate::key::Key;
 use crate::lifecycle::drop_quietly;
 use crate::mailbox::Outliers;
 use crate::message::{BoxedHeld, Held, Incoming, ReplyOf, Resume, fits};
+use crate::post::Posts;
 use crate::reference::Hint;
+use crate::supervision::Parked;
 use crate::testing::Hooks;
 use crate::turn::TurnRef;
 use crate::types::Types;
@@ -39,6 +41,11 @@ pub(crate) struct Runtime {
     closing: Cell<Closing>,
     pub(crate) dead_letters: RefCell<Graveyard>,
     pub(crate) hooks: Hooks,
+    pub(crate) posts: Posts,
+    /// Kin of those that sleep.
+    pub(crate) parked: Parked,
+    /// Actors that the engine has given up so far.
+    pub(crate) escalations: Cell<u64>,
     pulse: Arc<Pulse>,
     turns: Cell<u64>,
     pub(crate) outliers: Outliers,
@@ -92,6 +99,9 @@ impl Runtime {
             closing: Cell::new(Closing::No),
             dead_letters,
             hooks,
+            posts: Posts::default(),
+            parked: Parked::default(),
+            escalations: Cell::new(0),
             pulse,
             turns: Cell::new(0),
             outliers: Outliers::default(),
@@ -321,13 +331,12 @@ impl Runtime {
         incoming: &Incoming<M>,
         exclusive: bool,
     ) -> Chain {
-        let holder = head.holder();
         let origin = incoming.reply.origin();
-        let inside = |turn: TurnId| turn == holder || head.turns().any(|other| other.id == turn);
+        let inside = |turn: TurnId| head.turns().any(|other| other.id == turn);
         if !self.is_chained(shard, origin, inside) {
             return Chain::Elsewhere;
         }
-        if holder == 0 && !exclusive && head.admits_chained() {
+        if !exclusive && head.admits_chained() {
             Chain::Enter
         } else {
             Chain::Cycle

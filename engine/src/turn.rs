@@ -112,7 +112,7 @@ impl<A: Actor, E: Ending<A>> Drop for TurnFrame<A, E> {
     fn drop(&mut self) {
         with_runtime(|shard, runtime| {
             if E::EXCLUSIVE {
-                self.resident.set_holder(0);
+                self.resident.set_holder(None);
             } else {
                 self.resident.unlink(TurnRef::new(&self.cx.turn));
             }
@@ -162,7 +162,7 @@ where
                 let turn = &frame.cx.turn;
                 turn.task.set(Some(task));
                 if E::EXCLUSIVE {
-                    resident.set_holder(turn.id);
+                    resident.set_holder(Some(TurnRef::new(turn)));
                 } else {
                     resident.link(TurnRef::new(turn));
                 }

@@ -12,19 +12,21 @@ use hashbrown::HashTable;
 use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
 use quark_shards::task::TaskId;
+use quark_shards::time::Time;
 
 use crate::activation::{Phase, Resident, Slab};
-use crate::actor::{ActivateError, Actor};
+use crate::actor::{ActivateError, Actor, TypeToken};
 use crate::coalesce::Flights;
 use crate::error::{Refusal, RegisterError};
 use crate::key::Key;
 use crate::lifecycle::drop_quietly;
 use crate::limits::Limits;
 use crate::limits::breaker::BreakerInfo;
-use crate::options::{ActorOptions, WhenFull};
+use crate::options::{ActorOptions, Supervision, WhenFull};
 use crate::reference::{Hint, RefCore};
 use crate::registry::{ActorInfo, Factory, FactoryCx};
 use crate::runtime::Runtime;
+use crate::supervision::{Leaf, Signal};
 
 /// An actor type on one shard.
 pub(crate) struct TypeShard<A: Actor> {
@@ -36,6 +38,7 @@ pub(crate) struct TypeShard<A: Actor> {
     pub(crate) when_full: WhenFull,
     pub(crate) idle_after: Duration,
     pub(crate) timeout: Duration,
+    pub(crate) supervision: Supervision,
     /// All that its attribute and its registration say; what they leave open is above.
     pub(crate) options: ActorOptions,
     pub(crate) limits: Option<Box<Limits>>,
@@ -70,6 +73,7 @@ impl<A: Actor> TypeShard<A> {
             timeout: options.timeout.unwrap_or(settings.timeout),
             limits: Limits::new(&options, mailbox),
             flights: Flights::default(),
+            supervision: options.supervision.unwrap_or_default(),
             options,
             waiting: RefCell::default(),
             failures: RefCell::default(),
@@ -130,6 +134,7 @@ impl<A: Actor> TypeShard<A> {
             .borrow_mut()
             .insert_unique(hash, (hash, resident), |(hash, _)| *hash);
         runtime.trace_activation::<A>(shard, key);
+        runtime.unpark(shard, &resident);
         // Its first message is on its way: the cell must stay even if `on_activate` fails at once.
         resident.count_queued();
         runtime.settle(shard, resident, instance);
@@ -281,7 +286,12 @@ impl Runtime {
 /// An actor type on one shard, whatever its type.
 pub(crate) trait AnyType {
     /// The actors in memory, as long as `into` holds fewer than `limit`.
-    fn list(&self, into: &mut Vec<ActorInfo>, shard: u16, limit: usize);
+    fn list(&self, into: &mut Vec<ActorInfo>, shard: &Shard, limit: usize);
+    /// Those that have parents or children.
+    fn leaves(&self, into: &mut Vec<Leaf>, shard: u16, now: Time);
+    fn supervision(&self) -> Supervision;
+    /// Has an actor act on a signal.
+    fn signal(&self, shard: &Shard, runtime: &Runtime, to: &RefCore, signal: Signal);
     fn count(&self) -> usize;
     /// Its circuit breaker, if it has one.
     fn breaker(&self, shard: u16) -> Option<BreakerInfo>;
@@ -301,7 +311,11 @@ fn is_quiet<A>(resident: &Resident<A>) -> bool {
     match resident.phase() {
         Phase::Active => resident.is_idle(),
         Phase::Free | Phase::Gone => true,
-        Phase::Activating | Phase::Deactivating | Phase::Restarting => false,
+        Phase::Activating
+        | Phase::Deactivating
+        | Phase::Failed
+        | Phase::Restarting
+        | Phase::Ending => false,
     }
 }
 
@@ -356,6 +370,15 @@ impl Types {
         Ok(unsafe { &*concrete })
     }
 
+    /// The type of that token, if it is in use here.
+    pub(crate) fn of(&self, token: &TypeToken) -> Option<&dyn AnyType> {
+        // SAFETY: as in `get`; the box stays.
+        let entry = unsafe { &*self.table.get() }.get(token.index())?.as_ref()?;
+        let erased: *const dyn AnyType = &raw const *entry.erased;
+        // SAFETY: boxed and kept as long as `self`.
+        Some(unsafe { &*erased })
+    }
+
     /// All types in use here.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn AnyType> {
         // By number, since a type may be set up meanwhile.
@@ -372,14 +395,38 @@ impl Types {
 }
 
 impl<A: Actor> AnyType for TypeShard<A> {
-    fn list(&self, into: &mut Vec<ActorInfo>, shard: u16, limit: usize) {
+    fn list(&self, into: &mut Vec<ActorInfo>, shard: &Shard, limit: usize) {
         let room = limit.saturating_sub(into.len());
-        into.extend(self.cells.iter().take(room).map(|resident| ActorInfo {
-            id: resident.id(),
-            shard,
-            waiting: resident.load(),
-            restarts: resident.restarts(),
+        let within = self.supervision.within;
+        into.extend(self.cells.iter().take(room).map(|resident| {
+            let restarts = resident.extra(|extra| extra.restarts.count(shard.now(), within));
+            ActorInfo {
+                id: resident.id(),
+                shard: shard.id(),
+                waiting: resident.load(),
+                restarts: restarts.unwrap_or(0),
+            }
         }));
+    }
+
+    fn leaves(&self, into: &mut Vec<Leaf>, shard: u16, now: Time) {
+        into.extend(self.cells.iter().filter_map(|resident| {
+            let id = resident.id();
+            let leaf = |extra: &mut _| Leaf::of(id, shard, true, extra, &self.supervision, now);
+            resident.extra(leaf).flatten()
+        }));
+    }
+
+    fn supervision(&self) -> Supervision {
+        self.supervision
+    }
+
+    fn signal(&self, shard: &Shard, runtime: &Runtime, to: &RefCore, signal: Signal) {
+        // The one place that decides whether an actor is here.
+        match self.lookup(&to.key, to.hash) {
+            Some(resident) => runtime.signal_present(shard, self, resident, signal),
+            None => runtime.signal_absent(shard, Some(&self.supervision), to, signal),
+        }
     }
 
     fn count(&self) -> usize {

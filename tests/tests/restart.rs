@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use quark::prelude::*;
+use quark::{ActorOptions, Backoff, Supervision};
 use quark_tests::{Gate, in_time, key_on, small};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -161,7 +162,15 @@ fn a_panic_below_its_own_actors_turn_is_survived() {
 #[test]
 fn the_wait_before_a_restart_grows() {
     in_time(LONG, || {
-        let engine = small().launch().unwrap();
+        let steady = Supervision {
+            backoff: Backoff {
+                jitter_percent: 0,
+                ..Backoff::default()
+            },
+            ..Supervision::DEFAULT
+        };
+        let options = ActorOptions::new().supervision(steady);
+        let engine = small().configure::<Fragile>(options).launch().unwrap();
         let fragile = engine.actor::<Fragile>(1);
         for restart in 0..9_u32 {
             let begin = Instant::now();

@@ -12,11 +12,11 @@ use std::ops::Deref;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use quark_shards::chain::TurnId;
 use quark_shards::planted::{Bug, harbours, planted};
 
 use crate::actor::sealed::Borrow;
 use crate::actor::{Receiver, TypeToken};
+use crate::extra::Extra;
 use crate::key::{ActorId, Key};
 use crate::mailbox::Mailbox;
 use crate::reference::Hint;
@@ -42,7 +42,6 @@ pub(crate) struct Head {
     resuming: Cell<bool>,
     /// Senders wait for room in its mailbox.
     wanted: Cell<bool>,
-    restarts: Cell<u16>,
     index: u32,
     generation: Cell<u16>,
     /// `&self` turns inside.
@@ -51,15 +50,14 @@ pub(crate) struct Head {
     queued: Cell<u32>,
     /// Messages that may wait for it: its type's bound.
     room: Cell<u32>,
-    /// When it was last entered, and made, in [ticks](used_tick).
+    /// When it was last entered, in [ticks](used_tick).
     used: Cell<u32>,
-    born: Cell<u32>,
     hash: Cell<u64>,
     key: UnsafeCell<Key>,
-    /// The asynchronous turn that is alone in it; zero if none is.
-    holder: Cell<TurnId>,
-    /// Asynchronous `&self` turns inside.
+    /// Asynchronous turns inside: `&self` ones, or the one that is alone.
     turns: Cell<Option<TurnRef>>,
+    /// What most actors have no need of.
+    extra: Cell<Option<Box<Extra>>>,
     pub(crate) mailbox: Mailbox,
     token: &'static TypeToken,
 }
@@ -74,8 +72,12 @@ pub(crate) enum Phase {
     Active,
     /// `on_deactivate` runs; messages wait.
     Deactivating,
-    /// A turn panicked; messages wait for a fresh instance.
+    /// It has failed; messages, and the turns inside, wait for its supervisor's word.
+    Failed,
+    /// Messages wait for a fresh instance.
     Restarting,
+    /// It is being stopped; the last turns leave.
+    Ending,
     /// Out of the directory; the cell is freed when the last queued message has left it.
     Gone,
 }
@@ -101,18 +103,16 @@ impl Head {
             collect_soon: Cell::new(false),
             resuming: Cell::new(false),
             wanted: Cell::new(false),
-            restarts: Cell::new(0),
             index,
             generation: Cell::new(1),
             shared: Cell::new(0),
             queued: Cell::new(0),
             room: Cell::new(0),
             used: Cell::new(0),
-            born: Cell::new(0),
             hash: Cell::new(0),
             key: UnsafeCell::new(Key::Int(0)),
-            holder: Cell::new(0),
             turns: Cell::new(None),
+            extra: Cell::new(None),
             mailbox: Mailbox::default(),
             token,
         }
@@ -295,14 +295,10 @@ impl Head {
         self.queued.get()
     }
 
+    /// Says which asynchronous turn is alone inside.
     #[inline]
-    pub(crate) fn holder(&self) -> TurnId {
-        self.holder.get()
-    }
-
-    #[inline]
-    pub(crate) fn set_holder(&self, turn: TurnId) {
-        self.holder.set(turn);
+    pub(crate) fn set_holder(&self, turn: Option<TurnRef>) {
+        self.turns.set(turn);
     }
 
     /// Says whether a look at the mailbox is on its way; returns what was said before.
@@ -325,14 +321,6 @@ impl Head {
         self.used.get()
     }
 
-    pub(crate) fn born(&self) -> u32 {
-        self.born.get()
-    }
-
-    pub(crate) fn set_born(&self, born: u32) {
-        self.born.set(born);
-    }
-
     pub(crate) fn collect_soon(&self) {
         self.collect_soon.set(true);
     }
@@ -346,19 +334,32 @@ impl Head {
         self.collect_soon.get()
     }
 
-    /// Counts a restart; says the how manieth it is since the last calm.
-    pub(crate) fn count_restart(&self) -> u16 {
-        let restarts = self.restarts.get().saturating_add(1);
-        self.restarts.set(restarts);
-        restarts
+    /// What is known of it beyond the cell, made if need be. Other looks at it must wait.
+    pub(crate) fn with_extra<R>(&self, look: impl FnOnce(&mut Extra) -> R) -> R {
+        let mut extra = self.extra.take().unwrap_or_default();
+        let result = look(&mut extra);
+        self.extra.set(Some(extra));
+        result
     }
 
-    pub(crate) fn restarts(&self) -> u16 {
-        self.restarts.get()
+    /// The same if there is any.
+    pub(crate) fn extra<R>(&self, look: impl FnOnce(&mut Extra) -> R) -> Option<R> {
+        let mut extra = self.extra.take()?;
+        let result = look(&mut extra);
+        self.extra.set(Some(extra));
+        Some(result)
     }
 
-    pub(crate) fn forgive_restarts(&self) {
-        self.restarts.set(0);
+    pub(crate) fn take_extra(&self) -> Option<Box<Extra>> {
+        self.extra.take()
+    }
+
+    pub(crate) fn set_extra(&self, extra: Box<Extra>) {
+        self.extra.set(Some(extra));
+    }
+
+    pub(crate) fn token(&self) -> &'static TypeToken {
+        self.token
     }
 
     #[inline]
@@ -431,7 +432,7 @@ impl Head {
         }
     }
 
-    /// The asynchronous `&self` turns inside.
+    /// The asynchronous turns inside.
     pub(crate) fn turns(&self) -> impl Iterator<Item = TurnRef> {
         std::iter::successors(self.turns.get(), |turn| turn.next.get())
     }
@@ -442,13 +443,13 @@ impl Head {
         // SAFETY: a free cell's key is looked at by nobody.
         unsafe { *self.key.get() = key };
         self.hash.set(hash);
-        self.restarts.set(0);
         self.resuming.set(false);
     }
 
     /// Makes the cell free; hints to it are void from now on.
     fn vacate(&self) {
         self.forget_hints();
+        self.extra.take();
         self.phase.set(Phase::Free);
         self.gate.set(CLOSED);
         // SAFETY: nobody refers to the cell any more. Long keys need not stay in memory.

@@ -134,7 +134,7 @@ impl<M: Method> Call<'_, M> {
         };
         if !may_inline || resident.queued() != 0 {
             if types.posts::<M>() {
-                runtime.post(shard, resident, incoming);
+                runtime.enqueue(shard, resident, incoming);
             } else {
                 runtime.queue(shard, resident, incoming);
             }

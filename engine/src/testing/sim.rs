@@ -34,6 +34,7 @@ use crate::registry::ActorInfo;
 use crate::report::LaunchReport;
 use crate::runtime::Runtime;
 use crate::shutdown::Survey;
+use crate::supervision::{Tree, leaves};
 
 /// An engine in a simulated world; see the [module](crate::testing). Made by
 /// [`EngineBuilder::simulate`].
@@ -175,6 +176,18 @@ impl Sim {
     #[must_use]
     pub fn list(&self) -> Vec<ActorInfo> {
         self.ask_all(observe::list).into_iter().flatten().collect()
+    }
+
+    /// Parents and children, awake and asleep; see [`Engine::tree`].
+    #[must_use]
+    pub fn tree(&self) -> Tree {
+        Tree::of(self.ask_all(leaves).into_iter().flatten())
+    }
+
+    /// How many actors the engine has given up.
+    #[must_use]
+    pub fn escalations(&self) -> u64 {
+        self.ask_all(observe::escalations).into_iter().sum()
     }
 
     /// One-way messages that could not be delivered; see [`Engine::dead_letters`].
