@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::feed::Source;
+use crate::hgrm::Unit;
 use crate::workloads::{self, Workload};
 
 /// More shards than any machine has cores for, so that a slip of the finger stays one.
@@ -19,6 +20,7 @@ const MOST_SHARDS: u64 = 4_096;
 const MOST_SECONDS: f64 = 7.0 * 86_400.0;
 const MOST_PER_SECOND: f64 = 1e9;
 const MOST_UNITS: u64 = 1_000_000_000_000;
+const LONGEST_NAME: usize = 64;
 
 /// What is asked of the program.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub enum Command {
     Run(Run),
     /// Replay a feed.
     Replay(Replay),
+    /// Draw files of earlier runs.
+    Plot(Pictured),
 }
 
 /// `run`: workloads, in the order asked for.
@@ -61,6 +65,23 @@ pub struct Replay {
     /// How to run it.
     #[command(flatten)]
     pub options: Options,
+}
+
+/// `plot`: files of earlier runs in one picture.
+#[derive(Args, Clone, Debug)]
+pub struct Pictured {
+    /// Percentile distributions: what --hgrm wrote, or another HdrHistogram tool.
+    #[arg(value_name = "FILE.hgrm", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Where the picture goes.
+    #[arg(long, value_name = "FILE.svg")]
+    pub out: PathBuf,
+    /// What it is headed.
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// What values are counted in where a file does not say; those of --hgrm do.
+    #[arg(long, value_enum, default_value_t = Unit::Ms)]
+    pub unit: Unit,
 }
 
 /// The options every run takes.
@@ -98,6 +119,17 @@ pub struct Options {
     /// A table, or one JSON object per line and workload.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+    /// Keep each workload's latencies in DIR: WORKLOAD.RUN.hgrm, percentiles in microseconds for
+    /// HdrHistogram's plotter and `quark-bench plot`, and WORKLOAD.RUN.hlog, an interval log in
+    /// nanoseconds.
+    #[arg(long, value_name = "DIR")]
+    pub hgrm: Option<PathBuf>,
+    /// Draw latency by percentile of all workloads of this run.
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// What to call this run in file names and pictures [default for files: its date and time].
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub name: Option<String>,
 }
 
 impl Default for Options {
@@ -112,6 +144,9 @@ impl Default for Options {
             seed: 1,
             oversubscribe: false,
             format: Format::Text,
+            hgrm: None,
+            plot: None,
+            name: None,
         }
     }
 }
@@ -174,6 +209,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
         Ok(Cli {
             command: Some(Verb::Replay(replay)),
         }) => Ok(Command::Replay(replay)),
+        Ok(Cli {
+            command: Some(Verb::Plot(pictured)),
+        }) => Ok(Command::Plot(pictured)),
         Err(error) if error.use_stderr() => Err(Stop::Usage(Error::Usage(one_line(&error)))),
         Err(help) => Err(Stop::Help(help.to_string())),
     }
@@ -200,6 +238,10 @@ enum Verb {
     /// --seconds ends it sooner or later, perhaps within a lap. Every lap must make the same of
     /// the book; the file of --bbo is of the first.
     Replay(Replay),
+    /// Draw latency by percentile from files of earlier runs.
+    ///
+    /// One curve for each file, under the file's name.
+    Plot(Pictured),
 }
 
 /// The message without usage and hints at other places: `run` takes one line.
@@ -261,6 +303,18 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A part of file names.
+fn name(text: &str) -> Result<String, String> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if (1..=LONGEST_NAME).contains(&text.len()) && text.chars().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "expected letters, digits, '-', '_' and '.', at most {LONGEST_NAME}"
+        ))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,7 +343,7 @@ mod tests {
         assert!(matches!(parsed("list"), Ok(Command::List)));
         let Ok(Command::Run(run)) = parsed(
             "run ask-cross ring --shards 2 --cpus 0,2-3 --idle spin --seconds 0.5 --rate 1e5 --seed 9 \
-             --oversubscribe --format json",
+             --oversubscribe --format json --hgrm kept --plot all.svg --name before.1",
         ) else {
             panic!("run does not parse");
         };
@@ -305,7 +359,12 @@ mod tests {
             seed,
             oversubscribe,
             format,
+            hgrm,
+            plot,
+            name,
         } = run.options;
+        assert_eq!((hgrm, plot), (Some("kept".into()), Some("all.svg".into())));
+        assert_eq!(name.as_deref(), Some("before.1"));
         assert_eq!(cpus.map(|cpus| cpus.to_string()).as_deref(), Some("0,2-3"));
         assert_eq!((shards, idle, count), (Some(2), Some(Idle::Spin), None));
         assert_eq!(
@@ -322,6 +381,12 @@ mod tests {
         assert_eq!(replay.bbo, Some("out.csv".into()));
         assert!(replay.lenient);
         assert_eq!((replay.options.count, replay.options.seed), (Some(7), 1));
+        let Ok(Command::Plot(plot)) = parsed("plot --out all.svg one.hgrm two.hgrm --unit us")
+        else {
+            panic!("plot does not parse");
+        };
+        assert_eq!(plot.files, [PathBuf::from("one.hgrm"), "two.hgrm".into()]);
+        assert_eq!((plot.out, plot.unit), ("all.svg".into(), Unit::Us));
     }
 
     #[test]
@@ -359,6 +424,9 @@ mod tests {
             ("run ring --seconds 1 --count 1", "cannot be used with"),
             ("run ring --seed x", "--seed"),
             ("run ring --format xml", "text, json"),
+            ("run ring --name a/b", "expected letters, digits"),
+            ("plot one.hgrm", "--out"),
+            ("plot --out all.svg", "FILE.hgrm"),
             ("replay --feed synthetic:x", "a number of events from 1"),
             ("list --shards 2", "unexpected argument"),
         ] {

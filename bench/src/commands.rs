@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::main_job;
 use crate::output::Output;
+use crate::records::{self, Records};
 use crate::workloads::{self, Setup, replay};
 
 /// Carries a command out.
@@ -17,6 +18,7 @@ pub(crate) fn run(command: &Command, interrupt: &Interrupt) -> Result<(), Error>
         Command::List => list(&mut out),
         Command::Replay(asked) => replay::command(asked, interrupt, &mut out),
         Command::Run(asked) => {
+            let mut records = Records::new(&asked.options)?;
             let mut output = Output::new(asked.options.format, out);
             let setup = Setup {
                 options: asked.options.clone(),
@@ -26,10 +28,13 @@ pub(crate) fn run(command: &Command, interrupt: &Interrupt) -> Result<(), Error>
                 if interrupt.is_set() {
                     break;
                 }
-                output.report(&workload.measure(&setup)?)?;
+                let report = workload.measure(&setup)?;
+                output.report(&report)?;
+                records.take(&report)?;
             }
-            Ok(())
+            records.finish()
         }
+        Command::Plot(asked) => records::plot(asked),
     }
 }
 

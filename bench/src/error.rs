@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::feed::FeedError;
 use crate::floors::FloorError;
+use crate::hgrm::HgrmError;
 
 /// Why a command ended early. Shown as one line on stderr.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,22 @@ pub enum Error {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// A file to be read cannot be.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is no percentile distribution.
+    #[error("cannot use {}: {source}", path.display())]
+    Hgrm {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: HgrmError,
     },
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
@@ -47,7 +64,12 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Usage(_) | Error::Feed(_) | Error::Write { .. } | Error::Launch(_) => 2,
+            Error::Usage(_)
+            | Error::Feed(_)
+            | Error::Write { .. }
+            | Error::Read { .. }
+            | Error::Hgrm { .. }
+            | Error::Launch(_) => 2,
             Error::Stdout(_) | Error::Floor(_) | Error::Workload { .. } => 1,
         }
     }

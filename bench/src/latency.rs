@@ -54,6 +54,12 @@ impl Latency {
         self.0.len()
     }
 
+    /// All that was recorded, in nanoseconds.
+    #[must_use]
+    pub fn histogram(&self) -> &Histogram<u64> {
+        &self.0
+    }
+
     /// The distribution so far; `None` while empty.
     #[must_use]
     pub fn summary(&self) -> Option<Summary> {

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::cli::Idle;
 use crate::floors::{Bracketed, Floor};
 use crate::latency::{Latency, Summary};
+use crate::plot::Limit;
 use crate::workloads::Workload;
 
 /// The result of one workload.
@@ -35,9 +36,24 @@ pub struct Report {
     /// The unit of `count`, in the plural; for people.
     #[serde(skip)]
     pub unit: &'static str,
+    /// Every latency that was recorded, whole: for files and pictures.
+    #[serde(skip)]
+    pub recorded: Vec<Recorded>,
+    /// What latencies should not exceed; for pictures.
+    #[serde(skip)]
+    pub limits: Vec<Limit>,
     /// The floor's two readings.
     #[serde(skip)]
     readings: Option<(f64, f64)>,
+}
+
+/// A latency distribution, whole.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Of which part of the workload, where there are several.
+    pub part: Option<&'static str>,
+    /// The latencies.
+    pub latency: Latency,
 }
 
 /// Readings of a floor this much apart are of two different machines.
@@ -70,6 +86,8 @@ impl Report {
             ratio: None,
             figures: Figures::default(),
             unit: workload.unit,
+            recorded: Vec::new(),
+            limits: Vec::new(),
             readings: None,
         }
     }
@@ -78,7 +96,37 @@ impl Report {
     #[must_use]
     pub fn latency(mut self, latency: &Latency) -> Self {
         self.latency_ns = latency.summary();
+        self.recorded.push(Recorded {
+            part: None,
+            latency: latency.clone(),
+        });
         self
+    }
+
+    /// With the latencies of one part more, beside those of the whole.
+    #[must_use]
+    pub fn part(mut self, part: &'static str, latency: Latency) -> Self {
+        self.recorded.push(Recorded {
+            part: Some(part),
+            latency,
+        });
+        self
+    }
+
+    /// With a limit that pictures show.
+    #[must_use]
+    pub fn limit(mut self, label: &str, limit: Duration) -> Self {
+        self.limits.push(Limit {
+            label: label.to_owned(),
+            ns: limit.as_nanos() as f64,
+        });
+        self
+    }
+
+    /// In how much time the units were done.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        Duration::try_from_secs_f64(self.seconds).unwrap_or_default()
     }
 
     /// With the mean of a loop without stamps, which cost more than many a unit does.

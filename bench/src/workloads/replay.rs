@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::feed::{Feed, Source};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
+use crate::records::Records;
 use crate::report::Report;
 use exchange::{Exchange, Outcome};
 use order_book::Lap;
@@ -51,8 +52,11 @@ pub fn command(asked: &Replay, interrupt: &Interrupt, out: &mut impl Write) -> R
         options: asked.options.clone(),
         interrupt: interrupt.clone(),
     };
+    let mut records = Records::new(&asked.options)?;
     let report = replay(asked, &setup, out)?;
-    Ok(Output::new(asked.options.format, out).report(&report)?)
+    Output::new(asked.options.format, out).report(&report)?;
+    records.take(&report)?;
+    records.finish()
 }
 
 /// Says on `out` what was launched, for people, and replays.
