@@ -53,6 +53,7 @@ mod observe;
 mod options;
 mod placement;
 mod port;
+mod post;
 mod reference;
 mod registry;
 mod report;

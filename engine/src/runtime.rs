@@ -20,6 +20,7 @@ use crate::key::Key;
 use crate::lifecycle::drop_quietly;
 use crate::message::{BoxedHeld, Held, Incoming, ReplyOf, Resume, fits};
 use crate::options::WhenFull;
+use crate::post::Posts;
 use crate::reference::Hint;
 use crate::testing::Hooks;
 use crate::turn::TurnRef;
@@ -38,6 +39,7 @@ pub(crate) struct Runtime {
     closing: Cell<Closing>,
     pub(crate) dead_letters: RefCell<DeadLetters>,
     pub(crate) hooks: Hooks,
+    pub(crate) posts: Posts,
     pulse: Arc<Pulse>,
     turns: Cell<u64>,
 }
@@ -89,6 +91,7 @@ impl Runtime {
             closing: Cell::new(Closing::No),
             dead_letters: RefCell::default(),
             hooks,
+            posts: Posts::default(),
             pulse,
             turns: Cell::new(0),
         }

@@ -28,8 +28,9 @@ impl Survey {
 impl Runtime {
     /// Whether anything is under way here.
     pub(crate) fn survey(&self, shard: &Shard) -> Survey {
-        let busy =
-            shard.calls().open_count() != 0 || !self.types.iter().all(|types| types.is_quiet());
+        let busy = shard.calls().open_count() != 0
+            || !self.posts.is_empty()
+            || !self.types.iter().all(|types| types.is_quiet());
         Survey {
             busy,
             turns: self.turns(),

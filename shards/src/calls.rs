@@ -112,6 +112,8 @@ struct Lane {
     reserve_per_depth: u32,
     waiting: RefCell<VecDeque<Place>>,
     next_ticket: Cell<u64>,
+    /// The same for those that go ahead of all: tickets ascend from the queue's front.
+    next_ahead: Cell<u64>,
 }
 
 /// A place in the queue for credit.
@@ -120,6 +122,8 @@ struct Place {
     sender: Sender,
     waker: Waker,
 }
+
+const FIRST_TICKET: u64 = 1 << 63;
 
 /// Tells those who wait for credit apart, who must not overtake themselves.
 pub type Sender = usize;
@@ -139,7 +143,8 @@ impl Calls {
             limit,
             reserve_per_depth,
             waiting: RefCell::default(),
-            next_ticket: Cell::new(1),
+            next_ticket: Cell::new(FIRST_TICKET),
+            next_ahead: Cell::new(FIRST_TICKET - 1),
         };
         Calls {
             entries: UnsafeCell::default(),
@@ -202,6 +207,20 @@ impl Calls {
         lane.waiting.borrow_mut().push_back(Place {
             ticket,
             sender,
+            waker,
+        });
+        ticket
+    }
+
+    /// Queues for credit ahead of all who queue already: for what they may themselves wait for,
+    /// and never waits long.
+    pub fn wait_ahead(&self, lane: u16, waker: Waker) -> u64 {
+        let lane = &self.lanes[usize::from(lane)];
+        let ticket = lane.next_ahead.get();
+        lane.next_ahead.set(ticket - 1);
+        lane.waiting.borrow_mut().push_front(Place {
+            ticket,
+            sender: NO_SENDER,
             waker,
         });
         ticket

@@ -45,9 +45,13 @@ impl Credits {
     /// Slots that one direction's rings need so that they never fill.
     #[must_use]
     pub const fn ring_slots(self) -> usize {
-        (self.ask_slots + self.reserve_slots * RESERVE_DEPTHS + self.tell_slots) as usize
+        (self.ask_slots + self.reserve_slots * RESERVE_DEPTHS + self.tell_slots + CONTROL_SLOTS)
+            as usize
     }
 }
+
+/// Slots of credit for [control messages](TellMeter::try_take_control) alone.
+const CONTROL_SLOTS: u32 = 128;
 
 /// What everyone may know of a shard, once it is up.
 pub struct ShardHandle {
@@ -328,10 +332,21 @@ impl TellMeter {
     /// Takes credit for `slots`, or says there is none now.
     #[inline]
     pub fn try_take(&self, slots: u16) -> bool {
+        self.try_take_within(self.limit, slots)
+    }
+
+    /// The same for a control message, which its receiver admits as it arrives: there is credit
+    /// left for it when messages that wait for their turns have taken all other.
+    pub fn try_take_control(&self, slots: u16) -> bool {
+        self.try_take_within(self.limit + u64::from(CONTROL_SLOTS), slots)
+    }
+
+    #[inline]
+    fn try_take_within(&self, limit: u64, slots: u16) -> bool {
         let sent = self.sent.get() + u64::from(slots);
-        if sent - self.seen.get() > self.limit {
+        if sent - self.seen.get() > limit {
             self.seen.set(self.admitted.load(Ordering::Acquire));
-            if sent - self.seen.get() > self.limit {
+            if sent - self.seen.get() > limit {
                 return false;
             }
         }
