@@ -57,6 +57,7 @@ mod post;
 mod reference;
 mod registry;
 mod report;
+mod routing;
 mod runtime;
 mod schedule;
 mod shutdown;
@@ -87,6 +88,7 @@ pub use quark_shards::stall::{Stall, TurnLabel};
 pub use quark_shards::time::Time;
 pub use registry::{ActorInfo, FactoryCx};
 pub use report::LaunchReport;
+pub use routing::{Migrate, MigrateError};
 pub use schedule::{TimerHandle, sleep};
 
 /// What most programs need.

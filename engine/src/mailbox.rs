@@ -20,6 +20,8 @@ pub(crate) trait Waiting: 'static {
     fn start(self, shard: &Shard, runtime: &Runtime);
     /// Answers its sender that there will be none.
     fn refuse(self, shard: &Shard, runtime: &Runtime, refusal: Refusal);
+    /// Hands it on to the shard `lane`, where its actor is now.
+    fn forward(self, shard: &Shard, runtime: &Runtime, lane: u16);
 }
 
 /// The messages that wait for one actor. Two and a half words.
@@ -41,6 +43,7 @@ struct Vtable {
     class: BlockClass,
     start: unsafe fn(NonNull<Envelope>, &Shard, &Runtime),
     refuse: unsafe fn(NonNull<Envelope>, &Shard, &Runtime, Refusal),
+    forward: unsafe fn(NonNull<Envelope>, &Shard, &Runtime, u16),
 }
 
 #[repr(C)]
@@ -65,6 +68,7 @@ impl Mailbox {
                 class: class::<W>(),
                 start: start::<W>,
                 refuse: refuse::<W>,
+                forward: forward::<W>,
             }
         };
         let envelope = Envelope { next: None, vtable };
@@ -112,7 +116,7 @@ impl Mailbox {
     }
 }
 
-/// A message taken out of its mailbox; must be started or refused.
+/// A message taken out of its mailbox; must be started, refused or handed on.
 #[must_use]
 pub(crate) struct Letter(NonNull<Envelope>);
 
@@ -130,11 +134,18 @@ impl Letter {
         // SAFETY: as in `start`.
         unsafe { (envelope.as_ref().vtable.refuse)(envelope, shard, runtime, refusal) };
     }
+
+    pub(crate) fn forward(self, shard: &Shard, runtime: &Runtime, lane: u16) {
+        let envelope = self.0;
+        mem::forget(self);
+        // SAFETY: as in `start`.
+        unsafe { (envelope.as_ref().vtable.forward)(envelope, shard, runtime, lane) };
+    }
 }
 
 impl Drop for Letter {
     fn drop(&mut self) {
-        unreachable!("a letter is started or refused");
+        unreachable!("a letter is started, refused or handed on");
     }
 }
 
@@ -159,6 +170,18 @@ unsafe fn refuse<W: Waiting>(
 ) {
     // SAFETY: passed on.
     unsafe { open::<W>(envelope, shard.tasks().blocks()) }.refuse(shard, runtime, refusal);
+}
+
+/// # Safety
+/// As for [`start`].
+unsafe fn forward<W: Waiting>(
+    envelope: NonNull<Envelope>,
+    shard: &Shard,
+    runtime: &Runtime,
+    lane: u16,
+) {
+    // SAFETY: passed on.
+    unsafe { open::<W>(envelope, shard.tasks().blocks()) }.forward(shard, runtime, lane);
 }
 
 /// Moves the message out and gives its block back.

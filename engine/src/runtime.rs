@@ -215,6 +215,7 @@ impl Runtime {
         });
         match resolved {
             Ok(resident) => self.arrive(shard, resident, incoming),
+            Err(Refusal::Elsewhere) => self.dispatch(shard, key, hash, incoming),
             Err(refusal) => {
                 incoming.toll.pay(shard);
                 self.reply_refused(
@@ -228,6 +229,22 @@ impl Runtime {
                 );
             }
         }
+    }
+
+    /// A message has come whose actor is not simply here.
+    #[cold]
+    fn dispatch<M: Method>(
+        &self,
+        shard: &Shard,
+        key: Key,
+        hash: Option<u64>,
+        incoming: Incoming<M>,
+    ) {
+        let Ok(types) = self.types.get::<M::Actor>(self) else {
+            return;
+        };
+        let hash = hash.unwrap_or_else(|| self.engine.hash_of(<M::Actor as Actor>::token(), &key));
+        self.ways(shard, types).dispatch(key, hash, incoming);
     }
 
     /// A message has reached its activation, past the shard's own queue.
@@ -274,6 +291,18 @@ impl Runtime {
         if self.closing.get() == Closing::All {
             return self.refuse(shard, &resident, incoming, Refusal::Stopped);
         }
+        let Ok(types) = self.types.get::<M::Actor>(self) else {
+            return;
+        };
+        if resident.is_landing() {
+            match self.ways(shard, types).enters(resident, incoming) {
+                Some(expected) => incoming = expected,
+                None => return,
+            }
+            if resident.admits_expected(exclusive) {
+                return self.begin(shard, resident, incoming);
+            }
+        }
         if incoming.depth > 0 {
             match self.chain_says(shard, &resident, &incoming, exclusive) {
                 Chain::Elsewhere => {}
@@ -283,9 +312,6 @@ impl Runtime {
                 }
             }
         }
-        let Ok(types) = self.types.get::<M::Actor>(self) else {
-            return;
-        };
         if resident.mailbox.len() >= types.mailbox {
             match types.when_full {
                 WhenFull::Refuse => {
@@ -349,13 +375,22 @@ impl Runtime {
         if resident.phase() != Phase::Active {
             return self.turn_left_inactive(shard, resident);
         }
-        if resident.has_mail() || resident.wants_collection() {
+        if resident.has_mail() || resident.has_wish() {
             self.turn_left_wanted(shard, resident);
         }
     }
 
     #[inline(never)]
     fn turn_left_wanted<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+        if resident.wishes_to_depart() {
+            if resident.is_empty()
+                && !resident.is_landing()
+                && let Ok(types) = self.types.get::<A>(self)
+            {
+                self.ways(shard, types).begin_to_leave(resident);
+            }
+            return;
+        }
         if resident.has_mail() {
             if !planted(Bug::ForgottenMail) {
                 self.resume_soon(shard, resident);
@@ -390,6 +425,10 @@ impl Runtime {
                 types.leave_gone(resident);
             }
             return;
+        }
+        if resident.wishes_to_depart() {
+            resident.set_resuming(false);
+            return self.turn_left_wanted(shard, resident);
         }
         // Whatever happens below, the next message is looked at again.
         struct Resumed<'a>(&'a Head);
@@ -431,6 +470,21 @@ impl Runtime {
     ) {
         incoming.toll.pay(shard);
         self.reply_refused(shard, || head.id(), incoming, refusal);
+    }
+
+    /// Answers a message to an actor that is not in memory here.
+    pub(crate) fn refuse_key<M: Method>(
+        &self,
+        shard: &Shard,
+        key: Key,
+        incoming: Incoming<M>,
+        refusal: Refusal,
+    ) {
+        let id = || crate::key::ActorId {
+            actor: <M::Actor as Actor>::NAME,
+            key,
+        };
+        self.reply_refused(shard, id, incoming, refusal);
     }
 
     fn reply_refused<M: Method>(

@@ -11,17 +11,18 @@ use std::time::Duration;
 use hashbrown::HashTable;
 use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
-use quark_shards::task::TaskId;
 
 use crate::activation::{Phase, Resident, Slab};
 use crate::actor::{ActivateError, Actor};
 use crate::error::{Refusal, RegisterError};
 use crate::key::Key;
 use crate::lifecycle::drop_quietly;
-use crate::options::{ActorOptions, WhenFull};
+use crate::options::{ActorOptions, Placement, WhenFull};
 use crate::reference::{Hint, RefCore};
 use crate::registry::{ActorInfo, Factory, FactoryCx};
+use crate::routing::{Departures, Pools, Routes};
 use crate::runtime::Runtime;
+use crate::schedule::Timer;
 
 /// An actor type on one shard.
 pub(crate) struct TypeShard<A: Actor> {
@@ -33,6 +34,9 @@ pub(crate) struct TypeShard<A: Actor> {
     pub(crate) when_full: WhenFull,
     pub(crate) idle_after: Duration,
     pub(crate) timeout: Duration,
+    pub(crate) routes: Routes,
+    pub(crate) pools: Pools,
+    pub(crate) departures: Departures<A>,
     /// All that its attribute and its registration say; what they leave open is above.
     pub(crate) options: ActorOptions,
     /// Senders that wait for room, by cell.
@@ -40,7 +44,7 @@ pub(crate) struct TypeShard<A: Actor> {
     /// Why activations failed that messages are still on their way to, by cell.
     failures: RefCell<BTreeMap<u32, Refusal>>,
     /// Timers of activations, by cell.
-    pub(crate) timers: RefCell<BTreeMap<u32, Vec<TaskId>>>,
+    pub(crate) timers: RefCell<BTreeMap<u32, Vec<Timer<A>>>>,
     /// Where the next look for idle actors goes on.
     pub(crate) sweep_from: Cell<u32>,
     pub(crate) sweeping: Cell<bool>,
@@ -53,6 +57,12 @@ impl<A: Actor> TypeShard<A> {
         let registered = runtime.engine().registered::<A>()?;
         let settings = runtime.engine().settings();
         let options = registered.options;
+        let routes = Routes::default();
+        if let Some(Placement::Random | Placement::Local | Placement::Workers { .. }) =
+            options.placement
+        {
+            routes.use_them();
+        }
         Ok(TypeShard {
             cells: Slab::new(A::token()),
             directory: RefCell::default(),
@@ -61,6 +71,9 @@ impl<A: Actor> TypeShard<A> {
             when_full: options.when_full.unwrap_or_default(),
             idle_after: options.idle_after.unwrap_or(settings.idle_after),
             timeout: options.timeout.unwrap_or(settings.timeout),
+            routes,
+            pools: Pools::of(options.placement),
+            departures: Departures::default(),
             options,
             waiting: RefCell::default(),
             failures: RefCell::default(),
@@ -90,7 +103,22 @@ impl<A: Actor> TypeShard<A> {
     ) -> Result<Resident<A>, Refusal> {
         match self.lookup(key, hash) {
             Some(resident) if !planted(Bug::DoubleActivation) => Ok(resident),
+            _ if self.routes.are_used() => Err(Refusal::Elsewhere),
             _ => self.activate(shard, runtime, key, hash),
+        }
+    }
+
+    /// The same where it is known that the actor lives here if it does at all.
+    pub(crate) fn activate_here(
+        &self,
+        shard: &Shard,
+        runtime: &Runtime,
+        key: &Key,
+        hash: u64,
+    ) -> Result<Resident<A>, Refusal> {
+        match self.lookup(key, hash) {
+            Some(resident) => Ok(resident),
+            None => self.activate(shard, runtime, key, hash),
         }
     }
 
@@ -100,6 +128,21 @@ impl<A: Actor> TypeShard<A> {
         runtime: &Runtime,
         key: &Key,
         hash: u64,
+    ) -> Result<Resident<A>, Refusal> {
+        self.activate_with(shard, runtime, key, hash, |resident| {
+            self.enter_directory(resident);
+            runtime.trace_activation::<A>(shard, key);
+        })
+    }
+
+    /// Makes an activation of `key`, and has it `entered` where others find it.
+    pub(crate) fn activate_with(
+        &self,
+        shard: &Shard,
+        runtime: &Runtime,
+        key: &Key,
+        hash: u64,
+        entered: impl FnOnce(Resident<A>),
     ) -> Result<Resident<A>, Refusal> {
         if runtime.is_closing() {
             return Err(Refusal::Stopped);
@@ -116,10 +159,10 @@ impl<A: Actor> TypeShard<A> {
         self.made.set(self.made.get() + 1);
         let resident = self.cells.take(key.clone(), hash);
         resident.set_room(self.mailbox);
-        self.directory
-            .borrow_mut()
-            .insert_unique(hash, (hash, resident), |(hash, _)| *hash);
-        runtime.trace_activation::<A>(shard, key);
+        entered(resident);
+        if self.routes.are_used() {
+            runtime.ways(shard, self).mind_landing(resident);
+        }
         // Its first message is on its way: the cell must stay even if `on_activate` fails at once.
         resident.count_queued();
         runtime.settle(shard, resident, instance);
@@ -155,15 +198,37 @@ impl<A: Actor> TypeShard<A> {
     /// Takes an activation out of the directory; its cell is free, now or when the last message
     /// on its way to it has arrived.
     pub(crate) fn remove(&self, resident: Resident<A>) {
+        self.leave_directory(resident);
+        self.discard(resident);
+    }
+
+    pub(crate) fn enter_directory(&self, resident: Resident<A>) {
         let hash = resident.hash();
-        let index = resident.index();
-        if let Ok(entry) = self
-            .directory
+        self.directory
             .borrow_mut()
-            .find_entry(hash, |(_, cell)| cell.index() == index)
-        {
+            .insert_unique(hash, (hash, resident), |(hash, _)| *hash);
+    }
+
+    fn leave_directory(&self, resident: Resident<A>) {
+        if self.pools.are_used() {
+            return self.pools.remove(resident);
+        }
+        let (hash, index) = (resident.hash(), resident.index());
+        let mut directory = self.directory.borrow_mut();
+        if let Ok(entry) = directory.find_entry(hash, |(_, cell)| cell.index() == index) {
             entry.remove();
         }
+    }
+
+    /// Has nobody find the activation any more, by hint or by name.
+    pub(crate) fn hide(&self, resident: Resident<A>) {
+        self.leave_directory(resident);
+        resident.forget_hints();
+    }
+
+    /// Frees the cell of an activation that nobody finds any more, now or when the last message
+    /// on its way to it has arrived.
+    pub(crate) fn discard(&self, resident: Resident<A>) {
         if resident.queued() == 0 {
             self.cells.give(resident);
         } else {
@@ -289,7 +354,7 @@ fn is_quiet<A>(resident: &Resident<A>) -> bool {
     match resident.phase() {
         Phase::Active => resident.is_idle(),
         Phase::Free | Phase::Gone => true,
-        Phase::Activating | Phase::Deactivating | Phase::Restarting => false,
+        Phase::Activating | Phase::Deactivating | Phase::Restarting | Phase::Moving => false,
     }
 }
 
@@ -375,7 +440,7 @@ impl<A: Actor> AnyType for TypeShard<A> {
     }
 
     fn is_quiet(&self) -> bool {
-        self.cells.iter().all(|resident| is_quiet(&resident))
+        self.routes.are_quiet() && self.cells.iter().all(|resident| is_quiet(&resident))
     }
 
     fn busy(&self, into: &mut Vec<String>) {
@@ -404,6 +469,7 @@ impl<A: Actor> AnyType for TypeShard<A> {
             }
             runtime.refuse_mail(shard, resident, &Refusal::Stopped);
         }
+        self.routes.refuse_held(shard, runtime);
     }
 
     fn drop_all(&self) {

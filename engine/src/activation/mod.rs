@@ -37,7 +37,7 @@ pub(crate) struct Head {
     /// would wait for it.
     gate: Cell<u8>,
     phase: Cell<Phase>,
-    collect_soon: Cell<bool>,
+    wish: Cell<Wish>,
     /// A look at the mailbox is queued, or under way.
     resuming: Cell<bool>,
     /// Senders wait for room in its mailbox.
@@ -76,8 +76,20 @@ pub(crate) enum Phase {
     Deactivating,
     /// A turn panicked; messages wait for a fresh instance.
     Restarting,
+    /// About to leave for another shard: nobody is inside, and nobody gets in.
+    Moving,
     /// Out of the directory; the cell is freed when the last queued message has left it.
     Gone,
+}
+
+/// What an actor is to do once it has nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    None,
+    /// To go to sleep.
+    Sleep,
+    /// To leave for another shard.
+    Depart,
 }
 
 /// Nobody may enter: not active.
@@ -90,13 +102,15 @@ const MAIL: u8 = 4;
 const QUEUED: u8 = 8;
 /// `&self` turns are inside; [`Head::shared`] counts them.
 const SHARED: u8 = 16;
+/// The actor has just moved here: what came before by other ways goes first.
+const LANDING: u8 = 32;
 
 impl Head {
     fn new(index: u32, token: &'static TypeToken) -> Self {
         Head {
             gate: Cell::new(CLOSED),
             phase: Cell::new(Phase::Free),
-            collect_soon: Cell::new(false),
+            wish: Cell::new(Wish::None),
             resuming: Cell::new(false),
             wanted: Cell::new(false),
             restarts: Cell::new(0),
@@ -127,7 +141,7 @@ impl Head {
         if exclusive {
             gate == 0
         } else {
-            gate & (CLOSED | HELD | MAIL | QUEUED) == 0
+            gate & (CLOSED | HELD | MAIL | QUEUED | LANDING) == 0
         }
     }
 
@@ -141,6 +155,16 @@ impl Head {
         if exclusive {
             gate == 0
         } else {
+            gate & (CLOSED | HELD | MAIL | LANDING) == 0
+        }
+    }
+
+    /// The same for a message of those that go first in an actor that has just moved here.
+    pub(crate) fn admits_expected(&self, exclusive: bool) -> bool {
+        let gate = self.gate.get() & !(QUEUED | LANDING);
+        if exclusive {
+            gate == 0
+        } else {
             gate & (CLOSED | HELD | MAIL) == 0
         }
     }
@@ -148,7 +172,7 @@ impl Head {
     /// The same for the message at the head of the mailbox.
     #[inline]
     pub(crate) fn admits_next(&self, exclusive: bool) -> bool {
-        let gate = self.gate.get() & !(QUEUED | MAIL);
+        let gate = self.gate.get() & !(QUEUED | MAIL | LANDING);
         if exclusive {
             gate == 0
         } else {
@@ -216,6 +240,20 @@ impl Head {
             gate & !CLOSED
         } else {
             gate | CLOSED
+        });
+    }
+
+    /// Whether it has just moved here; see [`crate::routing`].
+    pub(crate) fn is_landing(&self) -> bool {
+        self.gate.get() & LANDING != 0
+    }
+
+    pub(crate) fn set_landing(&self, landing: bool) {
+        let gate = self.gate.get();
+        self.gate.set(if landing {
+            gate | LANDING
+        } else {
+            gate & !LANDING
         });
     }
 
@@ -307,16 +345,28 @@ impl Head {
     }
 
     pub(crate) fn collect_soon(&self) {
-        self.collect_soon.set(true);
+        if self.wish.get() == Wish::None {
+            self.wish.set(Wish::Sleep);
+        }
+    }
+
+    /// It is to leave; see [`crate::routing`].
+    pub(crate) fn wish_to_depart(&self) {
+        self.wish.set(Wish::Depart);
+    }
+
+    pub(crate) fn wishes_to_depart(&self) -> bool {
+        self.wish.get() == Wish::Depart
     }
 
     /// A new life: what an earlier instance wished for does not count.
     pub(crate) fn stay(&self) {
-        self.collect_soon.set(false);
+        self.wish.set(Wish::None);
     }
 
-    pub(crate) fn wants_collection(&self) -> bool {
-        self.collect_soon.get()
+    /// Whether it is to go to sleep, or away.
+    pub(crate) fn has_wish(&self) -> bool {
+        self.wish.get() != Wish::None
     }
 
     /// Counts a restart; says the how manieth it is since the last calm.
@@ -324,6 +374,12 @@ impl Head {
         let restarts = self.restarts.get().saturating_add(1);
         self.restarts.set(restarts);
         restarts
+    }
+
+    /// What it had where it comes from.
+    pub(crate) fn restore(&self, born: u32, restarts: u16) {
+        self.born.set(born);
+        self.restarts.set(restarts);
     }
 
     pub(crate) fn restarts(&self) -> u16 {
