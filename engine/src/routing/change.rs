@@ -138,7 +138,11 @@ impl<A: Actor> Ways<'_, A> {
         }
         let routes = &self.types.routes;
         // It has heard of the better way, and may be told of the next.
-        routes.with(&key, hash, |route| route.told &= !bit(origin));
+        let is_home = origin == self.home(&key, hash);
+        routes.with(&key, hash, |route| {
+            route.told &= !bit(origin);
+            route.leads_home &= !is_home;
+        });
         let marker = |key| Control::<A>::new(key, hash, What::Marker { origin, serial });
         match self.way(&key, hash) {
             Way::Here | Way::Landing { .. } | Way::Place | Way::Pool => {

@@ -58,6 +58,8 @@ struct Route {
     /// Messages handed on that wait for credit; later ones must stay behind them.
     pending: u32,
     change: Option<Box<Change>>,
+    /// The home's own way may lead by here still.
+    leads_home: bool,
     /// Shards that were told of the better way and have not taken it yet.
     told: u64,
     /// When it was last looked up, in [ticks](crate::activation::used_tick).
@@ -142,6 +144,7 @@ impl Routes {
                 via,
                 pending: 0,
                 change: None,
+                leads_home: false,
                 told: 0,
                 used,
             },
@@ -218,6 +221,7 @@ impl Routes {
             self.sweep_from.set(place + 1);
             if let Some(route) = table.get_bucket(place)
                 && route.is_settled()
+                && !route.leads_home
                 && now.wrapping_sub(route.used) > idle
             {
                 unused.push((route.key.clone(), route.hash, route.via));

@@ -131,7 +131,11 @@ impl<A: Actor> Ways<'_, A> {
         routes.remove(&key, hash);
         routes.insert(key.clone(), hash, Via::Shard(to), self.now());
         let change = routes.new_change();
-        routes.with(&key, hash, |route| route.change = Some(change));
+        let leads_home = self.home(&key, hash) != self.here();
+        routes.with(&key, hash, |route| {
+            route.change = Some(change);
+            route.leads_home = leads_home;
+        });
         self.runtime.watch_idle(self.shard, self.types);
         resident.count_queued();
         self.shard.defer(Leaving {
