@@ -146,8 +146,9 @@ impl<A: Actor> Cx<A> {
     /// A reference to this actor.
     #[must_use]
     pub fn me(&self) -> A::Ref {
-        let core =
-            with_runtime(|_, runtime| RefCore::of_activation::<A>(runtime, self.turn.head()));
+        let core = with_runtime(|shard, runtime| {
+            RefCore::of_activation::<A>(runtime, shard.id(), self.turn.head())
+        });
         A::Ref::from(core)
     }
 

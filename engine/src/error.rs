@@ -166,6 +166,8 @@ pub(crate) enum Refusal {
     Activation(ActivateError),
     Stopped,
     Unregistered(RegisterError),
+    /// Its actor is not here, or not only: the message is to be dispatched. Nobody is told this.
+    Elsewhere,
 }
 
 impl<E> From<Refusal> for CallError<E> {
@@ -184,6 +186,7 @@ impl<E> From<Refusal> for CallError<E> {
             Refusal::Activation(error) => CallError::Activation(Box::new(error)),
             Refusal::Stopped => CallError::Stopped,
             Refusal::Unregistered(error) => CallError::Unregistered(Box::new(error)),
+            Refusal::Elsewhere => CallError::Elsewhere,
         }
     }
 }

@@ -63,6 +63,7 @@ mod priority;
 mod reference;
 mod registry;
 mod report;
+mod routing;
 mod runtime;
 mod schedule;
 mod shutdown;
@@ -95,6 +96,7 @@ pub use quark_shards::stall::{Stall, TurnLabel};
 pub use quark_shards::time::Time;
 pub use registry::{ActorInfo, FactoryCx};
 pub use report::LaunchReport;
+pub use routing::{Migrate, MigrateError};
 pub use schedule::{TimerHandle, sleep};
 pub use supervision::{Down, DownReason, Escalation, Tree, TreeNode, WatchId};
 

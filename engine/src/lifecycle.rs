@@ -21,6 +21,9 @@ impl Runtime {
     /// Puts a fresh instance into its cell and runs `on_activate` if there is one.
     pub(crate) fn settle<A: Actor>(&self, shard: &Shard, resident: Resident<A>, instance: A) {
         resident.install(instance);
+        if resident.wishes_to_depart() {
+            self.forget_departure(resident);
+        }
         resident.stay();
         if !A::HAS_ACTIVATE {
             return self.activated(shard, resident);
@@ -34,6 +37,15 @@ impl Runtime {
             Activate::default(),
             |actor, cx| async move { A::activate(actor, cx).await },
         );
+    }
+
+    /// It was to leave when it failed: its new life knows nothing of that.
+    #[cold]
+    fn forget_departure<A: Actor>(&self, resident: Resident<A>) {
+        if let Ok(types) = self.types.get::<A>(self) {
+            types.departures.forget(resident);
+        }
+        resident.set_mail(resident.mailbox.len() != 0);
     }
 
     fn activated<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
@@ -106,8 +118,12 @@ impl Runtime {
         let cause = refusal.to_string();
         self.fell_asleep(shard, resident, DownReason::NotActivated { cause });
         if let Ok(types) = self.types.get::<A>(self) {
-            self.hooks.deactivated::<A>(&resident);
+            self.trace_end(types, resident);
+            let (key, hash) = (resident.key(), resident.hash());
             types.remove_failed(resident, refusal);
+            if types.routes.are_used() {
+                self.ways(shard, types).give_back(&key, hash);
+            }
         }
     }
 
@@ -155,28 +171,46 @@ impl Runtime {
         let Ok(types) = self.types.get::<A>(self) else {
             return;
         };
-        self.hooks.deactivated::<A>(&resident);
+        self.trace_end(types, resident);
         // Those that are on their way count: whoever they came from may send more, and that must
         // not overtake them in another cell.
         let forgets = resident.queued() == 0 && planted(Bug::MailLostAsleep);
         if forgets || !resident.has_mail() && resident.queued() == 0 {
-            self.fell_asleep(shard, resident, DownReason::Asleep);
-            return types.remove(resident);
+            return self.send_home(shard, types, resident);
         }
         if self.is_closing() {
             self.refuse_mail(shard, resident, &Refusal::Stopped);
-            self.fell_asleep(shard, resident, DownReason::Asleep);
-            return types.remove(resident);
+            return self.send_home(shard, types, resident);
         }
         self.say_down(shard, &resident, DownReason::Asleep);
         // Somebody has called meanwhile: straight into the next life.
         resident.stay();
         match types.make(self, &resident.key()) {
             Ok(instance) => {
-                self.trace_activation::<A>(shard, &resident.key());
+                if !types.pools.are_used() {
+                    self.trace_activation::<A>(shard, &resident.key());
+                }
                 self.settle(shard, resident, instance);
             }
             Err(refusal) => self.fail(shard, resident, refusal),
+        }
+    }
+
+    /// The activation has ended; if it lived away from home, who is next is said there.
+    fn send_home<A: Actor>(&self, shard: &Shard, types: &TypeShard<A>, resident: Resident<A>) {
+        self.fell_asleep(shard, resident, DownReason::Asleep);
+        if !types.routes.are_used() || types.pools.are_used() {
+            return types.remove(resident);
+        }
+        let (key, hash) = (resident.key(), resident.hash());
+        types.remove(resident);
+        self.ways(shard, types).give_back(&key, hash);
+    }
+
+    /// Workers have no identity to be traced.
+    fn trace_end<A: Actor>(&self, types: &TypeShard<A>, resident: Resident<A>) {
+        if !types.pools.are_used() {
+            self.hooks.deactivated::<A>(&resident);
         }
     }
 
@@ -185,7 +219,7 @@ impl Runtime {
     }
 
     /// Starts the task that looks for idle actors of this type, if none runs.
-    fn watch_idle<A: Actor>(&self, shard: &Shard, types: &TypeShard<A>) {
+    pub(crate) fn watch_idle<A: Actor>(&self, shard: &Shard, types: &TypeShard<A>) {
         if types.idle_after == Duration::MAX || types.sweeping.replace(true) {
             return;
         }
@@ -197,7 +231,8 @@ impl Runtime {
                 let sleep = with_runtime(|shard, runtime| {
                     let types = runtime.types.get::<A>(runtime).ok()?;
                     collect_idle(shard, runtime, types, SWEEP_CELLS);
-                    if types.cells.len() == 0 {
+                    runtime.ways(shard, types).forget_unused();
+                    if types.cells.len() == 0 && types.routes.is_empty() {
                         types.sweeping.set(false);
                         return None;
                     }
@@ -223,8 +258,8 @@ impl Runtime {
             return;
         }
         let timers = types.timers.borrow_mut().remove(&resident.index());
-        for task in timers.into_iter().flatten() {
-            shard.tasks().cancel(task);
+        for timer in timers.into_iter().flatten() {
+            shard.tasks().cancel(timer.task);
         }
     }
 }

@@ -20,11 +20,13 @@ pub(crate) trait Waiting: 'static {
     /// Whether its turn must be alone.
     const EXCLUSIVE: bool;
     /// Which of those that wait goes first.
-    const PRIORITY: Priority;
+    const PRIORITY: Priority = Priority::Normal;
     /// Starts its turn.
     fn start(self, shard: &Shard, runtime: &Runtime);
     /// Answers its sender that there will be none.
     fn refuse(self, shard: &Shard, runtime: &Runtime, refusal: Refusal);
+    /// Hands it on to the shard `lane`, where its actor is now.
+    fn forward(self, shard: &Shard, runtime: &Runtime, lane: u16);
 }
 
 /// The messages that wait for one actor. Three words, for every actor: those of other than the
@@ -70,6 +72,7 @@ struct Vtable {
     class: BlockClass,
     start: unsafe fn(NonNull<Envelope>, &Shard, &Runtime),
     refuse: unsafe fn(NonNull<Envelope>, &Shard, &Runtime, Refusal),
+    forward: unsafe fn(NonNull<Envelope>, &Shard, &Runtime, u16),
 }
 
 #[repr(C)]
@@ -130,6 +133,7 @@ impl Mailbox {
                 class: class::<W>(),
                 start: start::<W>,
                 refuse: refuse::<W>,
+                forward: forward::<W>,
             }
         };
         let envelope = Envelope { next: None, vtable };
@@ -258,7 +262,7 @@ impl Outlying {
     }
 }
 
-/// A message taken out of its mailbox; must be started or refused.
+/// A message taken out of its mailbox; must be started, refused or handed on.
 #[must_use]
 pub(crate) struct Letter(NonNull<Envelope>);
 
@@ -276,11 +280,18 @@ impl Letter {
         // SAFETY: as in `start`.
         unsafe { (envelope.as_ref().vtable.refuse)(envelope, shard, runtime, refusal) };
     }
+
+    pub(crate) fn forward(self, shard: &Shard, runtime: &Runtime, lane: u16) {
+        let envelope = self.0;
+        mem::forget(self);
+        // SAFETY: as in `start`.
+        unsafe { (envelope.as_ref().vtable.forward)(envelope, shard, runtime, lane) };
+    }
 }
 
 impl Drop for Letter {
     fn drop(&mut self) {
-        unreachable!("a letter is started or refused");
+        unreachable!("a letter is started, refused or handed on");
     }
 }
 
@@ -305,6 +316,18 @@ unsafe fn refuse<W: Waiting>(
 ) {
     // SAFETY: passed on.
     unsafe { open::<W>(envelope, shard.tasks().blocks()) }.refuse(shard, runtime, refusal);
+}
+
+/// # Safety
+/// As for [`start`].
+unsafe fn forward<W: Waiting>(
+    envelope: NonNull<Envelope>,
+    shard: &Shard,
+    runtime: &Runtime,
+    lane: u16,
+) {
+    // SAFETY: passed on.
+    unsafe { open::<W>(envelope, shard.tasks().blocks()) }.forward(shard, runtime, lane);
 }
 
 /// Moves the message out and gives its block back.

@@ -67,6 +67,17 @@ impl Toll {
     }
 }
 
+impl<M: Method> Incoming<M> {
+    /// The shard or port it came from; this very shard if nobody knows any more.
+    pub(crate) fn from(&self, shard: &Shard) -> u16 {
+        match self.reply {
+            ReplyTo::Call { peer, .. } => peer,
+            ReplyTo::Nobody if self.toll.slots != 0 => self.toll.peer,
+            ReplyTo::Nobody | ReplyTo::Here => shard.id(),
+        }
+    }
+}
+
 /// Whom a turn answers.
 #[derive(Clone, Copy)]
 pub(crate) enum ReplyTo {
@@ -262,6 +273,14 @@ impl<M: Method> Waiting for Held<M> {
 
     fn refuse(self, shard: &Shard, runtime: &Runtime, refusal: Refusal) {
         runtime.refuse(shard, &self.resident, self.incoming, refusal);
+    }
+
+    fn forward(self, shard: &Shard, runtime: &Runtime, lane: u16) {
+        let Held { resident, incoming } = self;
+        if let Ok(types) = runtime.types.get::<M::Actor>(runtime) {
+            let ways = runtime.ways(shard, types);
+            ways.relay(lane, resident.key(), resident.hash(), incoming);
+        }
     }
 }
 

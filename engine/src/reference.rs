@@ -69,9 +69,12 @@ impl RefCore {
         }
     }
 
-    pub(crate) fn of_activation<A: Actor>(runtime: &Runtime, head: &Head) -> Self {
+    pub(crate) fn of_activation<A: Actor>(runtime: &Runtime, shard: u16, head: &Head) -> Self {
         let core = runtime.engine().core_of::<A>(head.key());
-        core.remember(head.hint());
+        // Away from home its address means nothing to those who look for it there.
+        if core.shard == shard {
+            core.remember(head.hint());
+        }
         core
     }
 

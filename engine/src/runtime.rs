@@ -226,6 +226,7 @@ impl Runtime {
         });
         match resolved {
             Ok(resident) => self.arrive(shard, resident, incoming),
+            Err(Refusal::Elsewhere) => self.dispatch(shard, key, hash, incoming),
             Err(refusal) => {
                 incoming.toll.pay(shard);
                 self.reply_refused(
@@ -239,6 +240,22 @@ impl Runtime {
                 );
             }
         }
+    }
+
+    /// A message has come whose actor is not simply here.
+    #[cold]
+    fn dispatch<M: Method>(
+        &self,
+        shard: &Shard,
+        key: Key,
+        hash: Option<u64>,
+        incoming: Incoming<M>,
+    ) {
+        let Ok(types) = self.types.get::<M::Actor>(self) else {
+            return;
+        };
+        let hash = hash.unwrap_or_else(|| self.engine.hash_of(<M::Actor as Actor>::token(), &key));
+        self.ways(shard, types).dispatch(key, hash, incoming);
     }
 
     /// A message has reached its activation, past the shard's own queue.
@@ -300,6 +317,12 @@ impl Runtime {
         let Ok(types) = self.types.get::<M::Actor>(self) else {
             return;
         };
+        if resident.is_landing() {
+            match self.ways(shard, types).enters(resident, incoming) {
+                Some(expected) => incoming = expected,
+                None => return,
+            }
+        }
         if let Err(refusal) = self.admit(shard, types, &mut incoming) {
             return self.refuse(shard, &resident, incoming, refusal);
         }
@@ -312,6 +335,9 @@ impl Runtime {
                     return self.refuse(shard, &resident, incoming, Refusal::CallCycle);
                 }
             }
+        }
+        if on_top && resident.is_landing() && resident.admits_expected(exclusive) {
+            return self.begin_any(shard, resident, incoming);
         }
         if on_top && resident.is_guarded() && resident.admits_guarded(exclusive) {
             return self.begin_guarded(shard, resident, incoming);
@@ -392,13 +418,22 @@ impl Runtime {
         if resident.phase() != Phase::Active {
             return self.turn_left_inactive(shard, resident);
         }
-        if resident.has_mail() || resident.wants_collection() {
+        if resident.has_mail() || resident.has_wish() {
             self.turn_left_wanted(shard, resident);
         }
     }
 
     #[inline(never)]
     fn turn_left_wanted<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+        if resident.wishes_to_depart() {
+            if resident.is_empty()
+                && !resident.is_landing()
+                && let Ok(types) = self.types.get::<A>(self)
+            {
+                self.ways(shard, types).begin_to_leave(resident);
+            }
+            return;
+        }
         if resident.has_mail() {
             if !planted(Bug::ForgottenMail) {
                 self.resume_soon(shard, resident);
@@ -433,6 +468,10 @@ impl Runtime {
                 types.leave_gone(resident);
             }
             return;
+        }
+        if resident.wishes_to_depart() {
+            resident.set_resuming(false);
+            return self.turn_left_wanted(shard, resident);
         }
         // Whatever happens below, the next message is looked at again.
         struct Resumed<'a>(&'a Head);
@@ -476,6 +515,21 @@ impl Runtime {
         self.reply_refused(shard, || head.id(), incoming, refusal);
     }
 
+    /// Answers a message to an actor that is not in memory here.
+    pub(crate) fn refuse_key<M: Method>(
+        &self,
+        shard: &Shard,
+        key: Key,
+        incoming: Incoming<M>,
+        refusal: Refusal,
+    ) {
+        let id = || crate::key::ActorId {
+            actor: <M::Actor as Actor>::NAME,
+            key,
+        };
+        self.reply_refused(shard, id, incoming, refusal);
+    }
+
     fn reply_refused<M: Method>(
         &self,
         shard: &Shard,
@@ -508,7 +562,7 @@ enum Chain {
 
 /// Tells where nobody would take the message back: what can't be taken becomes a dead letter.
 pub(crate) fn bury_refused<M: Method>(mut call: Call<'_, M>) {
-    if let Err(refusal) = call.try_tell(false) {
+    if let Err(refusal) = call.try_tell(crate::call::Patience::None) {
         let (actor, message, context) = call.into_parts();
         with_runtime(|shard, runtime| runtime.bury(shard, actor, message, context, refusal));
     }

@@ -11,21 +11,23 @@ use std::time::Duration;
 use hashbrown::HashTable;
 use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
-use quark_shards::task::TaskId;
 use quark_shards::time::Time;
 
 use crate::activation::{Phase, Resident, Slab};
 use crate::actor::{ActivateError, Actor, TypeToken};
 use crate::coalesce::Flights;
+use crate::engine::Engine;
 use crate::error::{Refusal, RegisterError};
 use crate::key::Key;
 use crate::lifecycle::drop_quietly;
 use crate::limits::Limits;
 use crate::limits::breaker::BreakerInfo;
-use crate::options::{ActorOptions, Supervision, WhenFull};
+use crate::options::{ActorOptions, Placement, Supervision, WhenFull};
 use crate::reference::{Hint, RefCore};
 use crate::registry::{ActorInfo, Factory, FactoryCx};
+use crate::routing::{Departures, Pools, Routes};
 use crate::runtime::Runtime;
+use crate::schedule::Timer;
 use crate::supervision::{Leaf, Signal};
 
 /// An actor type on one shard.
@@ -39,6 +41,9 @@ pub(crate) struct TypeShard<A: Actor> {
     pub(crate) idle_after: Duration,
     pub(crate) timeout: Duration,
     pub(crate) supervision: Supervision,
+    pub(crate) routes: Routes,
+    pub(crate) pools: Pools,
+    pub(crate) departures: Departures<A>,
     /// All that its attribute and its registration say; what they leave open is above.
     pub(crate) options: ActorOptions,
     pub(crate) limits: Option<Box<Limits>>,
@@ -49,7 +54,7 @@ pub(crate) struct TypeShard<A: Actor> {
     /// Why activations failed that messages are still on their way to, by cell.
     failures: RefCell<BTreeMap<u32, Refusal>>,
     /// Timers of activations, by cell.
-    pub(crate) timers: RefCell<BTreeMap<u32, Vec<TaskId>>>,
+    pub(crate) timers: RefCell<BTreeMap<u32, Vec<Timer<A>>>>,
     /// Where the next look for idle actors goes on.
     pub(crate) sweep_from: Cell<u32>,
     pub(crate) sweeping: Cell<bool>,
@@ -63,6 +68,12 @@ impl<A: Actor> TypeShard<A> {
         let settings = runtime.engine().settings();
         let options = registered.options;
         let mailbox = options.mailbox.unwrap_or(settings.mailbox);
+        let routes = Routes::default();
+        if let Some(Placement::Random | Placement::Local | Placement::Workers { .. }) =
+            options.placement
+        {
+            routes.use_them();
+        }
         Ok(TypeShard {
             cells: Slab::new(A::token()),
             directory: RefCell::default(),
@@ -74,6 +85,9 @@ impl<A: Actor> TypeShard<A> {
             limits: Limits::new(&options, mailbox),
             flights: Flights::default(),
             supervision: options.supervision.unwrap_or_default(),
+            routes,
+            pools: Pools::of(options.placement),
+            departures: Departures::default(),
             options,
             waiting: RefCell::default(),
             failures: RefCell::default(),
@@ -103,7 +117,22 @@ impl<A: Actor> TypeShard<A> {
     ) -> Result<Resident<A>, Refusal> {
         match self.lookup(key, hash) {
             Some(resident) if !planted(Bug::DoubleActivation) => Ok(resident),
+            _ if self.routes.are_used() => Err(Refusal::Elsewhere),
             _ => self.activate(shard, runtime, key, hash),
+        }
+    }
+
+    /// The same where it is known that the actor lives here if it does at all.
+    pub(crate) fn activate_here(
+        &self,
+        shard: &Shard,
+        runtime: &Runtime,
+        key: &Key,
+        hash: u64,
+    ) -> Result<Resident<A>, Refusal> {
+        match self.lookup(key, hash) {
+            Some(resident) => Ok(resident),
+            None => self.activate(shard, runtime, key, hash),
         }
     }
 
@@ -113,6 +142,22 @@ impl<A: Actor> TypeShard<A> {
         runtime: &Runtime,
         key: &Key,
         hash: u64,
+    ) -> Result<Resident<A>, Refusal> {
+        self.activate_with(shard, runtime, key, hash, |resident| {
+            self.enter_directory(resident);
+            runtime.trace_activation::<A>(shard, key);
+            runtime.unpark(shard, &resident);
+        })
+    }
+
+    /// Makes an activation of `key`, and has it `entered` where others find it.
+    pub(crate) fn activate_with(
+        &self,
+        shard: &Shard,
+        runtime: &Runtime,
+        key: &Key,
+        hash: u64,
+        entered: impl FnOnce(Resident<A>),
     ) -> Result<Resident<A>, Refusal> {
         if runtime.is_closing() {
             return Err(Refusal::Stopped);
@@ -130,11 +175,10 @@ impl<A: Actor> TypeShard<A> {
         let resident = self.cells.take(key.clone(), hash);
         resident.set_room(self.quick_room());
         resident.set_guarded(self.limits.is_some());
-        self.directory
-            .borrow_mut()
-            .insert_unique(hash, (hash, resident), |(hash, _)| *hash);
-        runtime.trace_activation::<A>(shard, key);
-        runtime.unpark(shard, &resident);
+        entered(resident);
+        if self.routes.are_used() {
+            runtime.ways(shard, self).mind_landing(resident);
+        }
         // Its first message is on its way: the cell must stay even if `on_activate` fails at once.
         resident.count_queued();
         runtime.settle(shard, resident, instance);
@@ -170,15 +214,37 @@ impl<A: Actor> TypeShard<A> {
     /// Takes an activation out of the directory; its cell is free, now or when the last message
     /// on its way to it has arrived.
     pub(crate) fn remove(&self, resident: Resident<A>) {
+        self.leave_directory(resident);
+        self.discard(resident);
+    }
+
+    pub(crate) fn enter_directory(&self, resident: Resident<A>) {
         let hash = resident.hash();
-        let index = resident.index();
-        if let Ok(entry) = self
-            .directory
+        self.directory
             .borrow_mut()
-            .find_entry(hash, |(_, cell)| cell.index() == index)
-        {
+            .insert_unique(hash, (hash, resident), |(hash, _)| *hash);
+    }
+
+    fn leave_directory(&self, resident: Resident<A>) {
+        if self.pools.are_used() {
+            return self.pools.remove(resident);
+        }
+        let (hash, index) = (resident.hash(), resident.index());
+        let mut directory = self.directory.borrow_mut();
+        if let Ok(entry) = directory.find_entry(hash, |(_, cell)| cell.index() == index) {
             entry.remove();
         }
+    }
+
+    /// Has nobody find the activation any more, by hint or by name.
+    pub(crate) fn hide(&self, resident: Resident<A>) {
+        self.leave_directory(resident);
+        resident.forget_hints();
+    }
+
+    /// Frees the cell of an activation that nobody finds any more, now or when the last message
+    /// on its way to it has arrived.
+    pub(crate) fn discard(&self, resident: Resident<A>) {
         if resident.queued() == 0 {
             self.cells.give(resident);
         } else {
@@ -290,6 +356,8 @@ pub(crate) trait AnyType {
     /// Those that have parents or children.
     fn leaves(&self, into: &mut Vec<Leaf>, shard: u16, now: Time);
     fn supervision(&self) -> Supervision;
+    /// The home of a key.
+    fn home(&self, engine: &Engine, key: &Key, hash: u64) -> u16;
     /// Has an actor act on a signal.
     fn signal(&self, shard: &Shard, runtime: &Runtime, to: &RefCore, signal: Signal);
     fn count(&self) -> usize;
@@ -315,7 +383,8 @@ fn is_quiet<A>(resident: &Resident<A>) -> bool {
         | Phase::Deactivating
         | Phase::Failed
         | Phase::Restarting
-        | Phase::Ending => false,
+        | Phase::Ending
+        | Phase::Moving => false,
     }
 }
 
@@ -421,11 +490,19 @@ impl<A: Actor> AnyType for TypeShard<A> {
         self.supervision
     }
 
+    fn home(&self, engine: &Engine, key: &Key, hash: u64) -> u16 {
+        engine.home(&self.options, key, hash)
+    }
+
     fn signal(&self, shard: &Shard, runtime: &Runtime, to: &RefCore, signal: Signal) {
         // The one place that decides whether an actor is here.
         match self.lookup(&to.key, to.hash) {
             Some(resident) => runtime.signal_present(shard, self, resident, signal),
-            None => runtime.signal_absent(shard, Some(&self.supervision), to, signal),
+            None => {
+                if let Some(signal) = runtime.ways(shard, self).pass_on(to, signal) {
+                    runtime.signal_absent(shard, Some(&self.supervision), to, signal);
+                }
+            }
         }
     }
 
@@ -438,7 +515,7 @@ impl<A: Actor> AnyType for TypeShard<A> {
     }
 
     fn is_quiet(&self) -> bool {
-        self.cells.iter().all(|resident| is_quiet(&resident))
+        self.routes.are_quiet() && self.cells.iter().all(|resident| is_quiet(&resident))
     }
 
     fn busy(&self, into: &mut Vec<String>) {
@@ -467,6 +544,7 @@ impl<A: Actor> AnyType for TypeShard<A> {
             }
             runtime.refuse_mail(shard, resident, &Refusal::Stopped);
         }
+        self.routes.refuse_held(shard, runtime);
     }
 
     fn drop_all(&self) {

@@ -37,7 +37,7 @@ pub(crate) struct Head {
     /// would wait for it.
     gate: Cell<u8>,
     phase: Cell<Phase>,
-    collect_soon: Cell<bool>,
+    wish: Cell<Wish>,
     /// A look at the mailbox is queued, or under way.
     resuming: Cell<bool>,
     /// Senders wait for room in its mailbox.
@@ -78,8 +78,20 @@ pub(crate) enum Phase {
     Restarting,
     /// It is being stopped; the last turns leave.
     Ending,
+    /// About to leave for another shard: nobody is inside, and nobody gets in.
+    Moving,
     /// Out of the directory; the cell is freed when the last queued message has left it.
     Gone,
+}
+
+/// What an actor is to do once it has nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    None,
+    /// To go to sleep.
+    Sleep,
+    /// To leave for another shard.
+    Depart,
 }
 
 /// Nobody may enter: not active.
@@ -94,13 +106,15 @@ const QUEUED: u8 = 8;
 const SHARED: u8 = 16;
 /// Its type has [limits](crate::limits): nobody enters by a short way.
 const GUARDED: u8 = 32;
+/// The actor has just moved here: what came before by other ways goes first.
+const LANDING: u8 = 64;
 
 impl Head {
     fn new(index: u32, token: &'static TypeToken) -> Self {
         Head {
             gate: Cell::new(CLOSED),
             phase: Cell::new(Phase::Free),
-            collect_soon: Cell::new(false),
+            wish: Cell::new(Wish::None),
             resuming: Cell::new(false),
             wanted: Cell::new(false),
             index,
@@ -129,7 +143,7 @@ impl Head {
         if exclusive {
             gate == 0
         } else {
-            gate & (CLOSED | HELD | MAIL | QUEUED | GUARDED) == 0
+            gate & (CLOSED | HELD | MAIL | QUEUED | GUARDED | LANDING) == 0
         }
     }
 
@@ -143,13 +157,22 @@ impl Head {
         if exclusive {
             gate == 0
         } else {
-            gate & (CLOSED | HELD | MAIL | GUARDED) == 0
+            gate & (CLOSED | HELD | MAIL | GUARDED | LANDING) == 0
         }
     }
 
     /// The same where the type's limits have let the message through.
     pub(crate) fn admits_guarded(&self, exclusive: bool) -> bool {
-        let gate = self.gate.get() & !(QUEUED | GUARDED);
+        self.admits_but(GUARDED, exclusive)
+    }
+
+    /// The same for a message of those that go first in an actor that has just moved here.
+    pub(crate) fn admits_expected(&self, exclusive: bool) -> bool {
+        self.admits_but(LANDING | GUARDED, exclusive)
+    }
+
+    fn admits_but(&self, passed: u8, exclusive: bool) -> bool {
+        let gate = self.gate.get() & !(QUEUED | passed);
         if exclusive {
             gate == 0
         } else {
@@ -170,7 +193,7 @@ impl Head {
     /// The same for the message at the head of the mailbox.
     #[inline]
     pub(crate) fn admits_next(&self, exclusive: bool) -> bool {
-        let gate = self.gate.get() & !(QUEUED | MAIL | GUARDED);
+        let gate = self.gate.get() & !(QUEUED | MAIL | GUARDED | LANDING);
         if exclusive {
             gate == 0
         } else {
@@ -243,6 +266,20 @@ impl Head {
             gate & !CLOSED
         } else {
             gate | CLOSED
+        });
+    }
+
+    /// Whether it has just moved here; see [`crate::routing`].
+    pub(crate) fn is_landing(&self) -> bool {
+        self.gate.get() & LANDING != 0
+    }
+
+    pub(crate) fn set_landing(&self, landing: bool) {
+        let gate = self.gate.get();
+        self.gate.set(if landing {
+            gate | LANDING
+        } else {
+            gate & !LANDING
         });
     }
 
@@ -322,16 +359,28 @@ impl Head {
     }
 
     pub(crate) fn collect_soon(&self) {
-        self.collect_soon.set(true);
+        if self.wish.get() == Wish::None {
+            self.wish.set(Wish::Sleep);
+        }
+    }
+
+    /// It is to leave; see [`crate::routing`].
+    pub(crate) fn wish_to_depart(&self) {
+        self.wish.set(Wish::Depart);
+    }
+
+    pub(crate) fn wishes_to_depart(&self) -> bool {
+        self.wish.get() == Wish::Depart
     }
 
     /// A new life: what an earlier instance wished for does not count.
     pub(crate) fn stay(&self) {
-        self.collect_soon.set(false);
+        self.wish.set(Wish::None);
     }
 
-    pub(crate) fn wants_collection(&self) -> bool {
-        self.collect_soon.get()
+    /// Whether it is to go to sleep, or away.
+    pub(crate) fn has_wish(&self) -> bool {
+        self.wish.get() != Wish::None
     }
 
     /// What is known of it beyond the cell, made if need be. Other looks at it must wait.

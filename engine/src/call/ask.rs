@@ -19,6 +19,7 @@ use crate::message::{
     BoxedReply, BoxedRequest, Incoming, Reply, ReplyOf, ReplyTo, Request, Toll, fits,
 };
 use crate::reference::Hint;
+use crate::routing::Local;
 use crate::runtime::{Runtime, try_with_runtime};
 use crate::turn::{Inline, Terms};
 use crate::types::TypeShard;
@@ -62,14 +63,27 @@ impl<M: Method> Call<'_, M> {
     fn begin_local(&mut self, shard: &Shard, runtime: &Runtime, waker: &Waker) -> Poll<ReplyOf<M>> {
         let resident = match runtime.resident(shard, self.core) {
             Ok(resident) => resident,
-            Err(refusal) => return refused(refusal),
+            Err(refusal) => return self.begin_elsewhere(shard, runtime, refusal, waker),
         };
+        self.begin_at(shard, runtime, resident, true, waker)
+    }
+
+    /// The actor is at `resident`; `hints` says whether that is where the reference looks.
+    #[inline(always)]
+    fn begin_at(
+        &mut self,
+        shard: &Shard,
+        runtime: &Runtime,
+        resident: Resident<M::Actor>,
+        hints: bool,
+        waker: &Waker,
+    ) -> Poll<ReplyOf<M>> {
         let may_inline = runtime.may_inline();
         if !may_inline
             || !resident.is_clear(<M::Receiver as Receiver>::EXCLUSIVE)
             || const { coalesces::<M>() }
         {
-            return self.begin_behind(shard, runtime, resident, may_inline, waker);
+            return self.begin_behind(shard, runtime, resident, may_inline, hints, waker);
         }
         let terms = if M::SYNC && self.timeout.is_none() {
             // It can't wait for anybody, so no deadline of its own is needed.
@@ -87,6 +101,7 @@ impl<M: Method> Call<'_, M> {
                 self.state = State::Waiting {
                     uid: shard.uid(),
                     id,
+                    hints,
                 };
                 Poll::Pending
             }
@@ -102,12 +117,34 @@ impl<M: Method> Call<'_, M> {
         runtime: &Runtime,
         resident: Resident<M::Actor>,
         may_inline: bool,
+        hints: bool,
         waker: &Waker,
     ) -> Poll<ReplyOf<M>> {
         let types = match runtime.types.get::<M::Actor>(runtime) {
             Ok(types) => types,
             Err(refusal) => return refused(refusal),
         };
+        let incoming = self.open_here(shard, runtime, types, hints);
+        if !may_inline || resident.queued() != 0 {
+            if types.posts::<M>() {
+                runtime.enqueue(shard, resident, incoming);
+            } else {
+                runtime.queue(shard, resident, incoming);
+            }
+        } else {
+            runtime.arrive(shard, resident, incoming);
+        }
+        self.poll_waiting(waker)
+    }
+
+    /// Opens a call that is answered on this very shard, whoever answers it.
+    fn open_here(
+        &mut self,
+        shard: &Shard,
+        runtime: &Runtime,
+        types: &TypeShard<M::Actor>,
+        hints: bool,
+    ) -> Incoming<M> {
         let Terms {
             caller,
             deadline,
@@ -116,7 +153,12 @@ impl<M: Method> Call<'_, M> {
         } = self.terms(shard, runtime, types);
         let waiter = caller.map(|caller| caller.waiter(shard));
         let id = runtime.open_call::<M>(shard, deadline, waiter);
-        let incoming = Incoming {
+        self.state = State::Waiting {
+            uid: shard.uid(),
+            id,
+            hints,
+        };
+        Incoming {
             args: self.take_message(),
             reply: ReplyTo::Call {
                 peer: shard.id(),
@@ -127,20 +169,59 @@ impl<M: Method> Call<'_, M> {
             context,
             toll: Toll::default(),
             permit: Permit::Unasked,
-        };
-        self.state = State::Waiting {
-            uid: shard.uid(),
-            id,
-        };
-        if !may_inline || resident.queued() != 0 {
-            if types.posts::<M>() {
-                runtime.enqueue(shard, resident, incoming);
-            } else {
-                runtime.queue(shard, resident, incoming);
-            }
-        } else {
-            runtime.arrive(shard, resident, incoming);
         }
+    }
+
+    /// The actor is not to be found where the reference looks, or can't be made.
+    #[cold]
+    #[inline(never)]
+    fn begin_elsewhere(
+        &mut self,
+        shard: &Shard,
+        runtime: &Runtime,
+        refusal: Refusal,
+        waker: &Waker,
+    ) -> Poll<ReplyOf<M>> {
+        let types = match runtime.types.get::<M::Actor>(runtime) {
+            Ok(types) if refusal == Refusal::Elsewhere => types,
+            Ok(_) => return refused(refusal),
+            Err(refusal) => return refused(refusal),
+        };
+        let ways = runtime.ways(shard, types);
+        match ways.find(&self.core.key, self.core.hash) {
+            Ok(Local::Here(resident)) => self.begin_at(shard, runtime, resident, false, waker),
+            // Whoever waits on its own account would be passed when the way changes.
+            Ok(Local::Lane(lane))
+                if runtime.current().is_none() && !self.has_credit(shard, lane) =>
+            {
+                self.begin_behind_others(shard, runtime, types, waker)
+            }
+            Ok(Local::Lane(lane)) => self.begin_on(shard, runtime, types, lane, waker),
+            Ok(Local::Behind) => self.begin_behind_others(shard, runtime, types, waker),
+            Err(refusal) => refused(refusal),
+        }
+    }
+
+    fn has_credit(&self, shard: &Shard, lane: u16) -> bool {
+        let calls = shard.calls();
+        let has = !calls.has_waiters(lane) && calls.try_credit(lane, cost::<M>(), 0);
+        if has {
+            calls.give_credit(lane, cost::<M>());
+        }
+        has
+    }
+
+    /// The message waits, or is handed on behind others.
+    fn begin_behind_others(
+        &mut self,
+        shard: &Shard,
+        runtime: &Runtime,
+        types: &TypeShard<M::Actor>,
+        waker: &Waker,
+    ) -> Poll<ReplyOf<M>> {
+        let incoming = self.open_here(shard, runtime, types, false);
+        let ways = runtime.ways(shard, types);
+        ways.dispatch(self.core.key.clone(), self.core.hash, incoming);
         self.poll_waiting(waker)
     }
 
@@ -155,14 +236,29 @@ impl<M: Method> Call<'_, M> {
             Ok(types) => types,
             Err(refusal) => return Poll::Ready(Err(refusal.into())),
         };
-        let lane = self.core.shard;
+        if types.routes.are_used() {
+            return self.begin_elsewhere(shard, runtime, Refusal::Elsewhere, waker);
+        }
+        self.begin_on(shard, runtime, types, self.core.shard, waker)
+    }
+
+    /// Sends the call to the shard `lane`, where its actor lives as far as is known.
+    #[inline(always)]
+    fn begin_on(
+        &mut self,
+        shard: &Shard,
+        runtime: &Runtime,
+        types: &TypeShard<M::Actor>,
+        lane: u16,
+        waker: &Waker,
+    ) -> Poll<ReplyOf<M>> {
         let depth = Self::credit_depth(runtime);
         if shard.calls().has_waiters(lane) && Self::must_queue(shard, runtime, lane)
             || !shard.calls().try_credit(lane, cost::<M>(), depth)
         {
-            return self.begin_queued(shard, types, depth, waker);
+            return self.begin_queued(shard, types, lane, depth, waker);
         }
-        self.send_request(shard, runtime, types, waker);
+        self.send_request(shard, runtime, types, lane, waker);
         Poll::Pending
     }
 
@@ -188,6 +284,7 @@ impl<M: Method> Call<'_, M> {
         shard: &Shard,
         runtime: &Runtime,
         types: &TypeShard<M::Actor>,
+        lane: u16,
         waker: &Waker,
     ) {
         let Terms {
@@ -197,12 +294,12 @@ impl<M: Method> Call<'_, M> {
             context,
         } = self.terms(shard, runtime, types);
         let waiter = caller.map_or(Waiter::NO_TURN, |caller| caller.waiter(shard));
-        let lane = self.core.shard;
+        let hints = lane == self.core.shard;
         let id =
             shard
                 .calls()
                 .open::<ReplyOf<M>>(lane, cost::<M>(), deadline, waker.clone(), waiter);
-        let request = self.request(id, deadline, depth);
+        let request = self.request(id, deadline, depth, lane);
         let out = shard.outbound(lane).expect("another shard's number");
         if const { fits::<Request<M>>() } && context.is_none() {
             out.send(request);
@@ -212,6 +309,7 @@ impl<M: Method> Call<'_, M> {
         self.state = State::Waiting {
             uid: shard.uid(),
             id,
+            hints,
         };
     }
 
@@ -220,6 +318,7 @@ impl<M: Method> Call<'_, M> {
         &mut self,
         shard: &Shard,
         types: &TypeShard<M::Actor>,
+        lane: u16,
         depth: u8,
         waker: &Waker,
     ) -> Poll<ReplyOf<M>> {
@@ -230,11 +329,12 @@ impl<M: Method> Call<'_, M> {
         }
         let ticket = shard
             .calls()
-            .wait_for_credit(self.core.shard, NO_SENDER, waker.clone());
+            .wait_for_credit(lane, NO_SENDER, waker.clone());
         let expired_at = shard.read_clock() + self.timeout.unwrap_or(types.timeout);
         let timer = shard.timers().arm(expired_at, waker.clone());
         self.state = State::Queued {
             uid: shard.uid(),
+            lane,
             ticket,
             timer,
             expired_at,
@@ -247,6 +347,7 @@ impl<M: Method> Call<'_, M> {
     fn poll_queued(&mut self, waker: &Waker) -> Poll<ReplyOf<M>> {
         let State::Queued {
             uid,
+            lane,
             ticket,
             timer,
             expired_at,
@@ -258,7 +359,7 @@ impl<M: Method> Call<'_, M> {
             let Some((shard, runtime)) = here.filter(|(shard, _)| shard.uid() == uid) else {
                 return self.elsewhere();
             };
-            let lane = self.core.shard;
+            // By the way that was its when it began: what was sent after it waits for it.
             let first = shard.calls().is_first(lane, ticket, waker);
             if first && shard.calls().try_credit(lane, cost::<M>(), 0) {
                 shard.timers().cancel(timer);
@@ -267,7 +368,7 @@ impl<M: Method> Call<'_, M> {
                 self.timeout = Some(expired_at - shard.now());
                 return match runtime.types.get::<M::Actor>(runtime) {
                     Ok(types) => {
-                        self.send_request(shard, runtime, types, waker);
+                        self.send_request(shard, runtime, types, lane, waker);
                         Poll::Pending
                     }
                     Err(refusal) => Poll::Ready(Err(refusal.into())),
@@ -281,6 +382,7 @@ impl<M: Method> Call<'_, M> {
             let timer = shard.timers().arm(expired_at, waker.clone());
             self.state = State::Queued {
                 uid,
+                lane,
                 ticket,
                 timer,
                 expired_at,
@@ -291,7 +393,7 @@ impl<M: Method> Call<'_, M> {
 
     #[inline]
     fn poll_waiting(&mut self, waker: &Waker) -> Poll<ReplyOf<M>> {
-        let State::Waiting { uid, id } = self.state else {
+        let State::Waiting { uid, id, hints } = self.state else {
             unreachable!("asked of a sent call")
         };
         with_current(|shard| {
@@ -301,7 +403,7 @@ impl<M: Method> Call<'_, M> {
             shard
                 .calls()
                 .poll::<ReplyOf<M>>(id, waker)
-                .map(|fate| self.settle(fate))
+                .map(|fate| self.settle(fate, hints))
         })
     }
 
@@ -313,11 +415,11 @@ impl<M: Method> Call<'_, M> {
     }
 
     #[inline]
-    pub(super) fn settle(&mut self, fate: Fate<ReplyOf<M>>) -> ReplyOf<M> {
+    pub(super) fn settle(&mut self, fate: Fate<ReplyOf<M>>, hints: bool) -> ReplyOf<M> {
         self.state = State::Done;
         match fate {
             Fate::Replied(reply, hint) => {
-                if hint != Hint::NONE.0 {
+                if hint != Hint::NONE.0 && hints {
                     self.core.remember(Hint(hint));
                 }
                 reply
@@ -385,9 +487,10 @@ impl<M: Method> Call<'_, M> {
         call: quark_shards::calls::CallId,
         deadline: Deadline,
         depth: u8,
+        lane: u16,
     ) -> Request<M> {
         let hint = self.core.hint();
-        let hinted = hint != Hint::NONE;
+        let hinted = hint != Hint::NONE && lane == self.core.shard;
         Request {
             target: if hinted { hint.0 } else { self.core.hash },
             key: self.core.key.clone(),
@@ -408,7 +511,7 @@ fn refused<T, E>(refusal: Refusal) -> Poll<Result<T, CallError<E>>> {
 }
 
 /// Ring slots that a call of `M` may take, there or back.
-pub(super) const fn cost<M: Method>() -> u16 {
+pub(crate) const fn cost<M: Method>() -> u16 {
     let there = if fits::<Request<M>>() {
         slots::<Request<M>>()
     } else {
@@ -423,7 +526,7 @@ pub(super) const fn cost<M: Method>() -> u16 {
 }
 
 /// Ring slots of one message.
-pub(super) const fn slots<T>() -> u16 {
+pub(crate) const fn slots<T>() -> u16 {
     Producer::<Shard>::slots_of::<T>() as u16
 }
 
@@ -433,11 +536,14 @@ impl<M: Method> Call<'_, M> {
     fn give_up(&self) {
         match self.state {
             State::Fresh | State::Done | State::Outside(_) => {}
-            State::Waiting { uid, id } => abandon(uid, move |shard| shard.calls().abandon(id)),
+            State::Waiting { uid, id, .. } => abandon(uid, move |shard| shard.calls().abandon(id)),
             State::Queued {
-                uid, ticket, timer, ..
+                uid,
+                lane,
+                ticket,
+                timer,
+                ..
             } => {
-                let lane = self.core.shard;
                 abandon(uid, move |shard| {
                     shard.timers().cancel(timer);
                     shard.calls().leave_queue(lane, ticket);

@@ -19,8 +19,10 @@ use crate::context::Context;
 use crate::key::ActorId;
 use crate::message::ReplyOf;
 use crate::reference::RefCore;
+pub(crate) use ask::{cost, slots};
 use outside::OutsideCell;
 pub use send::Send;
+pub(crate) use tell::Patience;
 
 /// One call of one method, not yet sent.
 ///
@@ -40,6 +42,7 @@ enum State<M: Method> {
     /// Waits for credit towards the actor's shard.
     Queued {
         uid: u32,
+        lane: u16,
         ticket: u64,
         timer: TimerKey,
         expired_at: quark_shards::time::Time,
@@ -48,6 +51,8 @@ enum State<M: Method> {
     Waiting {
         uid: u32,
         id: CallId,
+        /// Whether the reply comes from where the reference looks, and says where exactly.
+        hints: bool,
     },
     /// Sent from outside all shards.
     Outside(Arc<OutsideCell<ReplyOf<M>>>),

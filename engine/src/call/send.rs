@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use quark_shards::shard::Shard;
 
 use super::Call;
+use super::tell::Patience;
 use crate::actor::Method;
 use crate::error::{Refusal, TellError};
 use crate::runtime::{Runtime, try_with_runtime};
@@ -48,7 +49,12 @@ impl<M: Method> Future for Send<'_, M> {
             Some(place) if !is_first(place, cx.waker()) => return Poll::Pending,
             place => place.is_some(),
         };
-        match this.call.try_tell(first) {
+        let patience = if first {
+            Patience::First
+        } else {
+            Patience::Waits
+        };
+        match this.call.try_tell(patience) {
             Ok(()) => {
                 if let Some(place) = this.place.take() {
                     leave(place);

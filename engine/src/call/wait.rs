@@ -83,7 +83,7 @@ impl<M: Method> Call<'_, M> {
         let id =
             calls.open::<ReplyOf<M>>(lane, cost::<M>(), Deadline::NEVER, waker, Waiter::NO_TURN);
         // This thread's clock is not the shard's: the callee gets no deadline from it.
-        let request = self.request(id, Deadline::NEVER, 0);
+        let request = self.request(id, Deadline::NEVER, 0, lane);
         let context = self.context.take();
         if const { fits::<Request<M>>() } && context.is_none() {
             port.send(lane, request);
@@ -104,7 +104,7 @@ impl<M: Method> Call<'_, M> {
             calls.abandon(id);
             Fate::TimedOut
         });
-        self.settle(fate)
+        self.settle(fate, true)
     }
 
     /// Tells through the thread's port, which it must have; see [`tell`](Self::tell).
@@ -124,7 +124,7 @@ impl<M: Method> Call<'_, M> {
             return Err(Refusal::Overloaded);
         }
         let context = self.context.take();
-        let request = self.request(NO_CALL, Deadline::NEVER, 0);
+        let request = self.request(NO_CALL, Deadline::NEVER, 0, lane);
         if whole {
             port.send(lane, request);
         } else {

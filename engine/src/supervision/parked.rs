@@ -38,12 +38,12 @@ impl Parked {
         Some(look(&mut sleeper.extra))
     }
 
-    fn put(&self, token: &'static TypeToken, key: Key, extra: Box<Extra>) {
+    pub(crate) fn put(&self, token: &'static TypeToken, key: Key, extra: Box<Extra>) {
         let sleeper = Sleeper { token, extra };
         self.0.borrow_mut().insert((token.hash(), key), sleeper);
     }
 
-    fn take(&self, token: &TypeToken, key: &Key) -> Option<Box<Extra>> {
+    pub(crate) fn take(&self, token: &TypeToken, key: &Key) -> Option<Box<Extra>> {
         let mut parked = self.0.borrow_mut();
         if parked.is_empty() {
             return None;

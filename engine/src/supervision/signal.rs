@@ -70,11 +70,15 @@ impl Message<Shard> for Signalled {
 impl Runtime {
     /// Tells an actor, wherever it is, and whether it is awake or not.
     pub(crate) fn signal(&self, shard: &Shard, to: &RefCore, signal: Signal) {
-        let to = to.clone();
-        self.post(shard, to.shard, Signalled { to, signal });
+        self.signal_on(shard, to.shard, to.clone(), signal);
     }
 
-    fn take_signal(&self, shard: &Shard, to: &RefCore, signal: Signal) {
+    /// The same by the shard `lane`.
+    pub(crate) fn signal_on(&self, shard: &Shard, lane: u16, to: RefCore, signal: Signal) {
+        self.post(shard, lane, Signalled { to, signal });
+    }
+
+    pub(crate) fn take_signal(&self, shard: &Shard, to: &RefCore, signal: Signal) {
         match self.types.of(to.token) {
             Some(types) => types.signal(shard, self, to, signal),
             // No actor of the type has ever been here.
@@ -84,14 +88,21 @@ impl Runtime {
 
     /// An actor of this very shard, as others know it.
     pub(crate) fn core_here(&self, shard: &Shard, head: &Head) -> RefCore {
+        let home = self
+            .types
+            .of(head.token())
+            .map(|types| types.home(self.engine(), &head.key(), head.hash()));
         let core = RefCore::new(
             head.token(),
             head.key(),
             head.hash(),
             self.engine().id(),
-            shard.id(),
+            home.unwrap_or(shard.id()),
         );
-        core.remember(head.hint());
+        // Away from home its address means nothing to those who look for it there.
+        if core.shard == shard.id() {
+            core.remember(head.hint());
+        }
         core
     }
 

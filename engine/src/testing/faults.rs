@@ -25,6 +25,8 @@ pub struct SimCounts {
     pub activated: u64,
     /// Activations that ended.
     pub deactivated: u64,
+    /// Moves from one shard to another.
+    pub moved: u64,
     /// Fresh instances after a panic.
     pub restarted: u64,
     /// Panics injected.
@@ -106,6 +108,15 @@ impl Observer for Faults {
         self.note(b'd', &id);
         if self.alive.borrow_mut().remove(&id).is_none() {
             self.breaks(format!("{id} was deactivated without being active"));
+        }
+    }
+
+    fn moved(&self, id: ActorId) {
+        self.count(|counts| counts.moved += 1);
+        self.note(b'm', &id);
+        let here = with_current(|shard| shard.map_or(u16::MAX, |shard| shard.id()));
+        if self.alive.borrow_mut().insert(id.clone(), here).is_none() {
+            self.breaks(format!("{id} moved to shard {here} without being active"));
         }
     }
 

@@ -13,6 +13,8 @@ pub(crate) trait Observer {
     fn activated(&self, id: ActorId);
     /// It lost it.
     fn deactivated(&self, id: ActorId);
+    /// It has moved, and lives on this shard now.
+    fn moved(&self, id: ActorId);
     /// It got a fresh instance after a panic.
     fn restarted(&self, id: ActorId);
     /// A turn is polled: the observer may panic here, as the turn, or let time pass.
@@ -47,6 +49,12 @@ impl Hooks {
     pub(crate) fn deactivated<A: Actor>(&self, resident: &Resident<A>) {
         if let Some(observer) = &self.0 {
             observer.deactivated(resident.id());
+        }
+    }
+
+    pub(crate) fn moved<A: Actor>(&self, resident: &Resident<A>) {
+        if let Some(observer) = &self.0 {
+            observer.moved(resident.id());
         }
     }
 
