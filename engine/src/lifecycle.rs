@@ -208,7 +208,7 @@ impl Runtime {
     }
 
     /// Workers have no identity to be traced.
-    fn trace_end<A: Actor>(&self, types: &TypeShard<A>, resident: Resident<A>) {
+    pub(crate) fn trace_end<A: Actor>(&self, types: &TypeShard<A>, resident: Resident<A>) {
         if !types.pools.are_used() {
             self.hooks.deactivated::<A>(&resident);
         }

@@ -242,12 +242,7 @@ fn run(seed: u64, placement: Placement, ledgers: u64) -> Outcome {
     });
     sim.run_until_idle();
     assert!(stop.get(), "the mover has come to its end");
-    assert_eq!(
-        sim.dead_letters().0,
-        0,
-        "{:?}",
-        sim.dead_letters().1.first()
-    );
+    assert_eq!(sim.dead_letters().total, 0, "{:?}", sim.dead_letters());
     let expected = taken.borrow().clone();
     assert_eq!(
         book.0.lock().unwrap().entries,

@@ -80,8 +80,12 @@ impl Runtime {
         let parent = resident.with_extra(|extra| extra.kin.parent.take());
         self.leave_parent(shard, parent);
         if let Ok(types) = self.types.get::<A>(self) {
-            self.hooks.deactivated::<A>(&resident);
+            self.trace_end(types, resident);
+            let (key, hash) = (resident.key(), resident.hash());
             types.remove_failed(resident, Refusal::ActorStopped);
+            if types.routes.are_used() {
+                self.ways(shard, types).give_back(&key, hash);
+            }
         }
     }
 
