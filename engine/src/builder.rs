@@ -12,6 +12,7 @@ use crate::actor::Actor;
 use crate::engine::{Engine, Settings};
 use crate::error::RegisterError;
 use crate::launch::{LaunchError, launch};
+use crate::neighbourhood::Neighbourhoods;
 use crate::options::ActorOptions;
 use crate::registry::{FactoryCx, Registry};
 use crate::supervision::{Escalation, OnEscalation};
@@ -48,6 +49,7 @@ impl Default for EngineBuilder {
                 stall: quark_shards::stall::DEFAULT_THRESHOLD,
                 dead_letters: 256,
                 on_escalation: None,
+                neighbourhoods: Neighbourhoods::default(),
                 simulated: false,
             },
             credits: Credits::default(),

@@ -17,6 +17,7 @@ use crate::builder::EngineBuilder;
 use crate::error::RegisterError;
 use crate::key::Key;
 use crate::launch::{LaunchError, Running};
+use crate::neighbourhood::Neighbourhoods;
 use crate::reference::RefCore;
 use crate::registry::{Registration, Registry};
 use crate::report::LaunchReport;
@@ -60,6 +61,7 @@ pub(crate) struct Settings {
     /// Dead letters kept on each shard.
     pub(crate) dead_letters: usize,
     pub(crate) on_escalation: Option<OnEscalation>,
+    pub(crate) neighbourhoods: Neighbourhoods,
     /// Its shards share the caller's thread, so blocking for them would be for ever.
     pub(crate) simulated: bool,
 }
@@ -227,7 +229,9 @@ impl Engine {
     }
 
     pub(crate) fn registered<A: Actor>(&self) -> Result<Registration<A>, RegisterError> {
-        self.shared.registry.get(self.shards())
+        self.shared
+            .registry
+            .get(self.shards(), &self.settings().neighbourhoods)
     }
 
     #[inline]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::actor::ActivateError;
+use crate::options::Near;
 
 /// Why a call has no answer, or what its method answered instead of one.
 ///
@@ -259,5 +260,18 @@ pub enum RegisterError {
         shard: u16,
         /// How many there are.
         shards: u16,
+    },
+    /// The machine that a simulation stands for can't be.
+    #[error("the simulated machine: {0}")]
+    Topology(String),
+    /// To live near a place that the machine has not.
+    #[error("the actor type {name:?} is to live near {place}, but the machine has {has}")]
+    NoSuchPlace {
+        /// The name.
+        name: &'static str,
+        /// The place.
+        place: Near,
+        /// What there is.
+        has: String,
     },
 }

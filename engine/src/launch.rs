@@ -21,6 +21,7 @@ use quark_shards::stall::{Pulse, StallWatcher};
 use crate::builder::EngineBuilder;
 use crate::engine::{Engine, Stage};
 use crate::error::RegisterError;
+use crate::neighbourhood::Neighbourhoods;
 use crate::report::LaunchReport;
 use crate::runtime::{Closing, Runtime, try_with_runtime};
 use crate::shutdown::Survey;
@@ -94,6 +95,7 @@ pub(crate) fn launch(builder: EngineBuilder) -> Result<Engine, LaunchError> {
     let (idle, idle_because) = choose_idle(builder.idle, &placement);
     let mut settings = builder.settings;
     settings.idle = idle;
+    settings.neighbourhoods = Neighbourhoods::of(&topology, &placement.shards);
     let shards = u16::try_from(placement.shards.len()).expect("shards are numbered by u16");
     let ends = mesh(shards, builder.credits, idle.sleeps());
     let config = ShardConfig {

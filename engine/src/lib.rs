@@ -53,6 +53,7 @@ mod lifecycle;
 mod limits;
 mod mailbox;
 mod message;
+mod neighbourhood;
 mod observe;
 mod options;
 mod overload;

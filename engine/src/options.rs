@@ -1,5 +1,6 @@
 //! What a type asks for beyond the engine's defaults.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::key::Key;
@@ -266,5 +267,14 @@ impl Supervision {
 impl Default for Supervision {
     fn default() -> Self {
         Supervision::DEFAULT
+    }
+}
+
+impl fmt::Display for Near {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Near::Node(node) => write!(f, "node {node}"),
+            Near::Core(cpu) => write!(f, "cpu {cpu}"),
+        }
     }
 }

@@ -16,13 +16,18 @@ const GROUPS: u64 = 0x6772_6F75_7073_0001;
 impl Engine {
     /// The home of `key`, whose hash is `hash`, for a type with these options.
     pub(crate) fn home(&self, options: &ActorOptions, key: &Key, hash: u64) -> u16 {
-        if let Some(Placement::Pinned(shard)) = options.placement {
-            return shard;
-        }
+        let near = match options.placement {
+            Some(Placement::Pinned(shard)) => return shard,
+            Some(Placement::Near(place)) => self.settings().neighbourhoods.near(place),
+            _ => &[],
+        };
         let hash = match options.affinity {
             Some(group_of) => self.hash_in(GROUPS, &group_of(key)),
             None => hash,
         };
-        shard_of(hash, self.shards())
+        match u16::try_from(near.len()) {
+            Ok(0) | Err(_) => shard_of(hash, self.shards()),
+            Ok(count) => near[usize::from(shard_of(hash, count))],
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::actor::{Actor, TypeToken};
 use crate::engine::Engine;
 use crate::error::RegisterError;
 use crate::key::{ActorId, Key};
+use crate::neighbourhood::Neighbourhoods;
 use crate::options::{ActorOptions, Placement};
 
 /// Makes an instance of an actor type, on the shard where it will live.
@@ -94,7 +95,11 @@ impl Registry {
     }
 
     /// The registration of `A`; types that nobody registered are on the spot.
-    pub(crate) fn get<A: Actor>(&self, shards: u16) -> Result<Registration<A>, RegisterError> {
+    pub(crate) fn get<A: Actor>(
+        &self,
+        shards: u16,
+        neighbourhoods: &Neighbourhoods,
+    ) -> Result<Registration<A>, RegisterError> {
         let find = |types: &BTreeMap<u64, Registered>| {
             let known = types.get(&A::token().hash())?;
             if !std::ptr::eq(known.token, A::token()) {
@@ -125,6 +130,13 @@ impl Registry {
                 shard,
                 shards,
             }),
+            Some(Placement::Near(place)) if neighbourhoods.near(place).is_empty() => {
+                Err(RegisterError::NoSuchPlace {
+                    name: A::NAME,
+                    place,
+                    has: neighbourhoods.places(),
+                })
+            }
             _ => Ok(found),
         }
     }

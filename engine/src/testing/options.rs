@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use quark_numa::Topology;
 use quark_shards::driver::sim::SimConfig;
 
 /// How large and how unfriendly a simulated world is. Probabilities are from 0.0 to 1.0.
@@ -10,6 +11,9 @@ use quark_shards::driver::sim::SimConfig;
 pub struct SimOptions {
     /// Shards; at least one.
     pub shards: u16,
+    /// The machine it stands for, real or synthetic: its cores give the shards their places, as
+    /// far as [`Near`](crate::Near) goes; it has at least as many as there are shards.
+    pub topology: Option<Topology>,
     /// What the world does to messages between shards, to files and to sockets.
     pub world: SimConfig,
     /// That a poll of a turn panics before it begins.
@@ -31,6 +35,7 @@ impl Default for SimOptions {
     fn default() -> Self {
         SimOptions {
             shards: 2,
+            topology: None,
             world: SimConfig::default(),
             panic_probability: 0.0,
             stall_probability: 0.0,

@@ -29,6 +29,7 @@ use crate::error::RegisterError;
 use crate::key::Key;
 use crate::launch::close;
 use crate::limits::breaker::BreakerInfo;
+use crate::neighbourhood::Neighbourhoods;
 use crate::observe;
 use crate::registry::ActorInfo;
 use crate::report::LaunchReport;
@@ -72,6 +73,16 @@ impl Sim {
         let mut settings = builder.settings;
         settings.idle = IdlePolicy::Park;
         settings.simulated = true;
+        settings.neighbourhoods = match options.topology.clone() {
+            Some(topology) => {
+                let topology = topology.shards(usize::from(options.shards.max(1)));
+                let placement = topology
+                    .place()
+                    .map_err(|error| RegisterError::Topology(error.to_string()))?;
+                Neighbourhoods::of(&topology, &placement.shards)
+            }
+            None => Neighbourhoods::flat(options.shards.max(1)),
+        };
         let config = ShardConfig {
             idle: IdlePolicy::Park,
             quota: builder.quota,
