@@ -125,8 +125,3 @@
 //!
 //! Two chains that cross (one holds A and wants B, the other holds B and wants A) are not seen as
 //! a cycle. They end at their deadlines, which every ask has.
-//!
-//! # Identical calls
-//!
-//! Where many callers ask the same at once, `#[turn(coalesce)]` on a `&self` method lets one turn
-//! answer all of them: see [`turn`](macro@crate::turn).

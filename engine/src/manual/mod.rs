@@ -5,6 +5,8 @@
 //!    arrive.
 //! 3. [Turns](turns): how an actor works off what it is sent, and how it shares its core.
 //! 4. [Borrowing](borrowing): `&self` and `&mut self` say which turns may overlap.
+//! 5. [Mailboxes](mailboxes): what waits for an actor, and what happens when too much does.
+//! 6. [Supervision](supervision): who decides what becomes of an actor that fails.
 //!
 //! The examples run in the [simulator](crate::testing): an engine in one thread, whose time
 //! costs nothing to wait for. There, `sim.block_on(async { … })` stands for your program. With a
@@ -26,7 +28,9 @@
 //! | collection age | passivation | [`idle_after_ms`](identity#a-life) |
 //! | `RequestContext` | – | [`Context`](crate::Context) |
 //! | placement attributes | shard allocation | [options](macro@crate::actor#options) of the type |
-//! | – | bounded mailbox, stash | bounded always; [`mailbox`, `when_full`](macro@crate::actor#options) |
+//! | – | bounded mailbox | [mailboxes] are bounded, always |
+//! | – | supervisor strategy, death watch | [`supervise(…)`](supervision), [`cx.watch`](crate::Cx::watch) |
+//! | – | dead letters | [`Engine::dead_letters`](crate::Engine::dead_letters) |
 //! | `TestCluster` | TestKit | [`quark::testing`](crate::testing), by seed |
 //!
 //! What those who switch stumble over most: a call does nothing until it is awaited or told;
@@ -36,4 +40,6 @@
 pub mod borrowing;
 pub mod calls;
 pub mod identity;
+pub mod mailboxes;
+pub mod supervision;
 pub mod turns;

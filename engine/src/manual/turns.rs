@@ -7,8 +7,8 @@
 //!
 //! An ask of an idle actor on the caller's own shard runs right away, on the caller's stack as far
 //! as it gets. If the actor is busy, the message waits in the actor's mailbox, and turns are
-//! begun in the order in which messages came (or by `#[turn(priority = "…")]`, where the type has
-//! several). [Which turns may overlap](super::borrowing) is said by how methods borrow `self`.
+//! begun in the order in which messages came, or by their [priorities](super::mailboxes#priorities).
+//! [Which turns may overlap](super::borrowing) is said by how methods borrow `self`.
 //!
 //! # A turn belongs to its actor
 //!
@@ -114,6 +114,6 @@
 //! # When a turn panics
 //!
 //! A panic ends that turn, never the shard. Its caller is answered
-//! [`Panicked`](crate::CallError::Panicked), turns of the actor that were suspended end with it
-//! and their callers hear [`Restarted`](crate::CallError::Restarted), and the actor goes on with
-//! a fresh instance. Its mailbox and all references stay.
+//! [`Panicked`](crate::CallError::Panicked), and the actor's
+//! [supervisor](super::supervision) decides what becomes of the actor; if nobody says otherwise,
+//! it goes on with a fresh instance, and its mailbox and all references stay.
