@@ -45,7 +45,7 @@
 //! # Where an actor lives
 //!
 //! A hash of the type's registered name and the key gives every actor one shard as its *home*,
-//! unless its type asks for another [placement](macro@crate::actor#options). At most one
+//! unless its type asks for another [placement](super::placement). At most one
 //! activation of a key is in memory at any time, and only its shard's thread ever touches it. So
 //! its state needs neither locks nor `Send`: `Rc` and `Cell` are fine.
 //!

@@ -7,6 +7,7 @@
 //! 4. [Borrowing](borrowing): `&self` and `&mut self` say which turns may overlap.
 //! 5. [Mailboxes](mailboxes): what waits for an actor, and what happens when too much does.
 //! 6. [Supervision](supervision): who decides what becomes of an actor that fails.
+//! 7. [Placement](placement): on which shard an actor lives, and how to have a say in it.
 //!
 //! The examples run in the [simulator](crate::testing): an engine in one thread, whose time
 //! costs nothing to wait for. There, `sim.block_on(async { … })` stands for your program. With a
@@ -27,7 +28,7 @@
 //! | grain timer | timers, `receiveTimeout` | [`cx.after`](crate::Cx::after), [`cx.every`](crate::Cx::every) |
 //! | collection age | passivation | [`idle_after_ms`](identity#a-life) |
 //! | `RequestContext` | – | [`Context`](crate::Context) |
-//! | placement attributes | shard allocation | [options](macro@crate::actor#options) of the type |
+//! | placement attributes, `[StatelessWorker]` | shard allocation, routers | [placement], [workers](placement#workers) |
 //! | – | bounded mailbox | [mailboxes] are bounded, always |
 //! | – | supervisor strategy, death watch | [`supervise(…)`](supervision), [`cx.watch`](crate::Cx::watch) |
 //! | – | dead letters | [`Engine::dead_letters`](crate::Engine::dead_letters) |
@@ -41,5 +42,6 @@ pub mod borrowing;
 pub mod calls;
 pub mod identity;
 pub mod mailboxes;
+pub mod placement;
 pub mod supervision;
 pub mod turns;
