@@ -230,12 +230,12 @@ impl fmt::Display for ActivateError {
     }
 }
 
+/// What `on_activate` may return: nothing, or a `Result<(), E>` whose error can be shown.
 #[diagnostic::on_unimplemented(
     message = "`on_activate` cannot return `{Self}`",
     label = "return nothing, or a `Result<(), E>`",
     note = "the error `E` is any type that is `Display`"
 )]
-/// What `on_activate` may return: nothing, or a `Result<(), E>` whose error can be shown.
 pub trait IntoActivation {
     /// As the engine wants it.
     ///
@@ -256,12 +256,12 @@ impl<E: fmt::Display> IntoActivation for Result<(), E> {
     }
 }
 
+/// The two sides of a `Result`, whatever alias it is written by.
 #[diagnostic::on_unimplemented(
     message = "a message's return type that is called `Result` must be the standard library's",
     label = "this is another type called `Result`",
     note = "rename the type, or return a `core::result::Result`"
 )]
-/// The two sides of a `Result`, whatever alias it is written by.
 pub trait ResultParts {
     /// The success.
     type Ok;

@@ -26,6 +26,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [The manual](manual) has a page for each idea, with programs that run.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 /// Compiles and runs what the README shows.
@@ -52,6 +54,7 @@ mod launch;
 mod lifecycle;
 mod limits;
 mod mailbox;
+pub mod manual;
 mod message;
 mod neighbourhood;
 mod observe;

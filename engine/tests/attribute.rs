@@ -52,12 +52,12 @@ impl Account {
     }
 
     #[turn(priority = "low", coalesce)]
-    pub fn format(&self, width: usize, name: String) -> Result<String, Overdrawn> {
+    pub async fn format(&self, width: usize, name: String) -> Result<String, Overdrawn> {
         Ok(format!("{name:width$}{}", self.cents))
     }
 
     #[turn(coalesce)]
-    pub fn cents(&self) -> Box<i64> {
+    pub async fn cents(&self) -> Box<i64> {
         Box::new(self.cents)
     }
 
@@ -223,9 +223,9 @@ fn messages_say_what_the_method_says() {
     );
     assert_eq!(
         describe(&account.format(1, String::new())),
-        ("format", true, low, true)
+        ("format", false, low, true)
     );
-    assert_eq!(describe(&account.cents()), ("cents", true, normal, true));
+    assert_eq!(describe(&account.cents()), ("cents", false, normal, true));
     assert_eq!(describe(&account.alias()), ("alias", true, normal, false));
     let kind = account.r#type(Box::new(str::len));
     assert_eq!(describe(&kind), ("type", true, normal, false));

@@ -96,7 +96,7 @@ use crate::{model::Model, options::Options, problems::Problems, target::Target};
 /// | `idle_after_ms = N` | milliseconds without a message after which the actor is put to sleep |
 /// | `keep = true` | it is not, nor when memory runs short |
 /// | `timeout_ms = N` | milliseconds a caller waits for an answer when it says nothing else |
-/// | `supervise(…)` | what becomes of actors that fail |
+/// | `supervise(…)` | what becomes of an actor's children that fail, and of itself if it has no parent |
 ///
 /// `placement`, `pinned`, `near` and `workers` exclude each other, and `affinity` goes with
 /// placement by hash and with `near`.
@@ -106,7 +106,7 @@ use crate::{model::Model, options::Options, problems::Problems, target::Target};
 /// | option | meaning |
 /// |---|---|
 /// | `strategy = "one_for_one"`, `"all_for_one"` or `"rest_for_one"` | whom the failure of one child concerns: itself (the default), all its siblings too, or those that came after it |
-/// | `on_failure = "restart"`, `"resume"`, `"stop"` or `"escalate"` | what is done with an actor of the type that fails; the first by default |
+/// | `on_failure = "restart"`, `"resume"`, `"stop"` or `"escalate"` | what is done with one that fails; the first by default |
 /// | `restarts = 10`, `within_ms = 60000` | more restarts than this within the time are a failure of the supervisor itself; from 0 |
 /// | `backoff_ms = 1..=10000` | how long a restart waits: the first time, and at most |
 /// | `jitter_percent = 20` | what part of that chance may take away, 0 to 100 |
@@ -142,7 +142,7 @@ pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | option | meaning |
 /// |---|---|
 /// | `priority = "low"`, `"normal"` or `"high"` | which of the messages that wait goes first; the lower ones get their share however many higher ones come |
-/// | `coalesce` | calls of the same arguments share one turn and its answer. The method takes `&self`, its arguments are `PartialEq` and `Clone`, its answer and its error `Clone` |
+/// | `coalesce` | calls of the same arguments share one turn and its answer. The method is `async` and takes `&self`, its arguments are `PartialEq` and `Clone`, its answer and its error `Clone` |
 ///
 /// `#[actor]` reads it; by itself it is an error.
 #[proc_macro_attribute]

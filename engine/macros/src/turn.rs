@@ -50,12 +50,20 @@ impl Turn {
             );
         }
         problems.ok(turn.options(attribute));
-        if exclusive && let Some(coalesce) = &turn.coalesce {
-            problems.at(
-                coalesce,
-                "one turn cannot answer several calls of a `&mut self` method, because each may \
-                 change the actor: take `&self`, or leave out `coalesce`",
-            );
+        if let Some(coalesce) = &turn.coalesce {
+            if exclusive {
+                problems.at(
+                    coalesce,
+                    "one turn cannot answer several calls of a `&mut self` method, because each \
+                     may change the actor: take `&self`, or leave out `coalesce`",
+                );
+            } else if function.sig.asyncness.is_none() {
+                problems.at(
+                    coalesce,
+                    "a method that is not `async` is over before another call can come: make it \
+                     `async`, or leave out `coalesce`",
+                );
+            }
         }
         turn
     }

@@ -34,14 +34,13 @@ fn coalesce(message: &Message) -> TokenStream {
     let result = quote!(::core::result::Result);
     quote! {
         const COALESCE: #option<::quark::__private::Coalesce<Self>> = {
-            type Same<T> = fn(&T, &T) -> bool;
-            type Copied<T> = fn(&T) -> T;
             fn an_argument_of_a_coalesced_call_must_be_partial_eq_and_clone<
                 T: ::core::cmp::PartialEq + ::core::clone::Clone,
-            >() -> (Same<T>, Copied<T>) {
+            >() -> (fn(&T, &T) -> bool, fn(&T) -> T) {
                 (T::eq, T::clone)
             }
-            fn a_reply_to_coalesced_calls_must_be_clone<T: ::core::clone::Clone>() -> Copied<T> {
+            fn a_reply_to_coalesced_calls_must_be_clone<T: ::core::clone::Clone>(
+            ) -> fn(&T) -> T {
                 T::clone
             }
             #option::Some(::quark::__private::Coalesce {

@@ -25,12 +25,12 @@ impl Book {
     }
 
     #[turn(coalesce)]
-    pub fn page(&self, number: usize) -> Page {
+    pub async fn page(&self, number: usize) -> Page {
         Page(vec![0; number])
     }
 
     #[turn(coalesce)]
-    pub fn order(&self, number: u64) -> Result<Page, Missing> {
+    pub async fn order(&self, number: u64) -> Result<Page, Missing> {
         Err(Missing(number))
     }
 }

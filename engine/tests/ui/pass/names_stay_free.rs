@@ -20,6 +20,12 @@ pub trait Default {}
 mod core {}
 mod quark_engine {}
 
+#[derive(PartialEq, Clone)]
+pub struct T;
+#[derive(PartialEq, Clone)]
+pub struct Coalesce(pub T);
+pub struct Argument;
+
 pub struct Book;
 
 #[quark::actor]
@@ -31,6 +37,16 @@ impl Book {
     pub fn update(&self, call: Call) -> Option {
         drop(call);
         Option::None
+    }
+
+    #[quark::turn(coalesce)]
+    pub async fn same(&self, one: T, reply: Coalesce) -> T {
+        drop(reply);
+        one
+    }
+
+    pub fn argument(&self, reply: Argument) -> Argument {
+        reply
     }
 
     pub fn exclusive(&self, actor: Exclusive) -> Exclusive {

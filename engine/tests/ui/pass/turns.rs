@@ -35,7 +35,7 @@ mod market {
 
         #[cfg(any())]
         #[turn(coalesce)]
-        pub fn absent(&self, missing: Missing) {}
+        pub async fn absent(&self, missing: Missing) {}
     }
 }
 

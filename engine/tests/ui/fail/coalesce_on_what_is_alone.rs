@@ -12,6 +12,11 @@ impl Account {
         self.cents += cents;
         self.cents
     }
+
+    #[turn(coalesce)]
+    pub fn balance(&self) -> i64 {
+        self.cents
+    }
 }
 
 fn main() {}

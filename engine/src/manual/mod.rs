@@ -1,0 +1,47 @@
+//! The manual: a page for each idea, in the order in which they are met.
+//!
+//! 1. [Identity](identity): actors exist by name, and are in memory when somebody calls them.
+//! 2. [Calls](calls): ask, tell, send, wait; what can become of a call, and in which order they
+//!    arrive.
+//! 3. [Turns](turns): how an actor works off what it is sent, and how it shares its core.
+//! 4. [Borrowing](borrowing): `&self` and `&mut self` say which turns may overlap.
+//! 5. [Mailboxes](mailboxes): what waits for an actor, and what happens when too much does.
+//! 6. [Supervision](supervision): who decides what becomes of an actor that fails.
+//! 7. [Placement](placement): on which shard an actor lives, and how to have a say in it.
+//!
+//! The examples run in the [simulator](crate::testing): an engine in one thread, whose time
+//! costs nothing to wait for. There, `sim.block_on(async { … })` stands for your program. With a
+//! real engine, made by [`Engine::launch`](crate::Engine::launch), you would await the same calls
+//! in any async code, or [wait](crate::Call::wait) for them on a plain thread.
+//!
+//! # Coming from elsewhere
+//!
+//! | Orleans | Akka | Quark |
+//! |---|---|---|
+//! | silo | actor system | [`Engine`](crate::Engine); its threads, one to a core, are *shards* |
+//! | grain class | behaviour, sharded entity | a struct, and its impl block under [`#[actor]`](macro@crate::actor) |
+//! | grain interface, `GetGrain` | protocol, `EntityRef` | the [reference](identity#references) that the attribute writes |
+//! | awaited call | ask | [`alice.deposit(5).await`](calls) |
+//! | `[OneWay]` | tell | [`.tell()`](crate::Call::tell), [`.send()`](crate::Call::send) |
+//! | `[Reentrant]`, `[ReadOnly]`, `[AlwaysInterleave]` | – | [`&self`](borrowing) |
+//! | `OnActivateAsync` | – | [`on_activate`](identity#a-life) |
+//! | grain timer | timers, `receiveTimeout` | [`cx.after`](crate::Cx::after), [`cx.every`](crate::Cx::every) |
+//! | collection age | passivation | [`idle_after_ms`](identity#a-life) |
+//! | `RequestContext` | – | [`Context`](crate::Context) |
+//! | placement attributes, `[StatelessWorker]` | shard allocation, routers | [placement], [workers](placement#workers) |
+//! | – | bounded mailbox | [mailboxes] are bounded, always |
+//! | – | supervisor strategy, death watch | [`supervise(…)`](supervision), [`cx.watch`](crate::Cx::watch) |
+//! | – | dead letters | [`Engine::dead_letters`](crate::Engine::dead_letters) |
+//! | `TestCluster` | TestKit | [`quark::testing`](crate::testing), by seed |
+//!
+//! What those who switch stumble over most: a call does nothing until it is awaited or told;
+//! turns *do* overlap where methods take `&self`; and actors of one shard run on one thread, so
+//! that a method which blocks or computes for long holds up all of them.
+
+pub mod borrowing;
+pub mod calls;
+pub mod identity;
+pub mod mailboxes;
+pub mod placement;
+pub mod supervision;
+pub mod turns;
