@@ -72,6 +72,9 @@ pub enum CallError<E = Infallible> {
     Elsewhere,
 }
 
+// Every reply has room for an error, and replies travel by value.
+const _: () = assert!(size_of::<CallError>() == 16);
+
 impl<E> CallError<E> {
     /// The same error with the method's own error changed.
     pub fn map<F>(self, change: impl FnOnce(E) -> F) -> CallError<F> {

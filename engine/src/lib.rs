@@ -91,7 +91,55 @@ pub use options::{
     Supervision, WhenFull,
 };
 pub use port::Port;
-pub use quark_macros::{actor, turn};
+pub use quark_macros::actor;
+/// # Examples
+///
+/// Three callers, one look at the disk:
+///
+/// ```
+/// use std::cell::Cell;
+/// use std::time::Duration;
+///
+/// use quark::prelude::*;
+/// use quark::testing::SimOptions;
+///
+/// #[derive(Default)]
+/// pub struct Pages {
+///     reads: Cell<u32>,
+/// }
+///
+/// #[actor]
+/// impl Pages {
+///     #[turn(coalesce)]
+///     pub async fn read(&self, page: u64) -> String {
+///         self.reads.set(self.reads.get() + 1);
+///         quark::sleep(Duration::from_millis(5)).await;
+///         format!("page {page}")
+///     }
+///
+///     #[turn(priority = "high")]
+///     pub fn reads(&self) -> u32 {
+///         self.reads.get()
+///     }
+/// }
+///
+/// let sim = Engine::builder().simulate(1, SimOptions::default()).unwrap();
+/// let pages = sim.actor::<Pages>("disk");
+/// for shard in [0, 1, 1] {
+///     let pages = pages.clone();
+///     sim.spawn_on(shard, async move {
+///         assert_eq!(pages.read(7).await.as_deref(), Ok("page 7"));
+///     });
+/// }
+/// sim.run_until_idle();
+/// assert_eq!(sim.block_on(pages.reads()), Ok(1));
+/// ```
+///
+/// A call joins a turn that is under way where it could begin one of its own, so whoever has
+/// written before reads what was written. Each caller waits as long as it likes, and none takes
+/// the others along; so the turn they share has no deadline, and its own calls have those of
+/// their types. It has the context of the call that began it. One-way messages don't join.
+pub use quark_macros::turn;
 pub use quark_numa::{Topology, TopologyError};
 pub use quark_shards::idle::IdlePolicy;
 pub use quark_shards::mesh::Credits;

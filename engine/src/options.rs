@@ -57,10 +57,11 @@ impl ActorOptions {
         mailbox(usize);
         /// What happens to a message that finds the mailbox full.
         when_full(WhenFull);
-        /// Makes the mailbox's bound follow the actor's pace: as many messages as it works off
-        /// in this time, and no more than [`mailbox`](Self::mailbox) says.
+        /// Makes the mailbox's bound follow the pace of the type's actors, on each shard: as many
+        /// messages as one works off in this time, and no more than [`mailbox`](Self::mailbox)
+        /// says. Four may wait however slow they are, and sixteen before the first was measured.
         adaptive(Duration);
-        /// How often actors of the type may be called, on each shard.
+        /// How often actors of the type may be called, on each shard: all of them together.
         rate_limit(RateLimit);
         /// Refuses calls of the type for a while when too many have failed, on each shard.
         breaker(Breaker);
@@ -106,6 +107,46 @@ impl ActorOptions {
 }
 
 /// What happens to a message that finds its actor's mailbox full.
+///
+/// A one-way message that is dropped becomes a [dead letter](crate::Engine::dead_letters); who
+/// waits for an answer hears [`CallError::Dropped`](crate::CallError::Dropped).
+///
+/// ```
+/// use quark::prelude::*;
+/// use quark::testing::SimOptions;
+/// use std::time::Duration;
+///
+/// /// Only the latest prices are worth anything.
+/// #[derive(Default)]
+/// pub struct Ticker {
+///     prices: Vec<u64>,
+/// }
+///
+/// #[actor(mailbox = 2, when_full = "drop_oldest")]
+/// impl Ticker {
+///     pub async fn rest(&mut self) {
+///         quark::sleep(Duration::from_millis(1)).await;
+///     }
+///
+///     pub fn price(&mut self, cents: u64) {
+///         self.prices.push(cents);
+///     }
+///
+///     pub fn prices(&self) -> Vec<u64> {
+///         self.prices.clone()
+///     }
+/// }
+///
+/// let sim = Engine::builder().simulate(1, SimOptions::default()).unwrap();
+/// let ticker = sim.actor::<Ticker>("XYZ");
+/// ticker.rest().tell().unwrap();
+/// for cents in [100, 101, 102, 103] {
+///     ticker.price(cents).tell().unwrap();
+/// }
+/// sim.run_until_idle();
+/// assert_eq!(sim.block_on(ticker.prices()), Ok(vec![102, 103]));
+/// assert_eq!(sim.dead_letters().count(quark::DeadReason::Dropped), 2);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {
     /// Its sender is told at once.
@@ -113,14 +154,60 @@ pub enum WhenFull {
     Refuse,
     /// It waits; its sender's credit stays taken, so that senders slow down.
     Wait,
-    /// The oldest message that waits becomes a dead letter, and this one takes its place.
+    /// The oldest message that waits is dropped, and this one takes its place. Of several
+    /// [priorities](Priority), the oldest of the lowest; this one itself if all others are above
+    /// it.
     DropOldest,
-    /// This one becomes a dead letter.
+    /// This one is dropped.
     DropNewest,
 }
 
-/// Which of the messages that wait for an actor goes first. Among equals, the oldest; and the
-/// lower ones get a share of the turns however many higher ones come.
+/// Which of the messages that wait for an actor goes first. Among equals, the oldest.
+///
+/// The lower ones get a share of the turns however many higher ones come: when eight have gone
+/// past a priority, it is its turn.
+///
+/// Only what waits in a mailbox is sorted. A message whose actor is free, and for whom nobody
+/// waits, begins at once.
+///
+/// ```
+/// use quark::prelude::*;
+/// use quark::testing::SimOptions;
+/// use std::time::Duration;
+///
+/// #[derive(Default)]
+/// pub struct Book {
+///     done: Vec<&'static str>,
+/// }
+///
+/// #[actor]
+/// impl Book {
+///     pub async fn auction(&mut self) {
+///         quark::sleep(Duration::from_millis(1)).await;
+///     }
+///
+///     pub fn order(&mut self) {
+///         self.done.push("order");
+///     }
+///
+///     #[turn(priority = "high")]
+///     pub fn cancel(&mut self) {
+///         self.done.push("cancel");
+///     }
+///
+///     pub fn done(&self) -> Vec<&'static str> {
+///         self.done.clone()
+///     }
+/// }
+///
+/// let sim = Engine::builder().simulate(1, SimOptions::default()).unwrap();
+/// let book = sim.actor::<Book>("XYZ");
+/// book.auction().tell().unwrap();
+/// book.order().tell().unwrap();
+/// book.cancel().tell().unwrap();
+/// sim.run_until_idle();
+/// assert_eq!(sim.block_on(book.done()), Ok(vec!["cancel", "order"]));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
     /// When nothing else waits, and now and then.
@@ -133,18 +220,72 @@ pub enum Priority {
 }
 
 /// How often something may happen: a bucket of `burst` tokens that `per_second` flow into.
+///
+/// Calls beyond it are refused with [`CallError::RateLimited`](crate::CallError::RateLimited),
+/// which says when the next one may come. One-way messages go back to a sender on the same shard,
+/// and become dead letters where that is far.
+///
+/// ```
+/// use quark::prelude::*;
+/// use quark::testing::SimOptions;
+///
+/// #[derive(Default)]
+/// pub struct Mailer;
+///
+/// #[actor(rate_limit = 5, burst = 2)]
+/// impl Mailer {
+///     pub fn send(&mut self) {}
+/// }
+///
+/// let sim = Engine::builder().simulate(1, SimOptions::default()).unwrap();
+/// let mailer = sim.actor::<Mailer>(1);
+/// assert!(sim.block_on(mailer.send()).is_ok());
+/// assert!(sim.block_on(mailer.send()).is_ok());
+/// let refused = sim.block_on(mailer.send()).unwrap_err();
+/// sim.run_for(refused.retry_after().unwrap());
+/// assert!(sim.block_on(mailer.send()).is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// In the long run.
+    /// In the long run; 0 counts as 1.
     pub per_second: u32,
-    /// At once, after a pause.
+    /// At once, after a pause; 0 counts as 1.
     pub burst: u32,
 }
 
 /// When calls of a type are refused because too many have failed.
 ///
-/// Closed: calls pass, and failures are counted. Open: all are refused. Half open: one is let
-/// through, and what becomes of it decides.
+/// Closed: calls pass, and failures are counted. Open: all are refused, with
+/// [`CallError::CircuitOpen`](crate::CallError::CircuitOpen). Half open: one is let through, and
+/// what becomes of it decides; if it takes longer than `open`, another may try.
+/// [`Engine::breakers`](crate::Engine::breakers) tells how they stand.
+///
+/// ```
+/// use quark::prelude::*;
+/// use quark::testing::SimOptions;
+/// use quark::BreakerState;
+/// use std::time::Duration;
+///
+/// #[derive(Default)]
+/// pub struct Bank;
+///
+/// #[actor(breaker(failures = 2, within_ms = 1_000, open_ms = 500))]
+/// impl Bank {
+///     pub fn pay(&self, cents: i64) -> Result<(), &'static str> {
+///         if cents > 0 { Ok(()) } else { Err("nothing to pay") }
+///     }
+/// }
+///
+/// let sim = Engine::builder().simulate(1, SimOptions::default()).unwrap();
+/// let bank = sim.actor::<Bank>(1);
+/// for _ in 0..2 {
+///     assert!(matches!(sim.block_on(bank.pay(0)), Err(CallError::Failed(_))));
+/// }
+/// assert!(matches!(sim.block_on(bank.pay(1)), Err(CallError::CircuitOpen(_))));
+/// assert!(sim.breakers().iter().any(|breaker| breaker.state == BreakerState::Open));
+/// sim.run_for(Duration::from_millis(500));
+/// assert_eq!(sim.block_on(bank.pay(1)), Ok(()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Breaker {
     /// So many failures open it (panics, and errors of methods that return a `Result`) …

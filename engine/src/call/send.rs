@@ -15,8 +15,8 @@ use crate::runtime::{Runtime, try_with_runtime};
 impl<'r, M: Method> Call<'r, M> {
     /// Sends the message as soon as there is room for it; nobody waits for an answer.
     ///
-    /// The future's error is a [`TellError`] with the message, when waiting won't help: the
-    /// engine stops, or the actor can't be activated.
+    /// The future's error is a [`TellError`] with the message, when waiting for room won't help:
+    /// the engine stops, the actor can't be activated, or its type's limits refuse the message.
     pub fn send(self) -> Send<'r, M> {
         Send {
             call: self,

@@ -34,8 +34,9 @@ impl<M: Method> Call<'_, M> {
     ///
     /// # Errors
     /// [`TellError`] with the message, when it can't be taken right now: the actor's mailbox is
-    /// full, or too many messages are on their way to its shard. A message that is taken can
-    /// still fail to be delivered (its actor can't be activated, say): it then becomes a
+    /// full, its type's limits refuse it, or too many messages are on their way to its shard. A
+    /// message that is taken can still fail to be delivered (its actor can't be activated, or its
+    /// mailbox is on another shard and full): it then becomes a
     /// [dead letter](crate::Engine::dead_letters).
     #[inline(always)]
     pub fn tell(mut self) -> Result<(), TellError<M>> {
