@@ -15,7 +15,7 @@ use crate::launch::{LaunchError, launch};
 use crate::options::ActorOptions;
 use crate::registry::{FactoryCx, Registry};
 use crate::supervision::{Escalation, OnEscalation};
-use crate::testing::{Sim, SimOptions};
+use crate::testing::{Double, Sim, SimOptions};
 
 /// Configures an engine; see [`Engine::builder`].
 #[must_use = "nothing runs until it is launched"]
@@ -107,6 +107,13 @@ impl EngineBuilder {
     pub fn configure<A: Actor>(mut self, options: ActorOptions) -> Self {
         let registered = self.registry.register::<A>(options, None);
         self.refused = self.refused.or(registered.err());
+        self
+    }
+
+    /// Has `double` stand in for every actor of its type: none is made, whatever the type's
+    /// registration says. For tests; see [`testing`](crate::testing).
+    pub fn double<A: Actor>(self, double: &Double<A>) -> Self {
+        self.registry.doubles.set(double);
         self
     }
 

@@ -22,6 +22,7 @@ use crate::registry::{Registration, Registry};
 use crate::report::LaunchReport;
 use crate::runtime::try_with_runtime;
 use crate::supervision::OnEscalation;
+use crate::testing::Doubles;
 
 /// Names an engine among all of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -228,6 +229,11 @@ impl Engine {
 
     pub(crate) fn registered<A: Actor>(&self) -> Result<Registration<A>, RegisterError> {
         self.shared.registry.get(self.shards())
+    }
+
+    /// What stands in for its actors in a test.
+    pub(crate) fn doubles(&self) -> &Doubles {
+        &self.shared.registry.doubles
     }
 
     #[inline]

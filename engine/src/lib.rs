@@ -38,6 +38,7 @@ extern crate self as quark;
 
 mod activation;
 mod actor;
+mod arguments;
 mod builder;
 mod call;
 mod carried;
@@ -99,6 +100,7 @@ pub use report::LaunchReport;
 pub use routing::{Migrate, MigrateError};
 pub use schedule::{TimerHandle, sleep};
 pub use supervision::{Down, DownReason, Escalation, Tree, TreeNode, WatchId};
+pub use testing::{fault_point, fault_point_now};
 
 /// What most programs need.
 pub mod prelude {
@@ -109,9 +111,10 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::actor::{
-        ActivateError, Actor, ActorRef, Coalesce, Exclusive, IntoActivation, Method,
+        ActivateError, Actor, ActorRef, Bare, Coalesce, Exclusive, IntoActivation, Method,
         OneBlockHoldsAllMessagesOfAnActor, Receiver, ResultParts, Shared, TypeToken,
     };
+    pub use crate::arguments::{Copied, NotClone, NotDebug, Shown, show};
     pub use crate::carried::{Argument, Reply};
     pub use crate::context::Cx;
     pub use crate::options::{

@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::error::RegisterError;
 use crate::key::{ActorId, Key};
 use crate::options::{ActorOptions, Placement};
+use crate::testing::{Double, Doubles};
 
 /// Makes an instance of an actor type, on the shard where it will live.
 pub(crate) type Factory<A> = dyn Fn(&FactoryCx) -> A + Send + Sync;
@@ -52,6 +53,7 @@ pub struct ActorInfo {
 #[derive(Default)]
 pub(crate) struct Registry {
     types: RwLock<BTreeMap<u64, Registered>>,
+    pub(crate) doubles: Doubles,
 }
 
 struct Registered {
@@ -61,9 +63,10 @@ struct Registered {
 }
 
 /// What a shard needs of a registration.
-pub(crate) struct Registration<A> {
+pub(crate) struct Registration<A: Actor> {
     pub(crate) options: ActorOptions,
     pub(crate) factory: Option<Arc<Factory<A>>>,
+    pub(crate) double: Option<Double<A>>,
 }
 
 impl Registry {
@@ -107,6 +110,7 @@ impl Registry {
             Some(Ok(Registration {
                 options: known.options,
                 factory: factory.cloned(),
+                double: self.doubles.get(),
             }))
         };
         let found = find(&self.types.read().unwrap_or_else(PoisonError::into_inner));

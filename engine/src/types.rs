@@ -29,6 +29,7 @@ use crate::routing::{Departures, Pools, Routes};
 use crate::runtime::Runtime;
 use crate::schedule::Timer;
 use crate::supervision::{Leaf, Signal};
+use crate::testing::StandIn;
 
 /// An actor type on one shard.
 pub(crate) struct TypeShard<A: Actor> {
@@ -60,6 +61,10 @@ pub(crate) struct TypeShard<A: Actor> {
     pub(crate) sweeping: Cell<bool>,
     /// Activations so far.
     made: Cell<u64>,
+    /// What stands in for its actors.
+    pub(crate) double: Option<StandIn<A>>,
+    /// Whether messages to its actors take the way on which tests look at them.
+    watched: bool,
 }
 
 impl<A: Actor> TypeShard<A> {
@@ -74,6 +79,7 @@ impl<A: Actor> TypeShard<A> {
         {
             routes.use_them();
         }
+        let double = registered.double.map(StandIn::new);
         Ok(TypeShard {
             cells: Slab::new(A::token()),
             directory: RefCell::default(),
@@ -95,6 +101,8 @@ impl<A: Actor> TypeShard<A> {
             sweep_from: Cell::new(0),
             sweeping: Cell::new(false),
             made: Cell::new(0),
+            watched: double.is_some() || runtime.hooks.log().is_some(),
+            double,
         })
     }
 
@@ -175,6 +183,7 @@ impl<A: Actor> TypeShard<A> {
         let resident = self.cells.take(key.clone(), hash);
         resident.set_room(self.quick_room());
         resident.set_guarded(self.limits.is_some());
+        self.watch(resident);
         entered(resident);
         if self.routes.are_used() {
             runtime.ways(shard, self).mind_landing(resident);
@@ -191,8 +200,11 @@ impl<A: Actor> TypeShard<A> {
         Ok(resident)
     }
 
-    /// A fresh instance.
-    pub(crate) fn make(&self, runtime: &Runtime, key: &Key) -> Result<A, Refusal> {
+    /// A fresh instance; none where a double stands in.
+    pub(crate) fn make(&self, runtime: &Runtime, key: &Key) -> Result<Option<A>, Refusal> {
+        if self.double.is_some() {
+            return Ok(None);
+        }
         let made = catch_unwind(AssertUnwindSafe(|| match &self.factory {
             Some(factory) => Some(factory(&FactoryCx {
                 key: key.clone(),
@@ -201,13 +213,20 @@ impl<A: Actor> TypeShard<A> {
             None => A::fallback(),
         }));
         match made {
-            Ok(Some(instance)) => Ok(instance),
+            Ok(Some(instance)) => Ok(Some(instance)),
             Ok(None) => Err(Refusal::Unregistered(RegisterError::NoFactory {
                 name: A::NAME,
             })),
             Err(_) => Err(Refusal::Activation(ActivateError::new(
                 "the factory panicked",
             ))),
+        }
+    }
+
+    /// Has messages to the actor take the way on which tests look at them, if one does.
+    pub(crate) fn watch(&self, resident: Resident<A>) {
+        if self.watched {
+            resident.watch();
         }
     }
 

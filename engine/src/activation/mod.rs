@@ -108,6 +108,8 @@ const SHARED: u8 = 16;
 const GUARDED: u8 = 32;
 /// The actor has just moved here: what came before by other ways goes first.
 const LANDING: u8 = 64;
+/// Every message takes the long way in: a test looks on, or a double stands in for the actor.
+const WATCHED: u8 = 128;
 
 impl Head {
     fn new(index: u32, token: &'static TypeToken) -> Self {
@@ -143,7 +145,7 @@ impl Head {
         if exclusive {
             gate == 0
         } else {
-            gate & (CLOSED | HELD | MAIL | QUEUED | GUARDED | LANDING) == 0
+            gate & (CLOSED | HELD | MAIL | QUEUED | GUARDED | LANDING | WATCHED) == 0
         }
     }
 
@@ -157,11 +159,11 @@ impl Head {
         if exclusive {
             gate == 0
         } else {
-            gate & (CLOSED | HELD | MAIL | GUARDED | LANDING) == 0
+            gate & (CLOSED | HELD | MAIL | GUARDED | LANDING | WATCHED) == 0
         }
     }
 
-    /// The same where the type's limits have let the message through.
+    /// The same for a message that takes the long way: its type's limits have let it through.
     pub(crate) fn admits_guarded(&self, exclusive: bool) -> bool {
         self.admits_but(GUARDED, exclusive)
     }
@@ -172,7 +174,7 @@ impl Head {
     }
 
     fn admits_but(&self, passed: u8, exclusive: bool) -> bool {
-        let gate = self.gate.get() & !(QUEUED | passed);
+        let gate = self.gate.get() & !(QUEUED | WATCHED | passed);
         if exclusive {
             gate == 0
         } else {
@@ -193,7 +195,7 @@ impl Head {
     /// The same for the message at the head of the mailbox.
     #[inline]
     pub(crate) fn admits_next(&self, exclusive: bool) -> bool {
-        let gate = self.gate.get() & !(QUEUED | MAIL | GUARDED | LANDING);
+        let gate = self.gate.get() & !(QUEUED | MAIL | GUARDED | LANDING | WATCHED);
         if exclusive {
             gate == 0
         } else {
@@ -252,7 +254,18 @@ impl Head {
 
     /// Whether nobody is inside and nobody waits.
     pub(crate) fn is_idle(&self) -> bool {
-        self.gate.get() & !(CLOSED | GUARDED) == 0
+        self.gate.get() & !(CLOSED | GUARDED | WATCHED) == 0
+    }
+
+    /// Whether a test looks on, or a double stands in for the actor.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.gate.get() & WATCHED != 0
+    }
+
+    /// Has its messages take the long way in for as long as the cell is this activation's.
+    pub(crate) fn watch(&self) {
+        self.gate.set(self.gate.get() | WATCHED);
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -581,6 +594,12 @@ impl<A> Resident<A> {
         assert!(self.is_empty(), "an instance was replaced under a turn");
         // SAFETY: no turn is inside.
         unsafe { *(*self.0.as_ptr()).actor.get() = Some(actor) };
+    }
+
+    /// Whether an instance is there; a double's cell has none.
+    pub(crate) fn has_instance(self) -> bool {
+        // SAFETY: a turn inside changes the instance, not whether there is one.
+        unsafe { (*(*self.0.as_ptr()).actor.get()).is_some() }
     }
 
     /// Takes the instance out.

@@ -46,7 +46,8 @@ impl<A: Actor> Departures<A> {
 struct Parcel<A: Actor> {
     key: Key,
     hash: u64,
-    instance: A,
+    /// None where a double stands in.
+    instance: Option<A>,
     extra: Option<Box<Extra>>,
     timers: Vec<PackedTimer<A>>,
 }
@@ -71,9 +72,10 @@ impl<A: Actor + Send> Ways<'_, A> {
     /// Everything that was queued for the actor before it began to leave has come: packs it up.
     fn leave(&self, resident: Resident<A>, to: u16) {
         let (key, hash) = (resident.key(), resident.hash());
-        let Some(instance) = resident.remove() else {
+        let instance = resident.remove();
+        if instance.is_none() && self.types.double.is_none() {
             return;
-        };
+        }
         let timers = self.types.pack_timers(self.shard, resident);
         let parcel = Parcel {
             key: key.clone(),
@@ -308,10 +310,13 @@ impl<A: Actor + Send> Message<Shard> for Parcel<A> {
 
 impl<A: Actor> TypeShard<A> {
     /// Puts an actor that has moved here into a cell.
-    fn take_in(&self, key: Key, hash: u64, instance: A) -> Resident<A> {
+    fn take_in(&self, key: Key, hash: u64, instance: Option<A>) -> Resident<A> {
         let resident = self.cells.take(key, hash);
         self.enter_directory(resident);
-        resident.install(instance);
+        if let Some(instance) = instance {
+            resident.install(instance);
+        }
+        self.watch(resident);
         resident.stay();
         resident
     }
