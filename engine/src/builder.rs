@@ -45,6 +45,8 @@ impl Default for EngineBuilder {
                 idle_after: Duration::from_secs(300),
                 timeout: Duration::from_secs(30),
                 grace: Duration::from_secs(10),
+                max_actors: usize::MAX,
+                memory_limit: u64::MAX,
                 stall: quark_shards::stall::DEFAULT_THRESHOLD,
                 dead_letters: 256,
                 on_escalation: None,
@@ -135,6 +137,29 @@ impl EngineBuilder {
     /// minutes by default. [`Duration::MAX`] keeps it forever.
     pub fn idle_after(mut self, idle: Duration) -> Self {
         self.settings.idle_after = idle;
+        self
+    }
+
+    /// How many actors may be in memory; any number by default. Beyond it, those that were called
+    /// the longest ago (told apart to a sixteenth of that time) are put to sleep, whatever their
+    /// types' idle times. Each shard sheds its own when it has more than its part.
+    ///
+    /// It is a soft limit: it is exceeded by the actors that come while the oldest are looked for
+    /// (a few in a hundred), and by those that can't leave, being busy or
+    /// [kept](crate::Cx::keep_active).
+    pub fn max_actors(mut self, actors: usize) -> Self {
+        self.settings.max_actors = actors.max(1);
+        self
+    }
+
+    /// How many bytes of memory the process may have resident before actors leave; any number by
+    /// default. While there are more, those that were called the longest ago are put to sleep, a
+    /// part of them every 100 ms; nobody who was called within the last second.
+    ///
+    /// It is a soft limit: what actors give back may stay with the allocator, and the engine's
+    /// own memory for them (some 256 bytes each) stays with the shard for the next.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.settings.memory_limit = bytes;
         self
     }
 

@@ -225,7 +225,17 @@ impl<A: Actor> Cx<A> {
     }
 
     /// Has this actor put to sleep once it has nothing to do, instead of after its idle time.
+    ///
+    /// Goes before [`keep_active`](Self::keep_active).
     pub fn deactivate(&self) {
         self.turn.head().collect_soon();
+    }
+
+    /// Keeps this actor in memory however long nobody calls it, and however many others there
+    /// are; or, with `false`, no longer. It may still be moved, restarted and shut down; the next
+    /// instance is not kept unless it says so itself. For a whole type there is the option
+    /// [`keep`](crate::ActorOptions::keep).
+    pub fn keep_active(&self, keep: bool) {
+        self.turn.head().keep(keep);
     }
 }

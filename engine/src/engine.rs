@@ -57,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) idle_after: Duration,
     pub(crate) timeout: Duration,
     pub(crate) grace: Duration,
+    pub(crate) max_actors: usize,
+    pub(crate) memory_limit: u64,
     pub(crate) stall: Duration,
     /// Dead letters kept on each shard.
     pub(crate) dead_letters: usize,
@@ -229,6 +231,14 @@ impl Engine {
 
     pub(crate) fn registered<A: Actor>(&self) -> Result<Registration<A>, RegisterError> {
         self.shared.registry.get(self.shards())
+    }
+
+    /// How many actors each shard may have in memory.
+    pub(crate) fn actors_per_shard(&self) -> usize {
+        match self.settings().max_actors {
+            usize::MAX => usize::MAX,
+            all => all.div_ceil(usize::from(self.shards())),
+        }
     }
 
     /// What stands in for its actors in a test.

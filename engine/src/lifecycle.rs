@@ -242,7 +242,7 @@ impl Runtime {
 
     /// Starts the task that looks for idle actors of this type, if none runs.
     pub(crate) fn watch_idle<A: Actor>(&self, shard: &Shard, types: &TypeShard<A>) {
-        if types.idle_after == Duration::MAX || types.sweeping.replace(true) {
+        if types.idle_after == Duration::MAX || types.is_kept() || types.sweeping.replace(true) {
             return;
         }
         let period = (types.idle_after / 4).max(Duration::from_millis(1));
@@ -306,16 +306,22 @@ pub(crate) fn collect_idle<A: Actor>(
         let Some(resident) = types.cells.get(index) else {
             continue;
         };
-        if resident.phase() == Phase::Active
-            && resident.is_idle()
-            && now.wrapping_sub(resident.used()) > idle_ticks
-            && resident.extra(|extra| extra.kin.has_awake_children()) != Some(true)
-        {
+        if may_sleep(resident) && now.wrapping_sub(resident.used()) > idle_ticks {
             runtime.collect_now(shard, resident);
             collected += 1;
         }
     }
+    let counter = &runtime.density.collected.idle;
+    counter.set(counter.get() + collected as u64);
     collected
+}
+
+/// Whether an actor may be put to sleep without having asked for it.
+pub(crate) fn may_sleep<A: Actor>(resident: Resident<A>) -> bool {
+    resident.phase() == Phase::Active
+        && resident.is_idle()
+        && !resident.is_kept()
+        && resident.extra(|extra| extra.kin.has_awake_children()) != Some(true)
 }
 
 /// A lifecycle hook as the turn it is.

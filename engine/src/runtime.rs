@@ -15,6 +15,7 @@ use crate::actor::{Actor, Method, Receiver};
 use crate::call::Call;
 use crate::context::Turn;
 use crate::dead_letter::Graveyard;
+use crate::density::Density;
 use crate::engine::Engine;
 use crate::error::Refusal;
 use crate::key::Key;
@@ -46,6 +47,7 @@ pub(crate) struct Runtime {
     pub(crate) parked: Parked,
     /// Actors that the engine has given up so far.
     pub(crate) escalations: Cell<u64>,
+    pub(crate) density: Density,
     pulse: Arc<Pulse>,
     turns: Cell<u64>,
     pub(crate) outliers: Outliers,
@@ -90,6 +92,7 @@ impl Runtime {
     pub(crate) fn new(engine: Engine, hooks: Hooks, pulse: Arc<Pulse>) -> Self {
         let dead_letters = RefCell::new(Graveyard::new(engine.settings().dead_letters));
         Runtime {
+            density: Density::new(engine.actors_per_shard()),
             engine,
             types: Types::default(),
             current: Cell::new(None),

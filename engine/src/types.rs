@@ -16,6 +16,7 @@ use quark_shards::time::Time;
 use crate::activation::{Phase, Resident, Slab};
 use crate::actor::{ActivateError, Actor, TypeToken};
 use crate::coalesce::Flights;
+use crate::density::{self, Ages, Cut, Steps};
 use crate::engine::Engine;
 use crate::error::{Refusal, RegisterError};
 use crate::key::Key;
@@ -106,6 +107,11 @@ impl<A: Actor> TypeShard<A> {
         })
     }
 
+    /// Whether all actors of the type stay in memory.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.options.keep == Some(true)
+    }
+
     /// The activation of `key`, if there is one.
     #[inline]
     pub(crate) fn lookup(&self, key: &Key, hash: u64) -> Option<Resident<A>> {
@@ -188,6 +194,7 @@ impl<A: Actor> TypeShard<A> {
         if self.routes.are_used() {
             runtime.ways(shard, self).mind_landing(resident);
         }
+        runtime.density.grow(shard, runtime);
         // Its first message is on its way: the cell must stay even if `on_activate` fails at once.
         resident.count_queued();
         runtime.settle(shard, resident, instance);
@@ -386,6 +393,10 @@ pub(crate) trait AnyType {
     fn is_quiet(&self) -> bool;
     /// The actors that keep it from being quiet, in words.
     fn busy(&self, into: &mut Vec<String>);
+    /// Looks how old the actors are; true once the walk has come to the end.
+    fn survey(&self, steps: &mut Steps, ages: &mut Ages) -> bool;
+    /// Collects those on the old side of the cut; true once the walk has come to the end.
+    fn shed(&self, shard: &Shard, runtime: &Runtime, steps: &mut Steps, cut: &mut Cut) -> bool;
     /// Begins to put every idle actor to sleep; true once none is left.
     fn close(&self, shard: &Shard, runtime: &Runtime) -> bool;
     /// Lets nobody in any more, and answers everyone who still waits in a mailbox.
@@ -547,6 +558,14 @@ impl<A: Actor> AnyType for TypeShard<A> {
                     format!("{} is {phase:?}, {waiting} messages wait", cell.id())
                 }),
         );
+    }
+
+    fn survey(&self, steps: &mut Steps, ages: &mut Ages) -> bool {
+        density::survey(self, steps, ages)
+    }
+
+    fn shed(&self, shard: &Shard, runtime: &Runtime, steps: &mut Steps, cut: &mut Cut) -> bool {
+        density::collect(shard, runtime, self, steps, cut)
     }
 
     fn close(&self, shard: &Shard, runtime: &Runtime) -> bool {

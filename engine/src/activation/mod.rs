@@ -38,6 +38,8 @@ pub(crate) struct Head {
     gate: Cell<u8>,
     phase: Cell<Phase>,
     wish: Cell<Wish>,
+    /// It wishes to stay in memory.
+    kept: Cell<bool>,
     /// A look at the mailbox is queued, or under way.
     resuming: Cell<bool>,
     /// Senders wait for room in its mailbox.
@@ -111,12 +113,16 @@ const LANDING: u8 = 64;
 /// Every message takes the long way in: a test looks on, or a double stands in for the actor.
 const WATCHED: u8 = 128;
 
+// A few more bytes for each actor, and memory is full of them.
+const _: () = assert!(size_of::<Head>() <= 120);
+
 impl Head {
     fn new(index: u32, token: &'static TypeToken) -> Self {
         Head {
             gate: Cell::new(CLOSED),
             phase: Cell::new(Phase::Free),
             wish: Cell::new(Wish::None),
+            kept: Cell::new(false),
             resuming: Cell::new(false),
             wanted: Cell::new(false),
             index,
@@ -389,6 +395,16 @@ impl Head {
     /// A new life: what an earlier instance wished for does not count.
     pub(crate) fn stay(&self) {
         self.wish.set(Wish::None);
+        self.kept.set(false);
+    }
+
+    pub(crate) fn keep(&self, kept: bool) {
+        self.kept.set(kept);
+    }
+
+    /// Whether it stays however idle it is.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept.get()
     }
 
     /// Whether it is to go to sleep, or away.

@@ -48,6 +48,7 @@ struct Parcel<A: Actor> {
     hash: u64,
     /// None where a double stands in.
     instance: Option<A>,
+    is_kept: bool,
     extra: Option<Box<Extra>>,
     timers: Vec<PackedTimer<A>>,
 }
@@ -81,6 +82,7 @@ impl<A: Actor + Send> Ways<'_, A> {
             key: key.clone(),
             hash,
             instance,
+            is_kept: resident.is_kept(),
             extra: resident.take_extra(),
             timers,
         };
@@ -125,7 +127,9 @@ impl<A: Actor> Ways<'_, A> {
             return;
         };
         let (key, hash) = (resident.key(), resident.hash());
+        let is_kept = resident.is_kept();
         resident.stay();
+        resident.keep(is_kept);
         resident.set_phase(Phase::Moving);
         self.types.hide(resident);
         let routes = &self.types.routes;
@@ -293,6 +297,7 @@ impl<A: Actor + Send> Message<Shard> for Parcel<A> {
         let ways = runtime.ways(shard, types);
         ways.land(self.key.clone(), self.hash, from);
         let resident = types.take_in(self.key, self.hash, self.instance);
+        resident.keep(self.is_kept);
         if let Some(extra) = self.extra {
             resident.set_extra(extra);
         }
@@ -303,6 +308,7 @@ impl<A: Actor + Send> Message<Shard> for Parcel<A> {
         resident.leave(true);
         resident.set_phase(Phase::Active);
         runtime.hooks.moved::<A>(&resident);
+        runtime.density.grow(shard, runtime);
         types.unpack_timers(shard, runtime, resident, self.timers);
         runtime.watch_idle(shard, types);
     }

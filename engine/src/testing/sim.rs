@@ -26,6 +26,7 @@ use super::seeds::{fail, message_of};
 use crate::actor::Actor;
 use crate::builder::EngineBuilder;
 use crate::dead_letter::{DeadLetter, DeadLetters};
+use crate::density::{self, Collected};
 use crate::engine::{Engine, Stage};
 use crate::error::RegisterError;
 use crate::key::Key;
@@ -177,6 +178,23 @@ impl Sim {
         self.ask_all(observe::count).into_iter().sum()
     }
 
+    /// How many actors have left memory so far because they were idle, and to make room.
+    #[must_use]
+    pub fn collected(&self) -> Collected {
+        let each = self.ask_all(observe::collected).into_iter();
+        each.fold(Collected::default(), std::ops::Add::add)
+    }
+
+    /// Has the engine find that its process has `bytes` of memory resident, as a real one does
+    /// every 100 ms where it has a [limit](crate::EngineBuilder::memory_limit).
+    pub fn set_resident_memory(&self, bytes: u64) {
+        let limit = self.engine.settings().memory_limit;
+        if let Some(share) = density::share(bytes, limit) {
+            self.ask_all(|shard, runtime| runtime.density.press(shard, share));
+            self.ring_all();
+        }
+    }
+
     /// The actors in memory, 10,000 of each shard at most.
     #[must_use]
     pub fn list(&self) -> Vec<ActorInfo> {
@@ -273,6 +291,10 @@ impl Sim {
         self.ring(shard);
     }
 
+    fn ring_all(&self) {
+        self.shards.iter().for_each(|shard| self.ring(shard));
+    }
+
     /// Has a shard look for what was brought to it.
     fn ring(&self, shard: &Shard) {
         if let Some(handle) = self.engine.mesh().handle(shard.id()) {
@@ -353,6 +375,8 @@ impl Sim {
             if closed.into_iter().all(|closed| closed) {
                 return;
             }
+            // Hooks have begun, and may have armed timers that a parked shard doesn't know of.
+            self.ring_all();
             self.run_for(LOOK_EVERY);
         }
     }
