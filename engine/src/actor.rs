@@ -69,6 +69,8 @@ pub trait Method: Send + Sized + 'static {
     type Ok: Send + 'static;
     /// The method's own error.
     type Err: Send + 'static;
+    /// Its arguments.
+    type Args: 'static;
     /// The method's name.
     const NAME: &'static str;
     /// Never suspends.
@@ -77,6 +79,8 @@ pub trait Method: Send + Sized + 'static {
     const PRIORITY: Priority = Priority::Normal;
     /// How identical calls in flight become one; `None`: not at all.
     const COALESCE: Option<Coalesce<Self>> = None;
+    /// What it does where a double stands in for the actor: the engine's own messages.
+    const BARE: Option<Bare<Self>> = None;
 
     /// Calls the method.
     fn call<'a>(
@@ -87,7 +91,23 @@ pub trait Method: Send + Sized + 'static {
 
     /// Splits what the method returned.
     fn reply(output: Self::Output) -> Result<Self::Ok, Self::Err>;
+
+    /// The arguments, taken out.
+    fn into_args(self) -> Self::Args;
+
+    /// The message once more, if all its arguments are `Clone`.
+    fn copy(&self) -> Option<Self> {
+        None
+    }
+
+    /// The arguments in words, as far as they are `Debug`.
+    fn show(&self) -> String {
+        String::new()
+    }
 }
+
+/// A message's doing without an actor.
+pub type Bare<M> = fn(M, &Cx<<M as Method>::Actor>) -> <M as Method>::Output;
 
 /// What it takes to answer several identical calls by one turn.
 pub struct Coalesce<M: Method> {

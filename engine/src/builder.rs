@@ -16,7 +16,7 @@ use crate::neighbourhood::Neighbourhoods;
 use crate::options::ActorOptions;
 use crate::registry::{FactoryCx, Registry};
 use crate::supervision::{Escalation, OnEscalation};
-use crate::testing::{Sim, SimOptions};
+use crate::testing::{Double, Sim, SimOptions};
 
 /// Configures an engine; see [`Engine::builder`].
 #[must_use = "nothing runs until it is launched"]
@@ -46,6 +46,8 @@ impl Default for EngineBuilder {
                 idle_after: Duration::from_secs(300),
                 timeout: Duration::from_secs(30),
                 grace: Duration::from_secs(10),
+                max_actors: usize::MAX,
+                memory_limit: u64::MAX,
                 stall: quark_shards::stall::DEFAULT_THRESHOLD,
                 dead_letters: 256,
                 on_escalation: None,
@@ -112,6 +114,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Has `double` stand in for every actor of its type: none is made, whatever the type's
+    /// registration says. For tests; see [`testing`](crate::testing).
+    pub fn double<A: Actor>(self, double: &Double<A>) -> Self {
+        self.registry.doubles.set(double);
+        self
+    }
+
     /// Messages that may wait for one actor, unless its type says otherwise; 1,024 by default.
     pub fn mailbox(mut self, messages: usize) -> Self {
         self.settings.mailbox = messages.max(1);
@@ -130,6 +139,29 @@ impl EngineBuilder {
     /// minutes by default. [`Duration::MAX`] keeps it forever.
     pub fn idle_after(mut self, idle: Duration) -> Self {
         self.settings.idle_after = idle;
+        self
+    }
+
+    /// How many actors may be in memory; any number by default. Beyond it, those that were called
+    /// the longest ago (told apart to a sixteenth of that time) are put to sleep, whatever their
+    /// types' idle times. Each shard sheds its own when it has more than its part.
+    ///
+    /// It is a soft limit: it is exceeded by the actors that come while the oldest are looked for
+    /// (a few in a hundred), and by those that can't leave, being busy or
+    /// [kept](crate::Cx::keep_active).
+    pub fn max_actors(mut self, actors: usize) -> Self {
+        self.settings.max_actors = actors.max(1);
+        self
+    }
+
+    /// How many bytes of memory the process may have resident before actors leave; any number by
+    /// default. While there are more, those that were called the longest ago are put to sleep, a
+    /// part of them every 100 ms; nobody who was called within the last second.
+    ///
+    /// It is a soft limit: what actors give back may stay with the allocator, and the engine's
+    /// own memory for them (some 256 bytes each) stays with the shard for the next.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.settings.memory_limit = bytes;
         self
     }
 

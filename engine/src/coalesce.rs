@@ -125,6 +125,7 @@ impl<M: Method> Method for Leading<M> {
     type Output = Result<M::Ok, M::Err>;
     type Ok = M::Ok;
     type Err = M::Err;
+    type Args = M::Args;
     const NAME: &'static str = M::NAME;
     const SYNC: bool = M::SYNC;
 
@@ -148,6 +149,10 @@ impl<M: Method> Method for Leading<M> {
 
     fn reply(output: Self::Output) -> Result<M::Ok, M::Err> {
         output
+    }
+
+    fn into_args(self) -> M::Args {
+        self.args.into_args()
     }
 }
 

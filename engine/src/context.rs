@@ -29,6 +29,10 @@ pub struct Context(Arc<ContextData>);
 struct ContextData {
     request_id: u64,
     metadata: Vec<(Arc<str>, Arc<str>)>,
+    /// Whose turn inherits it, where a test wants to know who sends what.
+    sender: Option<ActorId>,
+    /// Made for the sender's sake alone.
+    is_hidden: bool,
 }
 
 impl Context {
@@ -37,14 +41,29 @@ impl Context {
     pub fn new(request_id: u64) -> Self {
         Context(Arc::new(ContextData {
             request_id,
-            metadata: Vec::new(),
+            ..ContextData::default()
         }))
+    }
+
+    /// What a turn of `sender` inherits, so that its messages tell who sends them.
+    pub(crate) fn sent_by(inherited: Option<Context>, sender: ActorId) -> Self {
+        let is_hidden = inherited.is_none();
+        let mut context = inherited.unwrap_or_default();
+        let data = Arc::make_mut(&mut context.0);
+        data.sender = Some(sender);
+        data.is_hidden |= is_hidden;
+        context
+    }
+
+    pub(crate) fn sender(&self) -> Option<&ActorId> {
+        self.0.sender.as_ref()
     }
 
     /// The same with `name` set to `value`.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         let data = Arc::make_mut(&mut self.0);
+        data.is_hidden = false;
         data.metadata.retain(|(known, _)| &**known != name);
         data.metadata.push((name.into(), value.into()));
         self
@@ -176,7 +195,8 @@ impl<A: Actor> Cx<A> {
     /// What the beginning of this chain of calls has hung on it.
     #[must_use]
     pub fn context(&self) -> Option<&Context> {
-        self.turn.context.as_ref()
+        let context = self.turn.context.as_ref();
+        context.filter(|context| !context.0.is_hidden)
     }
 
     /// The id of the request this turn is part of, if its chain was given one.
@@ -205,7 +225,17 @@ impl<A: Actor> Cx<A> {
     }
 
     /// Has this actor put to sleep once it has nothing to do, instead of after its idle time.
+    ///
+    /// Goes before [`keep_active`](Self::keep_active).
     pub fn deactivate(&self) {
         self.turn.head().collect_soon();
+    }
+
+    /// Keeps this actor in memory however long nobody calls it, and however many others there
+    /// are; or, with `false`, no longer. It may still be moved, restarted and shut down; the next
+    /// instance is not kept unless it says so itself. For a whole type there is the option
+    /// [`keep`](crate::ActorOptions::keep).
+    pub fn keep_active(&self, keep: bool) {
+        self.turn.head().keep(keep);
     }
 }

@@ -23,6 +23,7 @@ use crate::registry::{Registration, Registry};
 use crate::report::LaunchReport;
 use crate::runtime::try_with_runtime;
 use crate::supervision::OnEscalation;
+use crate::testing::Doubles;
 
 /// Names an engine among all of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) idle_after: Duration,
     pub(crate) timeout: Duration,
     pub(crate) grace: Duration,
+    pub(crate) max_actors: usize,
+    pub(crate) memory_limit: u64,
     pub(crate) stall: Duration,
     /// Dead letters kept on each shard.
     pub(crate) dead_letters: usize,
@@ -232,6 +235,19 @@ impl Engine {
         self.shared
             .registry
             .get(self.shards(), &self.settings().neighbourhoods)
+    }
+
+    /// How many actors each shard may have in memory.
+    pub(crate) fn actors_per_shard(&self) -> usize {
+        match self.settings().max_actors {
+            usize::MAX => usize::MAX,
+            all => all.div_ceil(usize::from(self.shards())),
+        }
+    }
+
+    /// What stands in for its actors in a test.
+    pub(crate) fn doubles(&self) -> &Doubles {
+        &self.shared.registry.doubles
     }
 
     #[inline]

@@ -19,6 +19,7 @@ use quark_shards::shard::{Shard, ShardConfig};
 use quark_shards::stall::{Pulse, StallWatcher};
 
 use crate::builder::EngineBuilder;
+use crate::density::MemoryWatcher;
 use crate::engine::{Engine, Stage};
 use crate::error::RegisterError;
 use crate::neighbourhood::Neighbourhoods;
@@ -72,6 +73,7 @@ struct Threads {
     shards: Vec<JoinHandle<()>>,
     /// Ends when dropped.
     _watcher: Option<StallWatcher>,
+    _memory: Option<MemoryWatcher>,
 }
 
 /// What a shard's thread says when it is up.
@@ -148,10 +150,17 @@ pub(crate) fn launch(builder: EngineBuilder) -> Result<Engine, LaunchError> {
         }
     });
     let watcher = watcher.inspect_err(|error| tracing::warn!(%error, "nobody watches for stalls"));
+    let memory = match engine.settings().memory_limit {
+        u64::MAX => None,
+        limit => MemoryWatcher::start(engine.clone(), limit)
+            .inspect_err(|error| tracing::warn!(%error, "nobody watches over memory"))
+            .ok(),
+    };
     let running = Running {
         threads: Mutex::new(Some(Threads {
             shards: threads,
             _watcher: watcher.ok(),
+            _memory: memory,
         })),
         engine: engine.clone(),
     };
@@ -389,7 +398,11 @@ pub(crate) fn ask_all<R: Send + 'static>(
 }
 
 /// Has `errand` run on a shard; waits for room in its inbox.
-fn run_on(engine: &Engine, shard: u16, errand: impl FnOnce(&Shard, &Runtime) + Send + 'static) {
+pub(crate) fn run_on(
+    engine: &Engine,
+    shard: u16,
+    errand: impl FnOnce(&Shard, &Runtime) + Send + 'static,
+) {
     let Some(handle) = engine.mesh().handle(shard) else {
         return;
     };

@@ -40,12 +40,14 @@ extern crate self as quark;
 
 mod activation;
 mod actor;
+mod arguments;
 mod builder;
 mod call;
 mod carried;
 mod coalesce;
 mod context;
 mod dead_letter;
+mod density;
 mod engine;
 mod error;
 mod extra;
@@ -81,6 +83,7 @@ pub use builder::EngineBuilder;
 pub use call::{Call, Send};
 pub use context::{Context, Cx};
 pub use dead_letter::{DeadLetter, DeadLetters, DeadReason};
+pub use density::Collected;
 pub use engine::{Engine, EngineId};
 pub use error::{CallError, RegisterError, RetryAfter, TellError};
 pub use key::{ActorId, Key};
@@ -151,6 +154,7 @@ pub use report::LaunchReport;
 pub use routing::{Migrate, MigrateError};
 pub use schedule::{TimerHandle, sleep};
 pub use supervision::{Down, DownReason, Escalation, Tree, TreeNode, WatchId};
+pub use testing::{fault_point, fault_point_now};
 
 /// What most programs need.
 pub mod prelude {
@@ -161,9 +165,10 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::actor::{
-        ActivateError, Actor, ActorRef, Coalesce, Exclusive, IntoActivation, Method,
+        ActivateError, Actor, ActorRef, Bare, Coalesce, Exclusive, IntoActivation, Method,
         OneBlockHoldsAllMessagesOfAnActor, Receiver, ResultParts, Shared, TypeToken,
     };
+    pub use crate::arguments::{Copied, NotClone, NotDebug, Shown, show};
     pub use crate::carried::{Argument, Reply};
     pub use crate::context::Cx;
     pub use crate::options::{

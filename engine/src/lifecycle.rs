@@ -10,6 +10,7 @@ use quark_shards::stall::TurnLabel;
 
 use crate::activation::{Phase, Resident, used_tick};
 use crate::actor::{ActivateError, Actor, MethodInfo};
+use crate::context::Turn;
 use crate::error::Refusal;
 use crate::key::Key;
 use crate::runtime::{Runtime, with_runtime};
@@ -18,14 +19,23 @@ use crate::turn::Ending;
 use crate::types::TypeShard;
 
 impl Runtime {
-    /// Puts a fresh instance into its cell and runs `on_activate` if there is one.
-    pub(crate) fn settle<A: Actor>(&self, shard: &Shard, resident: Resident<A>, instance: A) {
-        resident.install(instance);
+    /// Puts a fresh instance into its cell and runs `on_activate` if there is one. A double has
+    /// neither.
+    pub(crate) fn settle<A: Actor>(
+        &self,
+        shard: &Shard,
+        resident: Resident<A>,
+        instance: Option<A>,
+    ) {
         if resident.wishes_to_depart() {
             self.forget_departure(resident);
         }
         resident.stay();
-        if !A::HAS_ACTIVATE {
+        let stands_in = instance.is_none();
+        if let Some(instance) = instance {
+            resident.install(instance);
+        }
+        if !A::HAS_ACTIVATE || stands_in {
             return self.activated(shard, resident);
         }
         resident.set_phase(Phase::Activating);
@@ -71,10 +81,11 @@ impl Runtime {
 
     /// Takes the instance out and has another made in a while.
     pub(crate) fn rebuild<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
-        let Some(instance) = resident.remove() else {
-            return;
-        };
-        drop_quietly(instance);
+        match resident.remove() {
+            Some(instance) => drop_quietly(instance),
+            None if self.takes_down_double(resident) => {}
+            None => return,
+        }
         self.cancel_timers(shard, resident);
         self.stop_watching(shard, &resident);
         let wait = resident.with_extra(|extra| extra.wait);
@@ -90,10 +101,21 @@ impl Runtime {
         });
     }
 
+    /// A double is taken down for a restart; false if it is down already, or is none.
+    #[cold]
+    fn takes_down_double<A: Actor>(&self, resident: Resident<A>) -> bool {
+        let types = self.types.get::<A>(self).ok();
+        let double = types.and_then(|types| types.double.as_ref());
+        double.is_some_and(|double| double.goes_down(resident))
+    }
+
     fn revive<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
         let Ok(types) = self.types.get::<A>(self) else {
             return;
         };
+        if let Some(double) = &types.double {
+            double.comes_up(resident);
+        }
         if resident.phase() == Phase::Gone {
             return types.leave_gone(resident);
         }
@@ -151,7 +173,7 @@ impl Runtime {
         }
         // Nobody enters from here on, not even what is dropped with the actor.
         resident.set_phase(Phase::Deactivating);
-        if A::HAS_DEACTIVATE {
+        if A::HAS_DEACTIVATE && resident.has_instance() {
             self.start_hook(shard, resident, Deactivate, |actor, cx| async move {
                 A::deactivate(actor, cx).await
             });
@@ -220,7 +242,7 @@ impl Runtime {
 
     /// Starts the task that looks for idle actors of this type, if none runs.
     pub(crate) fn watch_idle<A: Actor>(&self, shard: &Shard, types: &TypeShard<A>) {
-        if types.idle_after == Duration::MAX || types.sweeping.replace(true) {
+        if types.idle_after == Duration::MAX || types.is_kept() || types.sweeping.replace(true) {
             return;
         }
         let period = (types.idle_after / 4).max(Duration::from_millis(1));
@@ -284,16 +306,22 @@ pub(crate) fn collect_idle<A: Actor>(
         let Some(resident) = types.cells.get(index) else {
             continue;
         };
-        if resident.phase() == Phase::Active
-            && resident.is_idle()
-            && now.wrapping_sub(resident.used()) > idle_ticks
-            && resident.extra(|extra| extra.kin.has_awake_children()) != Some(true)
-        {
+        if may_sleep(resident) && now.wrapping_sub(resident.used()) > idle_ticks {
             runtime.collect_now(shard, resident);
             collected += 1;
         }
     }
+    let counter = &runtime.density.collected.idle;
+    counter.set(counter.get() + collected as u64);
     collected
+}
+
+/// Whether an actor may be put to sleep without having asked for it.
+pub(crate) fn may_sleep<A: Actor>(resident: Resident<A>) -> bool {
+    resident.phase() == Phase::Active
+        && resident.is_idle()
+        && !resident.is_kept()
+        && resident.extra(|extra| extra.kin.has_awake_children()) != Some(true)
 }
 
 /// A lifecycle hook as the turn it is.
@@ -344,6 +372,10 @@ impl<A: Actor> Ending<A> for Activate {
         *self.refused.borrow_mut() = output.err();
     }
 
+    fn lost(&self, _: &Shard, _: &Turn) {
+        *self.refused.borrow_mut() = Some(ActivateError::new("lost at a fault point"));
+    }
+
     fn left(&self, shard: &Shard, runtime: &Runtime, resident: Resident<A>, lost: Option<Refusal>) {
         if runtime.is_ending(resident) {
             return runtime.ended(shard, resident);
@@ -367,6 +399,8 @@ impl<A: Actor> Ending<A> for Deactivate {
     const EXCLUSIVE: bool = true;
 
     fn returned(&self, _: &Shard, _: &Runtime, _: Resident<A>, (): ()) {}
+
+    fn lost(&self, _: &Shard, _: &Turn) {}
 
     fn left(&self, shard: &Shard, runtime: &Runtime, resident: Resident<A>, lost: Option<Refusal>) {
         if lost == Some(Refusal::Panicked) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use quark_shards::shard::Shard;
 
 use crate::dead_letter::{DeadLetter, DeadLetters};
+use crate::density::Collected;
 use crate::engine::Engine;
 use crate::launch::ask_all;
 use crate::limits::breaker::BreakerInfo;
@@ -32,6 +33,14 @@ impl Engine {
             .flatten()
             .flatten()
             .collect()
+    }
+
+    /// How many actors have left memory so far because they were idle, and to make room. Asks
+    /// every shard and blocks for the answers.
+    #[must_use]
+    pub fn collected(&self) -> Collected {
+        let each = ask_all(self, collected).into_iter().flatten();
+        each.fold(Collected::default(), std::ops::Add::add)
     }
 
     /// Parents and children, awake and asleep. Asks every shard and blocks for the answers: not
@@ -149,6 +158,10 @@ pub(crate) fn list(shard: &Shard, runtime: &Runtime) -> Vec<ActorInfo> {
         types.list(&mut actors, shard, LIST_LIMIT);
     }
     actors
+}
+
+pub(crate) fn collected(_: &Shard, runtime: &Runtime) -> Collected {
+    runtime.density.collected.get()
 }
 
 pub(crate) fn breakers(shard: &Shard, runtime: &Runtime) -> Vec<BreakerInfo> {

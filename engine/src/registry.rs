@@ -10,6 +10,7 @@ use crate::error::RegisterError;
 use crate::key::{ActorId, Key};
 use crate::neighbourhood::Neighbourhoods;
 use crate::options::{ActorOptions, Placement};
+use crate::testing::{Double, Doubles};
 
 /// Makes an instance of an actor type, on the shard where it will live.
 pub(crate) type Factory<A> = dyn Fn(&FactoryCx) -> A + Send + Sync;
@@ -53,6 +54,7 @@ pub struct ActorInfo {
 #[derive(Default)]
 pub(crate) struct Registry {
     types: RwLock<BTreeMap<u64, Registered>>,
+    pub(crate) doubles: Doubles,
 }
 
 struct Registered {
@@ -62,9 +64,10 @@ struct Registered {
 }
 
 /// What a shard needs of a registration.
-pub(crate) struct Registration<A> {
+pub(crate) struct Registration<A: Actor> {
     pub(crate) options: ActorOptions,
     pub(crate) factory: Option<Arc<Factory<A>>>,
+    pub(crate) double: Option<Double<A>>,
 }
 
 impl Registry {
@@ -112,6 +115,7 @@ impl Registry {
             Some(Ok(Registration {
                 options: known.options,
                 factory: factory.cloned(),
+                double: self.doubles.get(),
             }))
         };
         let found = find(&self.types.read().unwrap_or_else(PoisonError::into_inner));

@@ -15,6 +15,7 @@ use crate::actor::{Actor, Method, Receiver};
 use crate::call::Call;
 use crate::context::Turn;
 use crate::dead_letter::Graveyard;
+use crate::density::Density;
 use crate::engine::Engine;
 use crate::error::Refusal;
 use crate::key::Key;
@@ -46,6 +47,7 @@ pub(crate) struct Runtime {
     pub(crate) parked: Parked,
     /// Actors that the engine has given up so far.
     pub(crate) escalations: Cell<u64>,
+    pub(crate) density: Density,
     pulse: Arc<Pulse>,
     turns: Cell<u64>,
     pub(crate) outliers: Outliers,
@@ -90,6 +92,7 @@ impl Runtime {
     pub(crate) fn new(engine: Engine, hooks: Hooks, pulse: Arc<Pulse>) -> Self {
         let dead_letters = RefCell::new(Graveyard::new(engine.settings().dead_letters));
         Runtime {
+            density: Density::new(engine.actors_per_shard()),
             engine,
             types: Types::default(),
             current: Cell::new(None),
@@ -233,7 +236,7 @@ impl Runtime {
                     shard,
                     || crate::key::ActorId {
                         actor: <M::Actor as Actor>::NAME,
-                        key,
+                        key: key.clone(),
                     },
                     incoming,
                     refusal,
@@ -339,8 +342,9 @@ impl Runtime {
         if on_top && resident.is_landing() && resident.admits_expected(exclusive) {
             return self.begin_any(shard, resident, incoming);
         }
-        if on_top && resident.is_guarded() && resident.admits_guarded(exclusive) {
-            return self.begin_guarded(shard, resident, incoming);
+        let is_long = resident.is_guarded() || resident.is_watched();
+        if on_top && is_long && resident.admits_guarded(exclusive) {
+            return self.begin_any(shard, resident, incoming);
         }
         let Some(incoming) = self.find_room(shard, types, resident, incoming) else {
             return;
@@ -388,7 +392,9 @@ impl Runtime {
         resident: Resident<M::Actor>,
         incoming: Incoming<M>,
     ) {
-        if resident.is_guarded() {
+        if resident.is_watched() {
+            self.begin_watched(shard, resident, incoming);
+        } else if resident.is_guarded() {
             self.begin_guarded(shard, resident, incoming);
         } else {
             self.begin(shard, resident, incoming);
@@ -525,7 +531,7 @@ impl Runtime {
     ) {
         let id = || crate::key::ActorId {
             actor: <M::Actor as Actor>::NAME,
-            key,
+            key: key.clone(),
         };
         self.reply_refused(shard, id, incoming, refusal);
     }
@@ -533,10 +539,11 @@ impl Runtime {
     fn reply_refused<M: Method>(
         &self,
         shard: &Shard,
-        id: impl FnOnce() -> crate::key::ActorId,
+        id: impl Fn() -> crate::key::ActorId,
         incoming: Incoming<M>,
         refusal: Refusal,
     ) {
+        self.hooks.refused(shard, &id, &incoming, &refusal);
         self.give_back::<M::Actor>(shard, incoming.permit);
         if incoming.reply.is_ask() {
             // No turn would be ended by its panic, but the shard.

@@ -5,6 +5,7 @@
 //! is dropped last: it answers whoever was not answered, leaves the gate, and lets the next in.
 #![allow(unsafe_code)]
 
+use std::any::Any;
 use std::cell::Cell;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -27,8 +28,10 @@ use crate::coalesce::coalesces;
 use crate::context::{Context, Cx, Turn};
 use crate::error::{CallError, Refusal};
 use crate::lifecycle::Hook;
+use crate::limits::guarded::Watch;
 use crate::message::{Incoming, ReplyOf, ReplyTo};
 use crate::runtime::{Runtime, with_runtime};
+use crate::testing::{WatchedEnding, answer_in_vain, is_lost};
 
 /// A turn that is inside its actor. Good until its frame is dropped, which takes it off every
 /// list it is on.
@@ -67,6 +70,8 @@ pub(crate) trait Ending<A: Actor>: 'static {
         resident: Resident<A>,
         output: Self::Output,
     );
+    /// The body has met a fault point that loses the turn: nobody is to be answered by it.
+    fn lost(&self, shard: &Shard, turn: &Turn);
     /// The turn is over, and the gate was left.
     fn left(&self, shard: &Shard, runtime: &Runtime, resident: Resident<A>, lost: Option<Refusal>);
 }
@@ -96,6 +101,7 @@ impl<A: Actor, E: Ending<A>, F: Future<Output = E::Output>> Frame<F> for TurnFra
                     self.returned.set(true);
                     self.ending.returned(shard, runtime, self.resident, output);
                 }
+                Err(panic) if is_lost(&*panic) => self.ending.lost(shard, &self.cx.turn),
                 Err(panic) => {
                     // A payload may panic on its way out, too.
                     std::mem::forget(panic);
@@ -193,6 +199,14 @@ impl<M: Method> Ending<M::Actor> for MessageEnding<M> {
         self.answer(shard, resident, M::reply(output).map_err(CallError::Failed));
     }
 
+    #[cold]
+    fn lost(&self, shard: &Shard, turn: &Turn) {
+        self.here.set(None);
+        if let Some(reply @ ReplyTo::Call { .. }) = self.reply.take() {
+            answer_in_vain::<M>(shard, reply, turn.deadline);
+        }
+    }
+
     #[inline]
     fn left(
         &self,
@@ -216,8 +230,16 @@ impl<M: Method> Ending<M::Actor> for MessageEnding<M> {
 }
 
 impl<M: Method> MessageEnding<M> {
+    /// The ending of a turn that answers `reply`.
+    pub(crate) fn new(reply: ReplyTo) -> Self {
+        MessageEnding {
+            reply: Cell::new(Some(reply)),
+            here: Cell::new(None),
+        }
+    }
+
     #[inline]
-    fn answer(&self, shard: &Shard, resident: Resident<M::Actor>, reply: ReplyOf<M>) {
+    pub(crate) fn answer(&self, shard: &Shard, resident: Resident<M::Actor>, reply: ReplyOf<M>) {
         match self.reply.take() {
             Some(ReplyTo::Here) => {
                 let here = self
@@ -297,11 +319,58 @@ impl Runtime {
             self.turn_left(shard, resident);
             return;
         }
-        let ending = MessageEnding {
-            reply: Cell::new(Some(reply)),
-            here: Cell::new(None),
-        };
+        let ending = MessageEnding::new(reply);
         self.start_message(shard, resident, reply.origin(), terms, ending, args);
+    }
+
+    /// Starts the turn of a message to a watched actor, or to the double that stands in for one.
+    /// It may suspend whatever its method is like.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn begin_watched<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        mut incoming: Incoming<M>,
+    ) {
+        incoming.toll.pay(shard);
+        let id = self.next_turn(shard);
+        let (ending, stub) = WatchedEnding::begin(shard, self, resident, id, &incoming);
+        let Incoming {
+            args,
+            reply,
+            deadline,
+            depth,
+            context,
+            permit,
+            ..
+        } = incoming;
+        let terms = Terms {
+            caller: None,
+            deadline,
+            depth,
+            context: match self.hooks.log() {
+                Some(_) => Some(Context::sent_by(context, resident.id())),
+                None => context,
+            },
+        };
+        let mut cx = self.cx::<M>(shard, resident, reply.origin(), terms);
+        cx.turn.id = id;
+        resident.enter(<M::Receiver as Receiver>::EXCLUSIVE, self.used_tick(shard));
+        let limits = resident
+            .is_guarded()
+            .then(|| Watch::new(shard, resident, permit));
+        // A method that never suspends must not run before the turn's first poll.
+        let _ = match stub {
+            Some(stub) => start(shard, resident, cx, ending, |cx, _| async move {
+                ends::<M>(stub(cx, args).await, limits)
+            }),
+            None => start(shard, resident, cx, ending, |cx, _| {
+                // SAFETY: as in `start_message`.
+                let actor = unsafe { resident.borrow::<'static, M::Receiver>() };
+                async move { ends::<M>(M::call(args, actor, cx).await, limits) }
+            }),
+        };
     }
 
     /// Starts the turn of a local call whose actor is clear, on the caller's stack as far as it
@@ -329,11 +398,35 @@ impl Runtime {
         };
         let started = self.start_message(shard, resident, Origin::NOBODY, terms, ending, args);
         match started {
-            None => Inline::Done(here.expect("a turn that ended has answered")),
+            None => match here {
+                Some(reply) => Inline::Done(reply),
+                None => Inline::Waiting(self.wait_in_vain::<M>(shard, caller, deadline, waker)),
+            },
             Some((turn, ending)) => {
                 Inline::Waiting(self.wait_for::<M>(shard, turn, ending, caller, deadline, waker))
             }
         }
+    }
+
+    /// The local callee's turn was lost: its caller waits for an answer that will not come.
+    #[cold]
+    fn wait_in_vain<M: Method>(
+        &self,
+        shard: &Shard,
+        caller: Option<TurnRef>,
+        deadline: Deadline,
+        waker: &Waker,
+    ) -> CallId {
+        let waiter = caller.map(|caller| caller.waiter(shard));
+        let id = self.open_call::<M>(shard, deadline, waiter);
+        let registered = shard.calls().poll::<ReplyOf<M>>(id, waker);
+        debug_assert!(
+            registered.is_pending(),
+            "nobody answers before the deadline"
+        );
+        let peer = shard.id();
+        answer_in_vain::<M>(shard, ReplyTo::Call { peer, id }, deadline);
+        id
     }
 
     /// The local callee goes on without its caller, who from now on waits for a call.
@@ -465,11 +558,7 @@ impl Runtime {
         cx.turn.withdraw_upcall(shard);
         match reply {
             Some(reply) if ended.is_ok() => reply,
-            _ => {
-                // A payload may panic on its way out, too.
-                std::mem::forget(ended);
-                self.sync_panicked(shard, resident, info::<M>())
-            }
+            _ => self.sync_panicked(shard, resident, info::<M>(), ended.err()),
         }
     }
 
@@ -480,7 +569,14 @@ impl Runtime {
         shard: &Shard,
         resident: Resident<A>,
         info: &'static MethodInfo,
+        panic: Option<Box<dyn Any + Send>>,
     ) -> Result<T, CallError<E>> {
+        if panic.as_ref().is_some_and(|panic| is_lost(&**panic)) {
+            // Nobody can be left to wait for a turn on its own stack.
+            return Err(CallError::Timeout);
+        }
+        // A payload may panic on its way out, too.
+        std::mem::forget(panic);
         self.panicked(shard, resident, info);
         Err(CallError::Panicked)
     }
@@ -511,6 +607,15 @@ impl Runtime {
             _actor: PhantomData,
         }
     }
+}
+
+/// What a watched turn has come to; its type's limits hear of it.
+fn ends<M: Method>(output: M::Output, limits: Option<Watch<M::Actor>>) -> Result<M::Ok, M::Err> {
+    let reply = M::reply(output);
+    if let Some(limits) = limits {
+        limits.returned(reply.is_err());
+    }
+    reply
 }
 
 /// What a message's turn is called.

@@ -16,6 +16,7 @@ use quark_shards::time::Time;
 use crate::activation::{Phase, Resident, Slab};
 use crate::actor::{ActivateError, Actor, TypeToken};
 use crate::coalesce::Flights;
+use crate::density::{self, Ages, Cut, Steps};
 use crate::engine::Engine;
 use crate::error::{Refusal, RegisterError};
 use crate::key::Key;
@@ -29,6 +30,7 @@ use crate::routing::{Departures, Pools, Routes};
 use crate::runtime::Runtime;
 use crate::schedule::Timer;
 use crate::supervision::{Leaf, Signal};
+use crate::testing::StandIn;
 
 /// An actor type on one shard.
 pub(crate) struct TypeShard<A: Actor> {
@@ -60,6 +62,10 @@ pub(crate) struct TypeShard<A: Actor> {
     pub(crate) sweeping: Cell<bool>,
     /// Activations so far.
     made: Cell<u64>,
+    /// What stands in for its actors.
+    pub(crate) double: Option<StandIn<A>>,
+    /// Whether messages to its actors take the way on which tests look at them.
+    watched: bool,
 }
 
 impl<A: Actor> TypeShard<A> {
@@ -74,6 +80,7 @@ impl<A: Actor> TypeShard<A> {
         {
             routes.use_them();
         }
+        let double = registered.double.map(StandIn::new);
         Ok(TypeShard {
             cells: Slab::new(A::token()),
             directory: RefCell::default(),
@@ -95,7 +102,14 @@ impl<A: Actor> TypeShard<A> {
             sweep_from: Cell::new(0),
             sweeping: Cell::new(false),
             made: Cell::new(0),
+            watched: double.is_some() || runtime.hooks.log().is_some(),
+            double,
         })
+    }
+
+    /// Whether all actors of the type stay in memory.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.options.keep == Some(true)
     }
 
     /// The activation of `key`, if there is one.
@@ -175,10 +189,12 @@ impl<A: Actor> TypeShard<A> {
         let resident = self.cells.take(key.clone(), hash);
         resident.set_room(self.quick_room());
         resident.set_guarded(self.limits.is_some());
+        self.watch(resident);
         entered(resident);
         if self.routes.are_used() {
             runtime.ways(shard, self).mind_landing(resident);
         }
+        runtime.density.grow(shard, runtime);
         // Its first message is on its way: the cell must stay even if `on_activate` fails at once.
         resident.count_queued();
         runtime.settle(shard, resident, instance);
@@ -191,8 +207,11 @@ impl<A: Actor> TypeShard<A> {
         Ok(resident)
     }
 
-    /// A fresh instance.
-    pub(crate) fn make(&self, runtime: &Runtime, key: &Key) -> Result<A, Refusal> {
+    /// A fresh instance; none where a double stands in.
+    pub(crate) fn make(&self, runtime: &Runtime, key: &Key) -> Result<Option<A>, Refusal> {
+        if self.double.is_some() {
+            return Ok(None);
+        }
         let made = catch_unwind(AssertUnwindSafe(|| match &self.factory {
             Some(factory) => Some(factory(&FactoryCx {
                 key: key.clone(),
@@ -201,13 +220,20 @@ impl<A: Actor> TypeShard<A> {
             None => A::fallback(),
         }));
         match made {
-            Ok(Some(instance)) => Ok(instance),
+            Ok(Some(instance)) => Ok(Some(instance)),
             Ok(None) => Err(Refusal::Unregistered(RegisterError::NoFactory {
                 name: A::NAME,
             })),
             Err(_) => Err(Refusal::Activation(ActivateError::new(
                 "the factory panicked",
             ))),
+        }
+    }
+
+    /// Has messages to the actor take the way on which tests look at them, if one does.
+    pub(crate) fn watch(&self, resident: Resident<A>) {
+        if self.watched {
+            resident.watch();
         }
     }
 
@@ -367,6 +393,10 @@ pub(crate) trait AnyType {
     fn is_quiet(&self) -> bool;
     /// The actors that keep it from being quiet, in words.
     fn busy(&self, into: &mut Vec<String>);
+    /// Looks how old the actors are; true once the walk has come to the end.
+    fn survey(&self, steps: &mut Steps, ages: &mut Ages) -> bool;
+    /// Collects those on the old side of the cut; true once the walk has come to the end.
+    fn shed(&self, shard: &Shard, runtime: &Runtime, steps: &mut Steps, cut: &mut Cut) -> bool;
     /// Begins to put every idle actor to sleep; true once none is left.
     fn close(&self, shard: &Shard, runtime: &Runtime) -> bool;
     /// Lets nobody in any more, and answers everyone who still waits in a mailbox.
@@ -528,6 +558,14 @@ impl<A: Actor> AnyType for TypeShard<A> {
                     format!("{} is {phase:?}, {waiting} messages wait", cell.id())
                 }),
         );
+    }
+
+    fn survey(&self, steps: &mut Steps, ages: &mut Ages) -> bool {
+        density::survey(self, steps, ages)
+    }
+
+    fn shed(&self, shard: &Shard, runtime: &Runtime, steps: &mut Steps, cut: &mut Cut) -> bool {
+        density::collect(shard, runtime, self, steps, cut)
     }
 
     fn close(&self, shard: &Shard, runtime: &Runtime) -> bool {

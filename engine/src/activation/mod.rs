@@ -38,6 +38,8 @@ pub(crate) struct Head {
     gate: Cell<u8>,
     phase: Cell<Phase>,
     wish: Cell<Wish>,
+    /// It wishes to stay in memory.
+    kept: Cell<bool>,
     /// A look at the mailbox is queued, or under way.
     resuming: Cell<bool>,
     /// Senders wait for room in its mailbox.
@@ -108,6 +110,11 @@ const SHARED: u8 = 16;
 const GUARDED: u8 = 32;
 /// The actor has just moved here: what came before by other ways goes first.
 const LANDING: u8 = 64;
+/// Every message takes the long way in: a test looks on, or a double stands in for the actor.
+const WATCHED: u8 = 128;
+
+// A few more bytes for each actor, and memory is full of them.
+const _: () = assert!(size_of::<Head>() <= 120);
 
 impl Head {
     fn new(index: u32, token: &'static TypeToken) -> Self {
@@ -115,6 +122,7 @@ impl Head {
             gate: Cell::new(CLOSED),
             phase: Cell::new(Phase::Free),
             wish: Cell::new(Wish::None),
+            kept: Cell::new(false),
             resuming: Cell::new(false),
             wanted: Cell::new(false),
             index,
@@ -143,7 +151,7 @@ impl Head {
         if exclusive {
             gate == 0
         } else {
-            gate & (CLOSED | HELD | MAIL | QUEUED | GUARDED | LANDING) == 0
+            gate & (CLOSED | HELD | MAIL | QUEUED | GUARDED | LANDING | WATCHED) == 0
         }
     }
 
@@ -157,11 +165,11 @@ impl Head {
         if exclusive {
             gate == 0
         } else {
-            gate & (CLOSED | HELD | MAIL | GUARDED | LANDING) == 0
+            gate & (CLOSED | HELD | MAIL | GUARDED | LANDING | WATCHED) == 0
         }
     }
 
-    /// The same where the type's limits have let the message through.
+    /// The same for a message that takes the long way: its type's limits have let it through.
     pub(crate) fn admits_guarded(&self, exclusive: bool) -> bool {
         self.admits_but(GUARDED, exclusive)
     }
@@ -172,7 +180,7 @@ impl Head {
     }
 
     fn admits_but(&self, passed: u8, exclusive: bool) -> bool {
-        let gate = self.gate.get() & !(QUEUED | passed);
+        let gate = self.gate.get() & !(QUEUED | WATCHED | passed);
         if exclusive {
             gate == 0
         } else {
@@ -193,7 +201,7 @@ impl Head {
     /// The same for the message at the head of the mailbox.
     #[inline]
     pub(crate) fn admits_next(&self, exclusive: bool) -> bool {
-        let gate = self.gate.get() & !(QUEUED | MAIL | GUARDED | LANDING);
+        let gate = self.gate.get() & !(QUEUED | MAIL | GUARDED | LANDING | WATCHED);
         if exclusive {
             gate == 0
         } else {
@@ -252,7 +260,18 @@ impl Head {
 
     /// Whether nobody is inside and nobody waits.
     pub(crate) fn is_idle(&self) -> bool {
-        self.gate.get() & !(CLOSED | GUARDED) == 0
+        self.gate.get() & !(CLOSED | GUARDED | WATCHED) == 0
+    }
+
+    /// Whether a test looks on, or a double stands in for the actor.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.gate.get() & WATCHED != 0
+    }
+
+    /// Has its messages take the long way in for as long as the cell is this activation's.
+    pub(crate) fn watch(&self) {
+        self.gate.set(self.gate.get() | WATCHED);
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -376,6 +395,16 @@ impl Head {
     /// A new life: what an earlier instance wished for does not count.
     pub(crate) fn stay(&self) {
         self.wish.set(Wish::None);
+        self.kept.set(false);
+    }
+
+    pub(crate) fn keep(&self, kept: bool) {
+        self.kept.set(kept);
+    }
+
+    /// Whether it stays however idle it is.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept.get()
     }
 
     /// Whether it is to go to sleep, or away.
@@ -581,6 +610,12 @@ impl<A> Resident<A> {
         assert!(self.is_empty(), "an instance was replaced under a turn");
         // SAFETY: no turn is inside.
         unsafe { *(*self.0.as_ptr()).actor.get() = Some(actor) };
+    }
+
+    /// Whether an instance is there; a double's cell has none.
+    pub(crate) fn has_instance(self) -> bool {
+        // SAFETY: a turn inside changes the instance, not whether there is one.
+        unsafe { (*(*self.0.as_ptr()).actor.get()).is_some() }
     }
 
     /// Takes the instance out.

@@ -29,6 +29,7 @@ impl<M: Method> Method for Guarded<M> {
     type Output = Result<M::Ok, M::Err>;
     type Ok = M::Ok;
     type Err = M::Err;
+    type Args = M::Args;
     const NAME: &'static str = M::NAME;
     const SYNC: bool = M::SYNC;
 
@@ -48,10 +49,14 @@ impl<M: Method> Method for Guarded<M> {
     fn reply(output: Self::Output) -> Result<M::Ok, M::Err> {
         output
     }
+
+    fn into_args(self) -> M::Args {
+        self.args.into_args()
+    }
 }
 
 /// Tells its type's limits how a turn has ended, whatever ends it.
-struct Watch<A: Actor> {
+pub(crate) struct Watch<A: Actor> {
     cell: u32,
     permit: Permit,
     began: Time,
@@ -60,7 +65,18 @@ struct Watch<A: Actor> {
 }
 
 impl<A: Actor> Watch<A> {
-    fn returned(mut self, failed: bool) {
+    /// Begins with the turn.
+    pub(crate) fn new(shard: &Shard, resident: Resident<A>, permit: Permit) -> Self {
+        Watch {
+            cell: resident.index(),
+            permit,
+            began: shard.read_clock(),
+            returned: false,
+            _actor: PhantomData,
+        }
+    }
+
+    pub(crate) fn returned(mut self, failed: bool) {
         self.returned = true;
         self.report(|_| match failed {
             true => Outcome::Failed,
@@ -129,13 +145,7 @@ impl Runtime {
         incoming: Incoming<M>,
     ) {
         let permit = incoming.permit;
-        let watch = || Watch {
-            cell: resident.index(),
-            permit,
-            began: shard.read_clock(),
-            returned: false,
-            _actor: PhantomData,
-        };
+        let watch = || Watch::new(shard, resident, permit);
         if const { coalesces::<M>() } {
             let Some(leading) = self.board(shard, resident, incoming) else {
                 return self.give_back::<M::Actor>(shard, permit);

@@ -6,7 +6,7 @@
 //! to them fails a test that is made anyway and takes the long way, where this is looked at.
 
 pub(crate) mod breaker;
-mod guarded;
+pub(crate) mod guarded;
 mod pace;
 mod rate;
 

@@ -3,7 +3,7 @@
 use std::future::{Future, ready};
 use std::marker::PhantomData;
 
-use crate::actor::{Actor, ActorRef, Exclusive, Method};
+use crate::actor::{Actor, ActorRef, Bare, Exclusive, Method};
 use crate::call::Call;
 use crate::context::Cx;
 use crate::engine::Engine;
@@ -114,8 +114,10 @@ impl<A: Actor + Send> Method for Migrate<A> {
     type Output = Result<(), MigrateError>;
     type Ok = ();
     type Err = MigrateError;
+    type Args = (u16,);
     const NAME: &'static str = "migrate";
     const SYNC: bool = true;
+    const BARE: Option<Bare<Self>> = Some(|message, cx| cx.migrate(message.to));
 
     fn call<'a>(self, _: &'a mut A, cx: &'a Cx<A>) -> impl Future<Output = Self::Output> + 'a {
         ready(cx.migrate(self.to))
@@ -123,5 +125,9 @@ impl<A: Actor + Send> Method for Migrate<A> {
 
     fn reply(output: Self::Output) -> Self::Output {
         output
+    }
+
+    fn into_args(self) -> (u16,) {
+        (self.to,)
     }
 }

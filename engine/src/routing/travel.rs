@@ -46,7 +46,9 @@ impl<A: Actor> Departures<A> {
 struct Parcel<A: Actor> {
     key: Key,
     hash: u64,
-    instance: A,
+    /// None where a double stands in.
+    instance: Option<A>,
+    is_kept: bool,
     extra: Option<Box<Extra>>,
     timers: Vec<PackedTimer<A>>,
 }
@@ -71,14 +73,16 @@ impl<A: Actor + Send> Ways<'_, A> {
     /// Everything that was queued for the actor before it began to leave has come: packs it up.
     fn leave(&self, resident: Resident<A>, to: u16) {
         let (key, hash) = (resident.key(), resident.hash());
-        let Some(instance) = resident.remove() else {
+        let instance = resident.remove();
+        if instance.is_none() && self.types.double.is_none() {
             return;
-        };
+        }
         let timers = self.types.pack_timers(self.shard, resident);
         let parcel = Parcel {
             key: key.clone(),
             hash,
             instance,
+            is_kept: resident.is_kept(),
             extra: resident.take_extra(),
             timers,
         };
@@ -123,7 +127,9 @@ impl<A: Actor> Ways<'_, A> {
             return;
         };
         let (key, hash) = (resident.key(), resident.hash());
+        let is_kept = resident.is_kept();
         resident.stay();
+        resident.keep(is_kept);
         resident.set_phase(Phase::Moving);
         self.types.hide(resident);
         let routes = &self.types.routes;
@@ -291,6 +297,7 @@ impl<A: Actor + Send> Message<Shard> for Parcel<A> {
         let ways = runtime.ways(shard, types);
         ways.land(self.key.clone(), self.hash, from);
         let resident = types.take_in(self.key, self.hash, self.instance);
+        resident.keep(self.is_kept);
         if let Some(extra) = self.extra {
             resident.set_extra(extra);
         }
@@ -301,6 +308,7 @@ impl<A: Actor + Send> Message<Shard> for Parcel<A> {
         resident.leave(true);
         resident.set_phase(Phase::Active);
         runtime.hooks.moved::<A>(&resident);
+        runtime.density.grow(shard, runtime);
         types.unpack_timers(shard, runtime, resident, self.timers);
         runtime.watch_idle(shard, types);
     }
@@ -308,10 +316,13 @@ impl<A: Actor + Send> Message<Shard> for Parcel<A> {
 
 impl<A: Actor> TypeShard<A> {
     /// Puts an actor that has moved here into a cell.
-    fn take_in(&self, key: Key, hash: u64, instance: A) -> Resident<A> {
+    fn take_in(&self, key: Key, hash: u64, instance: Option<A>) -> Resident<A> {
         let resident = self.cells.take(key, hash);
         self.enter_directory(resident);
-        resident.install(instance);
+        if let Some(instance) = instance {
+            resident.install(instance);
+        }
+        self.watch(resident);
         resident.stay();
         resident
     }

@@ -52,7 +52,7 @@ impl Runtime {
     pub(crate) fn all_left<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
         let farewell =
             resident.with_extra(|extra| std::mem::replace(&mut extra.says_farewell, false));
-        if farewell {
+        if farewell && resident.has_instance() {
             resident.set_phase(Phase::Deactivating);
             self.start_hook(shard, resident, Deactivate, |actor, cx| async move {
                 A::deactivate(actor, cx).await

@@ -9,7 +9,9 @@ use quark_shards::current::with_current;
 use quark_shards::driver::sim::SimWorld;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::fault_point::{Fault, Points};
 use super::hooks::Observer;
+use super::log::Log;
 use super::options::SimOptions;
 use crate::context::Turn;
 use crate::key::{ActorId, Key};
@@ -33,6 +35,8 @@ pub struct SimCounts {
     pub panics: u64,
     /// Stalls injected.
     pub stalls: u64,
+    /// Faults injected at [fault points](crate::fault_point).
+    pub point_faults: u64,
     /// Times that messages from one shard to another were held up.
     pub delays: u64,
 }
@@ -47,6 +51,8 @@ pub(super) struct Faults {
     alive: RefCell<BTreeMap<ActorId, u16>>,
     counts: Cell<SimCounts>,
     broken: RefCell<Option<String>>,
+    log: Option<Log>,
+    pub(super) points: Points,
 }
 
 impl Faults {
@@ -59,6 +65,8 @@ impl Faults {
             alive: RefCell::default(),
             counts: Cell::default(),
             broken: RefCell::default(),
+            log: options.log_messages.then(Log::default),
+            points: Points::default(),
         }
     }
 
@@ -139,5 +147,21 @@ impl Observer for Faults {
             // Without the panic hook: there would be a backtrace for each.
             resume_unwind(Box::new("a panic injected by the simulation"));
         }
+    }
+
+    fn log(&self) -> Option<&Log> {
+        self.log.as_ref()
+    }
+
+    fn passes(&self, point: &str) -> Option<Fault> {
+        let chance = |probability| self.world.chance(probability);
+        let fault = self.points.passes(point, chance)?;
+        self.count(|counts| counts.point_faults += 1);
+        self.world.note(xxh3_64(point.as_bytes()));
+        Some(fault)
+    }
+
+    fn hold_up(&self, long: Duration) {
+        self.world.stall(long);
     }
 }

@@ -1,11 +1,18 @@
 //! Where a simulation looks into an engine, and breaks it.
 
 use std::rc::Rc;
+use std::time::Duration;
 
+use quark_shards::shard::Shard;
+
+use super::fault_point::Fault;
+use super::log::{Entry, Log, Outcome};
 use crate::activation::Resident;
-use crate::actor::Actor;
+use crate::actor::{Actor, Method};
 use crate::context::Turn;
+use crate::error::Refusal;
 use crate::key::{ActorId, Key};
+use crate::message::Incoming;
 
 /// Sees what happens on a shard, and may make turns fail. Without one, nothing is looked up.
 pub(crate) trait Observer {
@@ -19,6 +26,12 @@ pub(crate) trait Observer {
     fn restarted(&self, id: ActorId);
     /// A turn is polled: the observer may panic here, as the turn, or let time pass.
     fn polled(&self, turn: &Turn);
+    /// Where messages are logged, if they are.
+    fn log(&self) -> Option<&Log>;
+    /// User code passes a named point: what shall happen there.
+    fn passes(&self, point: &str) -> Option<Fault>;
+    /// Lets `long` go by as if the code now running had taken it.
+    fn hold_up(&self, long: Duration);
 }
 
 /// The observer of one shard, if it has one.
@@ -34,6 +47,29 @@ impl Hooks {
     pub(crate) fn fault(&self, turn: &Turn) {
         if let Some(observer) = &self.0 {
             observer.polled(turn);
+        }
+    }
+
+    /// Where messages are logged, if they are.
+    pub(crate) fn log(&self) -> Option<&Log> {
+        self.0.as_ref()?.log()
+    }
+
+    pub(super) fn observer(&self) -> Option<&dyn Observer> {
+        self.0.as_deref()
+    }
+
+    /// A message gets no turn.
+    pub(crate) fn refused<M: Method>(
+        &self,
+        shard: &Shard,
+        id: impl FnOnce() -> ActorId,
+        incoming: &Incoming<M>,
+        refusal: &Refusal,
+    ) {
+        if let Some(log) = self.log() {
+            let entry = log.begin(Entry::new(shard, log, id(), incoming));
+            log.end(entry, Outcome::of(refusal), shard.now());
         }
     }
 

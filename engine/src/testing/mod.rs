@@ -38,16 +38,36 @@
 //!
 //! What one thread can't show, the order of two cores' memory accesses, it does not find.
 
+mod double;
+mod fault_point;
 mod faults;
 mod hooks;
+mod log;
+mod lost;
+mod method_of;
 mod options;
+mod recorder;
 mod seeds;
+mod seen;
 mod sim;
+mod time_travel;
+mod times;
+mod watched;
 
+pub use double::Double;
+pub use fault_point::{Fault, fault_point, fault_point_now};
 pub use faults::SimCounts;
+pub use log::{Outcome, SeenMessage};
+pub use method_of::MethodOf;
 pub use options::SimOptions;
 pub use quark_shards::driver::sim::SimConfig;
+pub use recorder::Recorder;
 pub use seeds::{REPLAY_VARIABLE, for_seeds};
-pub use sim::{Recorder, Sim};
+pub use seen::Seen;
+pub use sim::Sim;
+pub use times::Times;
 
+pub(crate) use double::{Doubles, StandIn};
 pub(crate) use hooks::Hooks;
+pub(crate) use lost::{answer_in_vain, is_lost};
+pub(crate) use watched::WatchedEnding;

@@ -22,6 +22,10 @@ pub struct SimOptions {
     pub stall_probability: f64,
     /// For how long it does, at most.
     pub stall_max: Duration,
+    /// Whether the simulation keeps a log of all messages that actors get, for
+    /// [`Sim::seen`](super::Sim::seen). Messages take longer ways then, so a seed has another
+    /// trace with the log than without.
+    pub log_messages: bool,
     /// How long one pass of a shard's loop takes. Not nothing, or else a shard that always has
     /// something to do would keep time from passing.
     pub pass: RangeInclusive<Duration>,
@@ -40,6 +44,7 @@ impl Default for SimOptions {
             panic_probability: 0.0,
             stall_probability: 0.0,
             stall_max: Duration::from_millis(5),
+            log_messages: false,
             pass: Duration::from_micros(1)..=Duration::from_micros(10),
             patience: Duration::from_secs(24 * 3600),
         }

@@ -18,12 +18,15 @@ use quark_shards::shard::{Shard, ShardConfig};
 use quark_shards::time::Time;
 
 use super::faults::{Faults, SimCounts};
-use super::hooks::Hooks;
+use super::hooks::{Hooks, Observer};
+use super::log::Log;
 use super::options::SimOptions;
+use super::recorder::Recorder;
 use super::seeds::{fail, message_of};
 use crate::actor::Actor;
 use crate::builder::EngineBuilder;
 use crate::dead_letter::{DeadLetter, DeadLetters};
+use crate::density::{self, Collected};
 use crate::engine::{Engine, Stage};
 use crate::error::RegisterError;
 use crate::key::Key;
@@ -45,19 +48,21 @@ use crate::supervision::{Tree, leaves};
 /// panic, with the seed, when the engine breaks one of its own rules on the way.
 pub struct Sim {
     seed: u64,
-    world: SimWorld,
+    pub(super) world: SimWorld,
     engine: Engine,
     shards: Vec<Rc<Shard>>,
-    faults: Rc<Faults>,
-    options: SimOptions,
+    pub(super) faults: Rc<Faults>,
+    pub(super) options: SimOptions,
     tasks: Rc<Tasks>,
     is_open: Cell<bool>,
+    pub(super) passes_frozen: Cell<u64>,
 }
 
 /// The tasks that a test has started on shards.
 #[derive(Default)]
 struct Tasks {
     live: Cell<usize>,
+    polls: Cell<u64>,
     failed: RefCell<Option<String>>,
 }
 
@@ -120,6 +125,7 @@ impl Sim {
             options,
             tasks: Rc::default(),
             is_open: Cell::new(true),
+            passes_frozen: Cell::new(0),
         })
     }
 
@@ -165,7 +171,7 @@ impl Sim {
     /// Something to fold a test's own events into the trace by.
     #[must_use]
     pub fn recorder(&self) -> Recorder {
-        Recorder(self.world.clone())
+        Recorder::new(self.world.clone())
     }
 
     /// What has happened so far.
@@ -181,6 +187,23 @@ impl Sim {
     #[must_use]
     pub fn count(&self) -> usize {
         self.ask_all(observe::count).into_iter().sum()
+    }
+
+    /// How many actors have left memory so far because they were idle, and to make room.
+    #[must_use]
+    pub fn collected(&self) -> Collected {
+        let each = self.ask_all(observe::collected).into_iter();
+        each.fold(Collected::default(), std::ops::Add::add)
+    }
+
+    /// Has the engine find that its process has `bytes` of memory resident, as a real one does
+    /// every 100 ms where it has a [limit](crate::EngineBuilder::memory_limit).
+    pub fn set_resident_memory(&self, bytes: u64) {
+        let limit = self.engine.settings().memory_limit;
+        if let Some(share) = density::share(bytes, limit) {
+            self.ask_all(|shard, runtime| runtime.density.press(shard, share));
+            self.ring_all();
+        }
     }
 
     /// The actors in memory, 10,000 of each shard at most.
@@ -279,6 +302,10 @@ impl Sim {
         self.ring(shard);
     }
 
+    fn ring_all(&self) {
+        self.shards.iter().for_each(|shard| self.ring(shard));
+    }
+
     /// Has a shard look for what was brought to it.
     fn ring(&self, shard: &Shard) {
         if let Some(handle) = self.engine.mesh().handle(shard.id()) {
@@ -359,6 +386,8 @@ impl Sim {
             if closed.into_iter().all(|closed| closed) {
                 return;
             }
+            // Hooks have begun, and may have armed timers that a parked shard doesn't know of.
+            self.ring_all();
             self.run_for(LOOK_EVERY);
         }
     }
@@ -376,6 +405,10 @@ impl Sim {
             close(left.remove(next as usize));
         }
         self.check();
+        let doubles = self.engine.doubles();
+        if let Some(wrong) = doubles.complaint().or_else(|| self.faults.points.missed()) {
+            self.fail(&wrong);
+        }
     }
 
     fn survey(&self) -> Survey {
@@ -390,15 +423,33 @@ impl Sim {
         self.shards.iter().filter_map(ask).collect()
     }
 
+    pub(super) fn is_runnable(&self) -> bool {
+        (0..self.engine.shards()).any(|shard| self.world.is_runnable(shard))
+    }
+
+    pub(super) fn polls_of_tasks(&self) -> u64 {
+        self.tasks.polls.get()
+    }
+
+    pub(super) fn log(&self) -> Option<&Log> {
+        self.faults.log()
+    }
+
     fn is_idle(&self) -> bool {
-        let runnable = (0..self.engine.shards()).any(|shard| self.world.is_runnable(shard));
-        !runnable && !self.world.is_busy() && self.tasks() == 0 && self.survey().is_quiet()
+        !self.is_runnable()
+            && !self.world.is_busy()
+            && self.tasks() == 0
+            && self.survey().is_quiet()
     }
 
     /// Lets a shard run, or else time pass, to `until` at most; false if nothing is left that
     /// could happen by then.
-    fn step(&self, until: Option<Time>) -> bool {
+    pub(super) fn step(&self, until: Option<Time>) -> bool {
+        self.count_frozen();
         let Some(shard) = self.world.pick() else {
+            if self.world.is_frozen() {
+                return false;
+            }
             let next = self.world.next_event();
             let Some(next) = next.filter(|next| until.is_none_or(|until| *next <= until)) else {
                 return false;
@@ -432,7 +483,8 @@ impl Sim {
     }
 
     fn check(&self) {
-        if let Some(broken) = self.faults.broken() {
+        let doubles = self.engine.doubles();
+        if let Some(broken) = self.faults.broken().or_else(|| doubles.unexpected()) {
             self.fail(&broken);
         }
         let failed = self.tasks.failed.borrow_mut().take();
@@ -441,7 +493,7 @@ impl Sim {
         }
     }
 
-    fn fail_stuck(&self, why: &str) -> ! {
+    pub(super) fn fail_stuck(&self, why: &str) -> ! {
         let mut busy = vec![format!("a deadlock: {why}; {} tasks live", self.tasks())];
         self.ask_all(|shard, runtime| {
             busy.push(format!(
@@ -453,6 +505,9 @@ impl Sim {
                 types.busy(&mut busy);
             }
         });
+        if self.world.is_frozen() {
+            busy.push("time stands still: what waits for it belongs outside .frozen(…)".to_owned());
+        }
         self.fail(&busy.join("\n"))
     }
 
@@ -481,35 +536,6 @@ impl std::fmt::Debug for Sim {
     }
 }
 
-/// Folds a test's own events into the trace of its [`Sim`].
-#[derive(Clone)]
-pub struct Recorder(SimWorld);
-
-impl Recorder {
-    /// Folds `word` into the trace, with the time.
-    pub fn note(&self, word: u64) {
-        self.0.note(word);
-    }
-
-    /// The trace so far; see [`Sim::trace`]. Also when the simulation has been shut down.
-    #[must_use]
-    pub fn trace(&self) -> u64 {
-        self.0.trace()
-    }
-
-    /// The virtual time.
-    #[must_use]
-    pub fn now(&self) -> Time {
-        self.0.now()
-    }
-}
-
-impl std::fmt::Debug for Recorder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Recorder")
-    }
-}
-
 struct Flag(AtomicBool);
 
 impl Wake for Flag {
@@ -528,6 +554,7 @@ impl<F: Future<Output = ()>> Future for Watched<F> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.tasks.polls.set(self.tasks.polls.get() + 1);
         let future = self.future.as_mut();
         match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
             Ok(polled) => polled,

@@ -155,6 +155,11 @@ pub(super) const EXEMPT: &[Exempt] = &[
         reason: "the watch over stalls is a thread beside the shards",
     },
     Exempt {
+        path: "engine/src/density/memory.rs",
+        services: &[Service::Sleep, Service::Io],
+        reason: "the watch over memory is a thread beside the shards",
+    },
+    Exempt {
         path: "engine/src/launch.rs",
         services: &[Service::Clock, Service::Sleep],
         reason: "launch and shutdown run on plain threads, before and after the loops",
@@ -224,6 +229,10 @@ pub(super) const UNSAFE: &[Unsafe] = &[
     },
     Unsafe {
         path: "tests/tests/allocations.rs",
+        reason: "an allocator that counts is an allocator",
+    },
+    Unsafe {
+        path: "tests/tests/footprint.rs",
         reason: "an allocator that counts is an allocator",
     },
     Unsafe {

@@ -2,13 +2,14 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Type, ext::IdentExt};
 
-use super::{allow, turn};
+use super::{allow, arguments, turn};
 use crate::{model::Message, target::Target, types};
 
 /// The type that holds a message's arguments on their way, and how the engine delivers it.
 ///
 /// Its type parameter, which nobody writes, is the message's signature; it is there for the
-/// same reason as the reference's (see `reference`): the reply's type may be private.
+/// same reason as the reference's (see `reference`): an argument's type and the reply's may be
+/// private.
 pub(super) fn expand(target: &Target, message: &Message) -> TokenStream {
     let path = &target.path;
     let Message {
@@ -31,6 +32,7 @@ pub(super) fn expand(target: &Target, message: &Message) -> TokenStream {
         quote!(Shared)
     };
     let turn = turn::expand(message);
+    let arguments = arguments::expand(message);
     let call = call(target, message);
     let reply = reply(output);
     let (ok, err) = reply_parts(output);
@@ -39,7 +41,7 @@ pub(super) fn expand(target: &Target, message: &Message) -> TokenStream {
         #(#cfgs)*
         #[doc(hidden)]
         #allow
-        pub struct #ident<Signature = fn(#path) -> #output> {
+        pub struct #ident<Signature = fn(#path #(, #types)*) -> #output> {
             #(#names: #types,)*
             __signature: ::core::marker::PhantomData<Signature>,
         }
@@ -53,6 +55,7 @@ pub(super) fn expand(target: &Target, message: &Message) -> TokenStream {
             const NAME: &'static str = #name;
             const SYNC: bool = #sync;
             #turn
+            #arguments
             #call
             #reply
         }

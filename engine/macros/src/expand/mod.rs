@@ -1,5 +1,6 @@
 //! What the attribute writes, all of it against `::quark::__private`.
 
+mod arguments;
 mod hooks;
 mod message;
 mod reference;

@@ -79,6 +79,18 @@ impl SimWorld {
         self.advance_to(time);
     }
 
+    /// Has the clock stand still whatever moves it, and nothing between shards be held up, or no
+    /// longer; says what was so before.
+    pub fn set_frozen(&self, frozen: bool) -> bool {
+        self.inner.borrow_mut().set_frozen(frozen)
+    }
+
+    /// Whether the clock stands still.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.inner.borrow().is_frozen()
+    }
+
     /// Picks, by the seed, one of the shards that can run, and takes it out of its park and
     /// its bell's ring with it. `None` if all are parked with nothing to do.
     #[must_use]

@@ -27,6 +27,7 @@ pub(super) struct World {
     pub(super) flights: BTreeMap<u64, Flight>,
     seed: u64,
     now: Time,
+    frozen: bool,
     /// Numbers operations, events and drivers.
     count: u64,
     next_handle: i32,
@@ -84,6 +85,7 @@ impl World {
             flights: BTreeMap::new(),
             seed,
             now: Time::ZERO,
+            frozen: false,
             count: 0,
             next_handle: 3,
             events: BTreeMap::new(),
@@ -143,7 +145,22 @@ impl World {
         event.into_iter().chain(parks).min()
     }
 
+    pub(super) fn set_frozen(&mut self, frozen: bool) -> bool {
+        let before = std::mem::replace(&mut self.frozen, frozen);
+        if frozen {
+            // Who parks until something held up arrives has to look now.
+            self.shards.values().for_each(|shard| shard.bell.ring());
+        }
+        before
+    }
+
+    pub(super) fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
     pub(super) fn advance_to(&mut self, time: Time) {
+        // What is due now may happen, and no more.
+        let time = if self.frozen { self.now } else { time };
         while let Some(next) = self.events.first_entry() {
             let (at, _) = *next.key();
             if at > time {
@@ -226,7 +243,7 @@ impl World {
             .shards
             .get(&shard)
             .and_then(|state| state.held.get(&peer));
-        held.is_some_and(|until| self.now < *until)
+        !self.frozen && held.is_some_and(|until| self.now < *until)
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -246,6 +263,7 @@ impl World {
             return 0;
         };
         let open = match state.held.get(&peer) {
+            _ if self.frozen => true,
             Some(until) if *until > self.now => false,
             // One delay at a time: what has waited goes through.
             Some(_) => {

@@ -1,0 +1,37 @@
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::model::Message;
+
+/// A message taken apart, copied and shown: what tests look at, and their stand-ins are given.
+/// Arguments that can't be copied or shown are no error; only tests that want to are told.
+pub(super) fn expand(message: &Message) -> TokenStream {
+    let names: Vec<_> = message
+        .arguments
+        .iter()
+        .map(|argument| &argument.name)
+        .collect();
+    let types = message.arguments.iter().map(|argument| &argument.ty);
+    quote! {
+        type Args = (#(#types,)*);
+
+        fn into_args(self) -> Self::Args {
+            (#(self.#names,)*)
+        }
+
+        fn copy(&self) -> ::core::option::Option<Self> {
+            #[allow(unused_imports)]
+            use ::quark::__private::NotClone as _;
+            ::core::option::Option::Some(Self {
+                #(#names: ::quark::__private::Copied(&self.#names).copied()?,)*
+                __signature: ::core::marker::PhantomData,
+            })
+        }
+
+        fn show(&self) -> ::std::string::String {
+            #[allow(unused_imports)]
+            use ::quark::__private::NotDebug as _;
+            ::quark::__private::show(&[#(::quark::__private::Shown(&self.#names).shown()),*])
+        }
+    }
+}
