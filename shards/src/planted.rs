@@ -35,6 +35,10 @@ pub enum Bug {
     SurvivingTurn,
     /// What has waited while an actor fell asleep stays in its old cell.
     MailLostAsleep,
+    /// A shard takes a better way to an actor while messages are still under way by the old one.
+    HastyRoute,
+    /// An actor that moves leaves its mail behind.
+    MailLeftBehind,
 }
 
 #[cfg(feature = "planted-bugs")]

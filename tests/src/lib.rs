@@ -2,6 +2,7 @@
 
 mod gate;
 pub mod model;
+pub mod nomads;
 
 use std::future::Future;
 use std::pin::pin;

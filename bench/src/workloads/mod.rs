@@ -8,6 +8,7 @@ mod asks;
 pub mod fan_in;
 pub mod fan_out;
 pub mod idle;
+pub mod moves;
 pub mod ping_pong;
 pub mod port;
 pub(crate) mod relay;
@@ -89,6 +90,7 @@ pub const ALL: &[&Workload] = &[
     &port::WORKLOAD,
     &wake::WORKLOAD,
     &idle::WORKLOAD,
+    &moves::WORKLOAD,
 ];
 
 /// The workload called `name`.
