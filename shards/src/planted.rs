@@ -35,6 +35,10 @@ pub enum Bug {
     SurvivingTurn,
     /// What has waited while an actor fell asleep stays in its old cell.
     MailLostAsleep,
+    /// A parent's order does not reach its child.
+    LostOrder,
+    /// An actor that falls asleep forgets its kin.
+    ForgottenKin,
 }
 
 #[cfg(feature = "planted-bugs")]
