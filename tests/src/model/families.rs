@@ -49,6 +49,7 @@ pub const FAMILY_EVENTS: &[&str] = &[
     "trees of three levels",
     "parents restarted for a child",
     "shutdowns in the middle of it",
+    "members moved",
     "bonds looked at from both ends",
 ];
 
@@ -158,6 +159,7 @@ fn drive(sim: Sim, mut random: Random, strategy: Strategy, resumes: bool, messag
         let client = Client {
             me: oracle::new_sender(),
             random: Random::new(random.next()),
+            engine: sim.engine().clone(),
             members: (0..MEMBERS).map(|key| sim.actor::<Member>(key)).collect(),
             chiefs: (0..CHIEFS).map(|key| sim.actor::<Chief>(key)).collect(),
             resumes,
@@ -192,6 +194,8 @@ fn drive(sim: Sim, mut random: Random, strategy: Strategy, resumes: bool, messag
         },
         counts.restarted,
     );
+    // Those that are kept, with their messages, are nobody's any more.
+    sim.clear_dead_letters();
     if let Some(left) = oracle::with(|oracle| oracle.left_over()) {
         oracle::breaks(left);
     }
@@ -296,6 +300,7 @@ fn nothing_is_left() {
 struct Client {
     me: u64,
     random: Random,
+    engine: Engine,
     members: Vec<MemberRef>,
     chiefs: Vec<ChiefRef>,
     resumes: bool,
@@ -331,6 +336,13 @@ impl Client {
             let dice = self.random.below(40);
             if dice == 39 {
                 sleep(Duration::from_micros(self.random.below(8_000))).await;
+                continue;
+            }
+            if self.random.one_in(40) {
+                let to = self.random.below(u64::from(self.engine.shards())) as u16;
+                if self.engine.migrate(member, to).await.is_ok() {
+                    happened("members moved");
+                }
                 continue;
             }
             let chief = &chiefs[self.random.below(CHIEFS) as usize];
