@@ -328,17 +328,79 @@ pub enum Near {
 }
 
 /// What becomes of actors that fail, by panic or by [`Cx::fail`](crate::Cx::fail).
+///
+/// Each actor has one supervisor. For one that has a parent ([`Cx::child`](crate::Cx::child)) it
+/// is that, and what the *parent's* type says here counts, with the failures of all its children
+/// taken together. For all others it is the engine, and what their own type says counts. The
+/// supervisor's word may have to come from another shard; until then nobody enters the actor, and
+/// turns that are suspended inside may go on.
+///
+/// What a supervisor does not bear is its own failure: a parent that has seen too many fails
+/// itself, which restarts its children with it if its own supervisor so decides. What comes up
+/// to the engine that way, or is too much for it, is given up: the actor ends and its children
+/// with it, those who wait are answered [`ActorStopped`](crate::CallError::ActorStopped), and
+/// [`EngineBuilder::on_escalation`](crate::EngineBuilder::on_escalation) hears of it. The next
+/// call to its key begins a new life.
+///
+/// An actor that can't be activated has not failed in this sense: its callers hear of it, and the
+/// next call tries again, as always.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use quark::prelude::*;
+/// use quark::testing::SimOptions;
+/// use quark::{ActorOptions, Strategy, Supervision};
+///
+/// #[derive(Default)]
+/// pub struct Reader;
+///
+/// #[actor]
+/// impl Reader {
+///     pub fn read(&mut self, text: String) -> usize {
+///         text.parse().expect("a number was promised")
+///     }
+/// }
+///
+/// #[derive(Default)]
+/// pub struct Desk;
+///
+/// #[actor]
+/// impl Desk {
+///     pub async fn read(&mut self, cx: &Cx<Self>, text: String) -> Result<usize, CallError> {
+///         cx.child::<Reader>("of this desk").read(text).await
+///     }
+/// }
+///
+/// // The readers of a desk fail together, and three times a second at most.
+/// let rules = Supervision {
+///     strategy: Strategy::AllForOne,
+///     restarts: 3,
+///     within: Duration::from_secs(1),
+///     ..Supervision::DEFAULT
+/// };
+/// let sim = Engine::builder()
+///     .configure::<Desk>(ActorOptions::new().supervision(rules))
+///     .simulate(1, SimOptions::default())
+///     .unwrap();
+/// let desk = sim.actor::<Desk>(1);
+/// sim.block_on(async {
+///     let panicked = Err(CallError::Failed(CallError::Panicked));
+///     assert_eq!(desk.read("x".to_owned()).await, panicked);
+///     assert_eq!(desk.read("7".to_owned()).await, Ok(7), "a fresh reader");
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Supervision {
-    /// Whom the failure of one child concerns.
+    /// Whom the failure of one child concerns, where that child is restarted or stopped for it.
     pub strategy: Strategy,
     /// What is done with an actor that fails.
     pub on_failure: Directive,
-    /// So many restarts …
+    /// So many failures that lead to restarts …
     pub restarts: u16,
     /// … within this time are borne; one more is a failure of the supervisor itself.
     pub within: Duration,
-    /// How long a restart waits.
+    /// How long a restart waits: the longer, the more there were within that time.
     pub backoff: Backoff,
 }
 
@@ -380,13 +442,18 @@ pub struct Backoff {
     pub jitter_percent: u8,
 }
 
+impl Backoff {
+    /// A millisecond, two, four and so on up to ten seconds, each less up to a fifth.
+    pub const DEFAULT: Backoff = Backoff {
+        first: Duration::from_millis(1),
+        longest: Duration::from_secs(10),
+        jitter_percent: 20,
+    };
+}
+
 impl Default for Backoff {
     fn default() -> Self {
-        Backoff {
-            first: Duration::from_millis(1),
-            longest: Duration::from_secs(10),
-            jitter_percent: 20,
-        }
+        Backoff::DEFAULT
     }
 }
 
@@ -397,11 +464,7 @@ impl Supervision {
         on_failure: Directive::Restart,
         restarts: 10,
         within: Duration::from_secs(60),
-        backoff: Backoff {
-            first: Duration::from_millis(1),
-            longest: Duration::from_secs(10),
-            jitter_percent: 20,
-        },
+        backoff: Backoff::DEFAULT,
     };
 }
 

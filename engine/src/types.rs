@@ -496,9 +496,9 @@ impl Types {
 impl<A: Actor> AnyType for TypeShard<A> {
     fn list(&self, into: &mut Vec<ActorInfo>, shard: &Shard, limit: usize) {
         let room = limit.saturating_sub(into.len());
-        let within = self.supervision.within;
+        let (now, within) = (shard.read_clock(), self.supervision.within);
         into.extend(self.cells.iter().take(room).map(|resident| {
-            let restarts = resident.extra(|extra| extra.restarts.count(shard.now(), within));
+            let restarts = resident.extra(|extra| extra.restarts.count(now, within));
             ActorInfo {
                 id: resident.id(),
                 shard: shard.id(),

@@ -39,6 +39,10 @@ pub enum Bug {
     HastyRoute,
     /// An actor that moves leaves its mail behind.
     MailLeftBehind,
+    /// A parent's order does not reach its child.
+    LostOrder,
+    /// An actor that falls asleep forgets its kin.
+    ForgottenKin,
 }
 
 #[cfg(feature = "planted-bugs")]

@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quark_shards::planted::{Bug, plant};
-use quark_tests::model::run;
+use quark_tests::model::{run, run_families};
 
 /// Messages a seed.
 const MESSAGES: u64 = 10_000;
@@ -28,11 +28,33 @@ const BUGS: &[(Bug, u32)] = &[
     (Bug::MailLostAsleep, 20),
 ];
 
+/// The same for the load on families.
+const FAMILY_BUGS: &[(Bug, u32)] = &[
+    (Bug::SurvivingTurn, 10),
+    (Bug::LostOrder, 50),
+    (Bug::ForgottenKin, 5),
+    (Bug::DoubleActivation, 500),
+    (Bug::Overtaking, 100),
+];
+/// Messages of a family's seed.
+const FAMILY_MESSAGES: u64 = 3_000;
+
 #[test]
 fn each_planted_bug_is_caught() {
-    let escaped: Vec<_> = BUGS
+    all_are_caught(BUGS, |seed| drop(run(seed, MESSAGES)));
+}
+
+#[test]
+fn each_bug_planted_in_families_is_caught() {
+    all_are_caught(FAMILY_BUGS, |seed| {
+        drop(run_families(seed, FAMILY_MESSAGES));
+    });
+}
+
+fn all_are_caught(bugs: &[(Bug, u32)], run: impl Fn(u64)) {
+    let escaped: Vec<_> = bugs
         .iter()
-        .filter(|(bug, every)| !is_caught(*bug, *every))
+        .filter(|(bug, every)| !is_caught(*bug, *every, &run))
         .map(|(bug, _)| bug)
         .collect();
     assert!(
@@ -41,13 +63,13 @@ fn each_planted_bug_is_caught() {
     );
 }
 
-fn is_caught(bug: Bug, every: u32) -> bool {
+fn is_caught(bug: Bug, every: u32, run: impl Fn(u64)) -> bool {
     // Every caught bug is a panic; the one that says what was caught is enough.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let caught = (0..SEEDS).find_map(|seed| {
         plant(Some((bug, every)));
-        let ran = catch_unwind(AssertUnwindSafe(|| run(seed, MESSAGES)));
+        let ran = catch_unwind(AssertUnwindSafe(|| run(seed)));
         plant(None);
         ran.err().map(|panic| (seed, panic))
     });

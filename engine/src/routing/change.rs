@@ -184,7 +184,7 @@ impl<A: Actor> Ways<'_, A> {
         }
         // Nobody lives anywhere: messages to it begin again, here.
         routes.remove(&key, hash);
-        while let Some(letter) = change.held.pop(&self.runtime.outliers) {
+        while let Some(letter) = change.pop(&self.runtime.outliers) {
             letter.start(self.shard, self.runtime);
         }
     }
@@ -209,8 +209,8 @@ impl<A: Actor> Ways<'_, A> {
             Some(Err(true)) => return self.mark(&key, hash, at, serial),
             Some(Err(false)) | None => return,
         };
-        let is_idle = change.expires && change.held.len() == 0;
-        while let Some(letter) = change.held.pop(&self.runtime.outliers) {
+        let is_idle = change.expires && change.len() == 0;
+        while let Some(letter) = change.pop(&self.runtime.outliers) {
             letter.forward(self.shard, self.runtime, at);
         }
         self.forget_if(&key, hash, is_idle);

@@ -52,7 +52,7 @@ impl<A: Actor> Ways<'_, A> {
     /// Whether a one-way message from this shard to an actor that is not here has room.
     pub(crate) fn has_room(&self, key: &Key, hash: u64) -> bool {
         let waiting = self.types.routes.with(key, hash, |route| {
-            let held = route.change.as_ref().map_or(0, |change| change.held.len());
+            let held = route.change.as_ref().map_or(0, |change| change.len());
             held + route.pending as usize
         });
         self.types.when_full == WhenFull::Wait || waiting.unwrap_or(0) < self.types.mailbox
@@ -79,7 +79,7 @@ impl<A: Actor> Ways<'_, A> {
                     hash,
                     incoming,
                 };
-                self.hold(&key, hash, routed);
+                self.hold_from(&key, hash, from, routed);
             }
             Way::Shard(lane) | Way::Behind(lane) => {
                 self.tell_of(&key, hash, from, lane);
@@ -132,14 +132,24 @@ impl<A: Actor> Ways<'_, A> {
 
     /// Holds a message back until the route to its actor has changed.
     pub(super) fn hold<W: Waiting>(&self, key: &Key, hash: u64, message: W) {
+        self.hold_from(key, hash, self.here(), message);
+    }
+
+    /// The same of a message from the shard or port `from`. What another shard hands on may be
+    /// this one's own, sent before all that is held back for its own senders.
+    fn hold_from<W: Waiting>(&self, key: &Key, hash: u64, from: u16, message: W) {
+        let is_handed_on = from != self.here() && from < self.runtime.engine().shards();
         let held = self.types.routes.with(key, hash, |route| {
             let change = route
                 .change
                 .as_ref()
                 .expect("only changing routes hold back");
-            change
-                .held
-                .push(self.shard, &self.runtime.outliers, message);
+            let held = if is_handed_on {
+                &change.handed_on
+            } else {
+                &change.held
+            };
+            held.push(self.shard, &self.runtime.outliers, message);
         });
         debug_assert!(
             held.is_some(),

@@ -30,7 +30,7 @@ use quark_shards::shard::Shard;
 
 use crate::error::Refusal;
 use crate::key::Key;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Letter, Mailbox, Outliers};
 use crate::runtime::Runtime;
 
 pub(crate) use dispatch::Local;
@@ -79,6 +79,8 @@ enum Via {
 struct Change {
     /// Tells the marker that ends it from those of changes given up.
     serial: u32,
+    /// What other shards have handed on goes first: it may have been sent from here before.
+    handed_on: Mailbox,
     held: Mailbox,
     /// The shard that an actor has just come from: what that one hands on enters at once.
     landing_from: Option<u16>,
@@ -176,9 +178,23 @@ impl Routes {
         Box::new(Change {
             serial,
             held: Mailbox::default(),
+            handed_on: Mailbox::default(),
             landing_from: None,
             expires: false,
         })
+    }
+}
+
+impl Change {
+    fn len(&self) -> usize {
+        self.handed_on.len() + self.held.len()
+    }
+
+    /// Takes out what goes first.
+    fn pop(&self, outliers: &Outliers) -> Option<Letter> {
+        self.handed_on
+            .pop(outliers)
+            .or_else(|| self.held.pop(outliers))
     }
 }
 
@@ -205,7 +221,7 @@ impl Routes {
                 }
             }
             let Some(change) = changing else { return };
-            while let Some(letter) = change.held.pop(&runtime.outliers) {
+            while let Some(letter) = change.pop(&runtime.outliers) {
                 letter.refuse(shard, runtime, Refusal::Stopped);
             }
         }

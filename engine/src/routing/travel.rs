@@ -110,7 +110,7 @@ impl<A: Actor + Send> Ways<'_, A> {
             .routes
             .with(&key, hash, |route| route.change.take());
         if let Some(change) = change.flatten() {
-            while let Some(letter) = change.held.pop(&self.runtime.outliers) {
+            while let Some(letter) = change.pop(&self.runtime.outliers) {
                 letter.forward(self.shard, self.runtime, to);
             }
         }
@@ -203,7 +203,7 @@ impl<A: Actor> Ways<'_, A> {
         }
         // Somebody to hold the messages, if there are any; else its first caller makes one.
         let resident = match self.types.lookup(&key, hash) {
-            None if change.held.len() != 0 => {
+            None if change.len() != 0 => {
                 let made = self
                     .types
                     .activate_here(self.shard, self.runtime, &key, hash);
@@ -212,7 +212,7 @@ impl<A: Actor> Ways<'_, A> {
             known => known,
         };
         let Some(resident) = resident else {
-            while let Some(letter) = change.held.pop(&self.runtime.outliers) {
+            while let Some(letter) = change.pop(&self.runtime.outliers) {
                 letter.start(self.shard, self.runtime);
             }
             return;
@@ -221,7 +221,7 @@ impl<A: Actor> Ways<'_, A> {
         resident.set_room(self.types.quick_room());
         // All wait for all before them: none begins while others are yet to come.
         resident.set_mail(true);
-        while let Some(letter) = change.held.pop(&self.runtime.outliers) {
+        while let Some(letter) = change.pop(&self.runtime.outliers) {
             letter.start(self.shard, self.runtime);
         }
         resident.set_mail(resident.mailbox.len() != 0 || resident.wishes_to_depart());

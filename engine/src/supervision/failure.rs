@@ -58,15 +58,23 @@ impl Runtime {
         }
     }
 
-    /// The parent that was to decide is none: the engine does.
+    /// The parent that was to decide, about a failure of the actor's own or one that it had
+    /// passed on, is none: the engine does.
     pub(super) fn decide_again<A: Actor>(
         &self,
         shard: &Shard,
         types: &TypeShard<A>,
         resident: Resident<A>,
+        passed_on: Option<String>,
     ) {
-        if resident.phase() == Phase::Failed {
-            self.decide(shard, types, resident);
+        match (resident.phase(), passed_on) {
+            (Phase::Active, Some(cause)) => {
+                declare_failed(&resident, cause);
+                self.report_failure(shard, resident);
+            }
+            (Phase::Failed, _) => self.decide(shard, types, resident),
+            (_, Some(cause)) => self.give_up(shard, types, resident, cause),
+            (_, None) => {}
         }
     }
 

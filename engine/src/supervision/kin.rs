@@ -18,6 +18,9 @@ pub(crate) struct Kin {
     pub(crate) children: Vec<Child>,
     /// Restarts that the children's failures have led to.
     pub(crate) failures: Recent,
+    /// A child's failure that was its parent's to decide about while this actor slept. Whatever
+    /// the parent orders is for the children, too.
+    pub(crate) passed_on: Option<String>,
 }
 
 /// Names one bond of a parent to a child: later bonds of the same two have other numbers, so
@@ -75,6 +78,18 @@ impl Kin {
 
     pub(crate) fn has_awake_children(&self) -> bool {
         self.children.iter().any(|child| child.awake)
+    }
+
+    /// The failure that this actor has passed on, or is to, as its parent is to be told of it.
+    pub(crate) fn passed_on(&self, me: &RefCore) -> Option<(RefCore, Signal)> {
+        let parent = self.parent.as_ref()?;
+        let failure = Failure {
+            child: me.clone(),
+            bond: parent.bond,
+            heard: parent.heard,
+            cause: self.passed_on.clone()?,
+        };
+        Some((parent.core.clone(), Signal::Failed(failure)))
     }
 
     /// An order of the parent's has come; false if it is not the parent of now.

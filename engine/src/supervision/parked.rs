@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
 
 use super::escalation::Escalation;
@@ -76,7 +77,7 @@ impl Runtime {
         let Some(extra) = head.take_extra() else {
             return;
         };
-        if extra.kin.is_empty() {
+        if extra.kin.is_empty() || planted(Bug::ForgottenKin) {
             return;
         }
         let parent = extra.kin.parent.as_ref();
@@ -131,8 +132,10 @@ impl Runtime {
     fn adopted_asleep(&self, shard: &Shard, to: &RefCore, parent: Parent) {
         let mut extra = self.parked.take(to.token, &to.key).unwrap_or_default();
         let before = extra.kin.parent.replace(parent);
+        let passed_on = extra.kin.passed_on(to);
         self.parked.put(to.token, to.key.clone(), extra);
         self.leave_parent(shard, before);
+        self.send_orders(shard, passed_on);
     }
 
     /// Who sleeps has nothing to restart or to stop, but its children may be awake.
@@ -146,11 +149,20 @@ impl Runtime {
                 self.send_orders(shard, extra.kin.order_all(&order));
             }
             Order::Part => {
-                self.parked.with(to, |extra| extra.kin.parent = None);
-                self.forget_lonely(to);
+                let passed_on = self.parked.with(to, |extra| {
+                    extra.kin.parent = None;
+                    extra.kin.passed_on.take()
+                });
+                match passed_on.flatten() {
+                    Some(cause) => self.give_up_asleep(shard, to, cause),
+                    None => self.forget_lonely(to),
+                }
             }
             Order::Restart(_) | Order::Resume => {
-                let orders = self.parked.with(to, |extra| extra.kin.order_all(&order));
+                let orders = self.parked.with(to, |extra| {
+                    extra.kin.passed_on = None;
+                    extra.kin.order_all(&order)
+                });
                 self.send_orders(shard, orders.into_iter().flatten());
             }
         }
@@ -184,27 +196,23 @@ impl Runtime {
     fn escalate_asleep(&self, shard: &Shard, to: &RefCore, failure: Failure) {
         let cause = failure.cause;
         let above = self.parked.with(to, |extra| {
-            let parent = extra.kin.parent.as_ref()?;
-            let failure = Failure {
-                child: to.clone(),
-                bond: parent.bond,
-                heard: parent.heard,
-                cause: cause.clone(),
-            };
-            Some((parent.core.clone(), Signal::Failed(failure)))
+            extra.kin.passed_on = Some(cause.clone());
+            extra.kin.passed_on(to)
         });
         match above.flatten() {
             Some((parent, signal)) => self.signal(shard, &parent, signal),
-            None => {
-                self.escalated(&Escalation {
-                    actor: to.id(),
-                    shard: shard.id(),
-                    cause: cause.clone(),
-                    restarts: 0,
-                });
-                self.obey_asleep(shard, to, Order::Stop(Some(cause)));
-            }
+            None => self.give_up_asleep(shard, to, cause),
         }
+    }
+
+    fn give_up_asleep(&self, shard: &Shard, to: &RefCore, cause: String) {
+        self.escalated(&Escalation {
+            actor: to.id(),
+            shard: shard.id(),
+            cause: cause.clone(),
+            restarts: 0,
+        });
+        self.obey_asleep(shard, to, Order::Stop(Some(cause)));
     }
 
     fn forget_lonely(&self, to: &RefCore) {

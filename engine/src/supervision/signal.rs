@@ -8,7 +8,7 @@ use quark_shards::shard::Shard;
 
 use super::kin::{Bond, Failure, Parent};
 use super::watch::{Down, DownReason, WatchId, Watcher};
-use crate::activation::{Head, Resident};
+use crate::activation::{Head, Phase, Resident};
 use crate::actor::Actor;
 use crate::reference::RefCore;
 use crate::runtime::Runtime;
@@ -117,8 +117,18 @@ impl Runtime {
         match signal {
             Signal::Adopted(parent) => {
                 self.signal(shard, &parent.core, Signal::Awake(parent.bond));
-                let before = resident.with_extra(|extra| extra.kin.parent.replace(parent));
+                // What its parent had to decide till now, this one has.
+                let (before, was_told) = resident.with_extra(|extra| {
+                    let before = extra.kin.parent.replace(parent);
+                    (before, std::mem::replace(&mut extra.is_told, false))
+                });
                 self.leave_parent(shard, before);
+                if resident.phase() == Phase::Failed && was_told {
+                    self.report_failure(shard, resident);
+                }
+                let core = self.core_here(shard, &resident);
+                let passed_on = resident.extra(|extra| extra.kin.passed_on(&core));
+                self.send_orders(shard, passed_on.flatten());
             }
             Signal::Ordered {
                 bond,
@@ -155,6 +165,18 @@ impl Runtime {
         resident: Resident<A>,
         order: Order,
     ) {
+        let passed_on = resident.extra(|extra| {
+            let passed_on = extra.kin.passed_on.take()?;
+            let orders = match order {
+                Order::Part | Order::Stop(_) => Vec::new(),
+                Order::Restart(_) | Order::Resume => extra.kin.order_all(&order),
+            };
+            Some((passed_on, orders))
+        });
+        let passed_on = passed_on.flatten().map(|(cause, orders)| {
+            self.send_orders(shard, orders);
+            cause
+        });
         match order {
             Order::Restart(wait) => self.restart(shard, types, resident, wait),
             Order::Resume => self.go_on(shard, resident),
@@ -164,7 +186,7 @@ impl Runtime {
             }
             Order::Part => {
                 resident.extra(|extra| extra.kin.parent = None);
-                self.decide_again(shard, types, resident);
+                self.decide_again(shard, types, resident, passed_on);
             }
         }
     }

@@ -79,7 +79,7 @@ impl Leaf {
 
 /// What a shard knows of parents and children.
 pub(crate) fn leaves(shard: &Shard, runtime: &Runtime) -> Vec<Leaf> {
-    let now = shard.now();
+    let now = shard.read_clock();
     let mut leaves = Vec::new();
     for types in runtime.types.iter() {
         types.leaves(&mut leaves, shard.id(), now);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use quark::{CallError, Cx, EngineBuilder, Key, actor, sleep};
+use quark::{ActorOptions, CallError, Cx, EngineBuilder, Key, Supervision, actor, sleep};
 
 use super::counts::Kind;
 use super::oracle::{self, Asked, Body, Mail, May, must};
@@ -43,11 +43,16 @@ pub(super) struct Oops;
 pub(super) const KEEPER_MAILBOX: usize = 4;
 
 pub(super) fn register(builder: EngineBuilder) -> EngineBuilder {
+    // Nobody is given up: here the rules of restarts are looked at, and elsewhere their bounds.
+    let patient = ActorOptions::new().supervision(Supervision {
+        restarts: u16::MAX,
+        ..Supervision::DEFAULT
+    });
     builder
-        .register::<Worker>(|cx| Worker {
+        .register_with::<Worker>(patient, |cx| Worker {
             body: Body::new(('w', number(cx.key()))),
         })
-        .register::<Keeper>(|cx| Keeper {
+        .register_with::<Keeper>(patient, |cx| Keeper {
             body: Body::new(('k', number(cx.key()))),
         })
 }
@@ -302,6 +307,7 @@ fn nested(cx: &Cx<Worker>, mail: &Mail) -> Asked {
     let may = May {
         panic: true,
         restart: true,
+        stop: false,
         time_out: true,
         wait_in_vain: true,
     };

@@ -95,6 +95,7 @@ impl Client {
         May {
             panic: self.profile.injects_panics(),
             restart: !self.profile.calm,
+            stop: false,
             time_out: !self.profile.calm,
             wait_in_vain: !self.profile.calm || self.outside,
         }

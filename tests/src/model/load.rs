@@ -201,6 +201,7 @@ fn shut_down(sim: Sim, random: &mut Random, profile: &Profile) {
         let may = May {
             panic: profile.injects_panics(),
             restart: !profile.calm,
+            stop: false,
             time_out: false,
             wait_in_vain: true,
         };

@@ -7,10 +7,13 @@
 mod actors;
 mod clients;
 mod counts;
+mod families;
 mod load;
+mod members;
 mod oracle;
 mod profile;
 mod random;
 
 pub use counts::{Counts, KINDS, Kind};
+pub use families::{FAMILY_EVENTS, FamilyOutcome, run_families};
 pub use load::{Outcome, run};

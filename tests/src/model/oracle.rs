@@ -12,6 +12,7 @@ use quark::testing::Recorder;
 use quark::{CallError, Time};
 
 use super::counts::{Counts, Kind};
+use super::members::happened;
 
 /// One of the model's actors: its type and its number.
 pub(super) type ActorName = (char, u64);
@@ -364,6 +365,8 @@ pub(super) struct Asked {
 pub(super) struct May {
     pub(super) panic: bool,
     pub(super) restart: bool,
+    /// Its actor may be stopped.
+    pub(super) stop: bool,
     pub(super) time_out: bool,
     /// It may find no credit in all its time.
     pub(super) wait_in_vain: bool,
@@ -418,8 +421,13 @@ impl Asked {
                 count(Kind::MethodPanic);
                 must(may.panic, unexpected);
             }
+            CallError::ActorStopped => {
+                happened("answers that the actor was stopped");
+                must(may.stop, unexpected);
+            }
             CallError::Restarted => {
                 count(Kind::Restarted);
+                happened("answers that the actor restarted");
                 must(may.restart, unexpected);
             }
             CallError::Activation(_) => count(Kind::RefusedActivation),
