@@ -140,6 +140,7 @@ impl ActorOptions {
 /// let sim = Engine::builder().simulate(1, SimOptions::default()).unwrap();
 /// let ticker = sim.actor::<Ticker>("XYZ");
 /// ticker.rest().tell().unwrap();
+/// sim.run_for(Duration::from_micros(100));
 /// for cents in [100, 101, 102, 103] {
 ///     ticker.price(cents).tell().unwrap();
 /// }
