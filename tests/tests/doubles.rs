@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use quark::prelude::*;
 use quark::testing::{Double, Sim, SimOptions, for_seeds};
-use quark::{ActorOptions, Key, sleep};
+use quark::{ActorOptions, Key, RateLimit, Strategy, Supervision, sleep};
 use quark_tests::{in_time, small};
 
 /// What a test has none of.
@@ -257,6 +257,91 @@ fn a_panicking_stub_ends_its_turn_only() {
     sim.run_for(Duration::from_secs(1000));
     assert_eq!(sim.count(), 0);
     assert_eq!(sim.block_on(main.book(1, 1)), Ok(0));
+    sim.shutdown();
+}
+
+/// Has two of a bank's doubles as children.
+#[derive(Default)]
+pub struct Holding;
+
+#[actor]
+impl Holding {
+    pub async fn found(&mut self, cx: &Cx<Self>) {
+        for key in ["east", "west"] {
+            let _ = cx.child::<Bank>(key).balance(0).await;
+        }
+    }
+}
+
+#[test]
+fn a_double_that_fails_is_supervised() {
+    for_seeds(0..50, |seed| {
+        let strategy = ActorOptions::new().supervision(Supervision {
+            strategy: Strategy::AllForOne,
+            ..Supervision::DEFAULT
+        });
+        let bank = Double::<Bank>::new()
+            .returns(BankRef::balance, 5)
+            .on(BankRef::book, |_, _| {
+                std::panic::resume_unwind(Box::new("as the test wants it"))
+            });
+        let sim = Engine::builder()
+            .configure::<Holding>(strategy)
+            .double(&bank)
+            .simulate(seed, SimOptions::default())
+            .unwrap();
+        sim.block_on(sim.actor::<Holding>(1).found()).unwrap();
+        for round in 1..=3 {
+            let east = sim.actor::<Bank>("east");
+            assert_eq!(sim.block_on(east.book(1, 1)), Err(CallError::Panicked));
+            sim.run_for(Duration::from_secs(1));
+            assert_eq!(sim.counts().restarted, 2 * round, "both begin anew");
+            for key in ["east", "west"] {
+                assert_eq!(sim.block_on(sim.actor::<Bank>(key).balance(0)), Ok(5));
+            }
+        }
+        sim.shutdown();
+    });
+}
+
+#[test]
+fn a_double_moves() {
+    for_seeds(0..50, |seed| {
+        let bank = Double::<Bank>::new().on(BankRef::balance, |cx, _| i64::from(cx.shard()));
+        let sim = world(seed, &bank);
+        let main = sim.actor::<Bank>("main");
+        let home = sim.block_on(main.balance(0)).unwrap();
+        for to in [1 - home, home, 1 - home] {
+            let moved = sim.engine().migrate(&main, to as u16);
+            assert_eq!(sim.block_on(moved), Ok(()));
+            sim.run_until_idle();
+            assert_eq!(sim.block_on(main.balance(0)), Ok(to));
+        }
+        assert_eq!(sim.count(), 1);
+        sim.shutdown();
+    });
+}
+
+#[test]
+fn a_doubles_type_keeps_its_limits() {
+    let limit = RateLimit {
+        per_second: 1,
+        burst: 2,
+    };
+    let bank = Double::<Bank>::new().returns(BankRef::balance, 5);
+    let sim = Engine::builder()
+        .register_with::<Bank>(ActorOptions::new().rate_limit(limit), |_| unimplemented!())
+        .double(&bank)
+        .simulate(9, SimOptions::default())
+        .unwrap();
+    let main = sim.actor::<Bank>("main");
+    let answers: Vec<_> = (0..4).map(|_| sim.block_on(main.balance(0))).collect();
+    assert_eq!(answers[..2], [Ok(5), Ok(5)]);
+    for refused in &answers[2..] {
+        let refused = refused.as_ref().expect_err("two at once are enough");
+        assert!(refused.never_ran(), "{refused}");
+    }
+    assert_eq!(bank.count(BankRef::balance), 2);
     sim.shutdown();
 }
 
