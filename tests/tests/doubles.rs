@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use quark::prelude::*;
-use quark::testing::{Double, Sim, SimOptions, for_seeds};
+use quark::testing::{Double, Outcome, Sim, SimOptions, for_seeds};
 use quark::{ActorOptions, Key, RateLimit, Strategy, Supervision, sleep};
 use quark_tests::{in_time, small};
 
@@ -44,6 +44,11 @@ impl Bank {
     }
 
     pub fn note(&mut self, _word: String) {
+        unimplemented!()
+    }
+
+    #[turn(coalesce)]
+    pub async fn rate(&self, _currency: u64) -> u64 {
         unimplemented!()
     }
 
@@ -343,6 +348,38 @@ fn a_doubles_type_keeps_its_limits() {
     }
     assert_eq!(bank.count(BankRef::balance), 2);
     sim.shutdown();
+}
+
+#[test]
+fn identical_calls_share_a_doubles_turn() {
+    for_seeds(0..20, |seed| {
+        let bank = Double::<Bank>::new()
+            .on_async(BankRef::rate, async |_, (currency,)| {
+                sleep(Duration::from_secs(1)).await;
+                currency + 100
+            })
+            .expect(BankRef::rate, 2);
+        let options = SimOptions {
+            log_messages: true,
+            ..SimOptions::default()
+        };
+        let sim = Engine::builder()
+            .double(&bank)
+            .simulate(seed, options)
+            .unwrap();
+        for caller in 0..6 {
+            let main = sim.actor::<Bank>("main");
+            sim.spawn_on(caller % 2, async move {
+                let currency = u64::from(caller % 3 == 0);
+                assert_eq!(main.rate(currency).await, Ok(currency + 100));
+            });
+        }
+        sim.run_until_idle();
+        let seen = sim.seen::<Bank>().method(BankRef::rate).assert_count(6);
+        seen.ended(&Outcome::Replied).assert_count(2);
+        seen.ended(&Outcome::Joined).assert_count(4);
+        sim.shutdown();
+    });
 }
 
 #[test]

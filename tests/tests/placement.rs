@@ -79,7 +79,10 @@ fn a_group_lives_together_whatever_its_types() {
         assert_eq!(shards.len(), 1, "town {town} lives on {shards:?}");
         towns.extend(shards);
     }
-    assert!(towns.len() > 3, "twenty towns live on {towns:?} of 8 shards");
+    assert!(
+        towns.len() > 3,
+        "twenty towns live on {towns:?} of 8 shards"
+    );
 }
 
 fn shards_of(sim: &Sim) -> BTreeSet<u16> {
@@ -169,8 +172,12 @@ fn a_local_actor_lives_where_it_was_called_first() {
     let sim = world(4, None, ActorOptions::new().placement(Placement::Local));
     for key in 0..40_u64 {
         let caller = sim.actor::<Neighbour>(format!("caller {key}"));
-        let (own, first) =
-            sim.block_on(async { (caller.shard().await.unwrap(), caller.call(key).await.unwrap()) });
+        let (own, first) = sim.block_on(async {
+            (
+                caller.shard().await.unwrap(),
+                caller.call(key).await.unwrap(),
+            )
+        });
         assert_eq!(own, Ok::<_, CallError>(first).unwrap(), "actor {key}");
         let other = sim.actor::<Neighbour>(format!("another caller {key}"));
         let again = sim.block_on(async { other.call(key).await.unwrap() });
@@ -187,7 +194,10 @@ fn random_actors_live_on_all_shards() {
         let shard = sim.block_on(async { settler.shard().await.unwrap() });
         shard == sim.engine().home_of::<Settler>(*key)
     });
-    assert!((20..90).contains(&homes.count()), "a quarter lives at home by chance");
+    assert!(
+        (20..90).contains(&homes.count()),
+        "a quarter lives at home by chance"
+    );
 }
 
 /// Counts the lives of its key.
@@ -366,7 +376,10 @@ fn a_pool_grows_with_its_queue_and_shrinks_again() {
     assert_eq!(sim.count(), 1);
     assert!((10..13).contains(&burst(3)), "three work at once");
     assert_eq!(sim.count(), 3);
-    assert!((20..25).contains(&burst(8)), "four work at once, and no more");
+    assert!(
+        (20..25).contains(&burst(8)),
+        "four work at once, and no more"
+    );
     assert_eq!(sim.count(), 4);
     for _ in 0..20 {
         burst(1);

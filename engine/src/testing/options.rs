@@ -24,7 +24,7 @@ pub struct SimOptions {
     pub stall_max: Duration,
     /// Whether the simulation keeps a log of all messages that actors get, for
     /// [`Sim::seen`](super::Sim::seen). Messages take longer ways then, so a seed has another
-    /// trace with the log than without, and [identical calls](macro@crate::turn) have a turn each.
+    /// trace with the log than without.
     pub log_messages: bool,
     /// How long one pass of a shard's loop takes. Not nothing, or else a shard that always has
     /// something to do would keep time from passing.
