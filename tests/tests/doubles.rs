@@ -32,28 +32,28 @@ impl Bank {
     }
 
     async fn on_deactivate(&mut self) {
-        unimplemented!()
+        unreachable!("nobody makes one")
     }
 
     pub async fn book(&mut self, _from: u64, _cents: i64) -> Result<u64, Refused> {
-        unimplemented!()
+        unreachable!("nobody makes one")
     }
 
     pub fn balance(&self, _of: u64) -> i64 {
-        unimplemented!()
+        unreachable!("nobody makes one")
     }
 
     pub fn note(&mut self, _word: String) {
-        unimplemented!()
+        unreachable!("nobody makes one")
     }
 
     #[turn(coalesce)]
     pub async fn rate(&self, _currency: u64) -> u64 {
-        unimplemented!()
+        unreachable!("nobody makes one")
     }
 
     pub fn seal(&self, _sealed: Sealed) -> u64 {
-        unimplemented!()
+        unreachable!("nobody makes one")
     }
 }
 
@@ -73,7 +73,7 @@ impl Shop {
 
 fn world(seed: u64, bank: &Double<Bank>) -> Sim {
     let builder = Engine::builder()
-        .register::<Bank>(|_| unimplemented!("nobody makes one"))
+        .register::<Bank>(|_| unreachable!("nobody makes one"))
         .double(bank);
     builder
         .simulate(seed, SimOptions::default())
@@ -192,7 +192,7 @@ fn a_double_takes_turns_as_its_actor_would() {
             .expect(BankRef::book, 40);
         let options = ActorOptions::new().mailbox(64);
         let sim = Engine::builder()
-            .register_with::<Bank>(options, |_| unimplemented!())
+            .register_with::<Bank>(options, |_| unreachable!("nobody makes one"))
             .double(&bank)
             .simulate(seed, SimOptions::default())
             .unwrap();
@@ -225,7 +225,9 @@ fn a_full_mailbox_is_full_for_a_double_too() {
         sleep(Duration::from_secs(1)).await;
     });
     let sim = Engine::builder()
-        .register_with::<Bank>(ActorOptions::new().mailbox(2), |_| unimplemented!())
+        .register_with::<Bank>(ActorOptions::new().mailbox(2), |_| {
+            unreachable!("nobody makes one")
+        })
         .double(&bank)
         .simulate(6, SimOptions::default())
         .unwrap();
@@ -335,7 +337,9 @@ fn a_doubles_type_keeps_its_limits() {
     };
     let bank = Double::<Bank>::new().returns(BankRef::balance, 5);
     let sim = Engine::builder()
-        .register_with::<Bank>(ActorOptions::new().rate_limit(limit), |_| unimplemented!())
+        .register_with::<Bank>(ActorOptions::new().rate_limit(limit), |_| {
+            unreachable!("nobody makes one")
+        })
         .double(&bank)
         .simulate(9, SimOptions::default())
         .unwrap();

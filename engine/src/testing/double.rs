@@ -35,7 +35,7 @@ use crate::key::Key;
 /// #[actor]
 /// impl Bank {
 ///     pub async fn book(&mut self, from: u64, cents: i64) -> Result<u32, String> {
-///         unimplemented!("{from}, {cents}")
+///         unreachable!("{from}, {cents}: a test has no bank")
 ///     }
 /// }
 ///
