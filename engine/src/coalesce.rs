@@ -113,10 +113,17 @@ pub(crate) struct Leading<M: Method> {
 }
 
 /// The duty to answer those who have joined, whatever ends the turn.
-struct Leader<M: Method> {
+pub(crate) struct Leader<M: Method> {
     cell: u32,
     number: u64,
     _method: PhantomData<fn() -> M>,
+}
+
+impl<M: Method> Leading<M> {
+    /// For a turn that sees to both itself.
+    pub(crate) fn into_parts(self) -> (M, Option<Leader<M>>) {
+        (self.args, self.leader)
+    }
 }
 
 impl<M: Method> Method for Leading<M> {
@@ -168,12 +175,13 @@ impl<M: Method> Leader<M> {
         })
     }
 
-    fn takes_off(&self, turn: TurnId) {
+    /// Its turn begins.
+    pub(crate) fn takes_off(&self, turn: TurnId) {
         self.here(|_, _, types, _| types.flights.flight(self, |flight| flight.turn = turn));
     }
 
     /// Answers all who have joined. A copy that panics ends the turn, and so do the rest hear.
-    fn lands(self, result: &Result<M::Ok, M::Err>) {
+    pub(crate) fn lands(self, result: &Result<M::Ok, M::Err>) {
         let Some(Coalesce { copy_reply, .. }) = M::COALESCE else {
             return;
         };

@@ -331,10 +331,26 @@ impl Runtime {
         &self,
         shard: &Shard,
         resident: Resident<M::Actor>,
-        mut incoming: Incoming<M>,
+        incoming: Incoming<M>,
     ) {
+        let mut leader = None;
+        let mut incoming = if const { coalesces::<M>() } {
+            let Some(leading) = self.board_watched(shard, resident, incoming) else {
+                return;
+            };
+            leading.map(|leading| {
+                let (args, leads) = leading.into_parts();
+                leader = leads;
+                args
+            })
+        } else {
+            incoming
+        };
         incoming.toll.pay(shard);
         let id = self.next_turn(shard);
+        if let Some(leader) = &leader {
+            leader.takes_off(id);
+        }
         let (ending, stub) = WatchedEnding::begin(shard, self, resident, id, &incoming);
         let Incoming {
             args,
@@ -360,15 +376,25 @@ impl Runtime {
         let limits = resident
             .is_guarded()
             .then(|| Watch::new(shard, resident, permit));
+        let ends = |output| {
+            let reply = M::reply(output);
+            if let Some(limits) = limits {
+                limits.returned(reply.is_err());
+            }
+            if let Some(leader) = leader {
+                leader.lands(&reply);
+            }
+            reply
+        };
         // A method that never suspends must not run before the turn's first poll.
         let _ = match stub {
             Some(stub) => start(shard, resident, cx, ending, |cx, _| async move {
-                ends::<M>(stub(cx, args).await, limits)
+                ends(stub(cx, args).await)
             }),
             None => start(shard, resident, cx, ending, |cx, _| {
                 // SAFETY: as in `start_message`.
                 let actor = unsafe { resident.borrow::<'static, M::Receiver>() };
-                async move { ends::<M>(M::call(args, actor, cx).await, limits) }
+                async move { ends(M::call(args, actor, cx).await) }
             }),
         };
     }
@@ -607,15 +633,6 @@ impl Runtime {
             _actor: PhantomData,
         }
     }
-}
-
-/// What a watched turn has come to; its type's limits hear of it.
-fn ends<M: Method>(output: M::Output, limits: Option<Watch<M::Actor>>) -> Result<M::Ok, M::Err> {
-    let reply = M::reply(output);
-    if let Some(limits) = limits {
-        limits.returned(reply.is_err());
-    }
-    reply
 }
 
 /// What a message's turn is called.

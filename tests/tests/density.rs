@@ -288,6 +288,59 @@ fn farewells_are_said_under_pressure_and_messages_wait_for_them() {
     });
 }
 
+/// Has leaves as children.
+#[derive(Default)]
+pub struct Parent;
+
+#[actor]
+impl Parent {
+    pub async fn bear(&mut self, cx: &Cx<Self>, child: u64) {
+        let child = cx.child::<Leaf>(child);
+        child.keep(true).await.expect("it lives");
+    }
+}
+
+#[test]
+fn parents_stay_while_their_children_are_awake() {
+    let sim = world(forever().max_actors(4), 1, 2);
+    sim.block_on(sim.actor::<Parent>(1).bear(7)).unwrap();
+    sim.run_for(SECOND);
+    for key in 100..200 {
+        touch(&sim, [key]);
+        sim.run_for(SECOND);
+    }
+    let here: Vec<_> = sim.list().into_iter().map(|one| one.id.actor).collect();
+    assert!(here.contains(&"Parent"), "{here:?}");
+    assert!(leaves(&sim).contains(&7));
+    sim.block_on(sim.actor::<Leaf>(7).keep(false)).unwrap();
+    for key in 100..200 {
+        touch(&sim, [key]);
+        sim.run_for(SECOND);
+    }
+    assert!(!leaves(&sim).contains(&7));
+    let here: Vec<_> = sim.list().into_iter().map(|one| one.id.actor).collect();
+    assert!(!here.contains(&"Parent"), "{here:?}");
+    sim.shutdown();
+}
+
+#[test]
+fn an_actors_wish_to_stay_moves_with_it() {
+    for_seeds(0..20, |seed| {
+        let sim = world(Engine::builder().idle_after(SECOND), seed, 2);
+        let leaf = sim.actor::<Leaf>(1);
+        sim.block_on(leaf.keep(true)).unwrap();
+        for to in [0, 1, 0] {
+            sim.block_on(sim.engine().migrate(&leaf, to)).unwrap();
+            sim.run_for(10 * SECOND);
+            assert_eq!(leaves(&sim), [1].into());
+        }
+        sim.block_on(leaf.keep(false)).unwrap();
+        sim.run_for(10 * SECOND);
+        assert_eq!(sim.count(), 0);
+        sim.shutdown();
+    });
+}
+
 #[test]
 fn a_seed_sheds_the_same_actors() {
     let run = |seed| {

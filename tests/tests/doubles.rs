@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use quark::prelude::*;
-use quark::testing::{Double, Sim, SimOptions, for_seeds};
-use quark::{ActorOptions, Key, sleep};
+use quark::testing::{Double, Outcome, Sim, SimOptions, for_seeds};
+use quark::{ActorOptions, Key, RateLimit, Strategy, Supervision, sleep};
 use quark_tests::{in_time, small};
 
 /// What a test has none of.
@@ -32,23 +32,28 @@ impl Bank {
     }
 
     async fn on_deactivate(&mut self) {
-        unimplemented!()
+        unreachable!("nobody makes one")
     }
 
     pub async fn book(&mut self, _from: u64, _cents: i64) -> Result<u64, Refused> {
-        unimplemented!()
+        unreachable!("nobody makes one")
     }
 
     pub fn balance(&self, _of: u64) -> i64 {
-        unimplemented!()
+        unreachable!("nobody makes one")
     }
 
     pub fn note(&mut self, _word: String) {
-        unimplemented!()
+        unreachable!("nobody makes one")
+    }
+
+    #[turn(coalesce)]
+    pub async fn rate(&self, _currency: u64) -> u64 {
+        unreachable!("nobody makes one")
     }
 
     pub fn seal(&self, _sealed: Sealed) -> u64 {
-        unimplemented!()
+        unreachable!("nobody makes one")
     }
 }
 
@@ -68,7 +73,7 @@ impl Shop {
 
 fn world(seed: u64, bank: &Double<Bank>) -> Sim {
     let builder = Engine::builder()
-        .register::<Bank>(|_| unimplemented!("nobody makes one"))
+        .register::<Bank>(|_| unreachable!("nobody makes one"))
         .double(bank);
     builder
         .simulate(seed, SimOptions::default())
@@ -187,7 +192,7 @@ fn a_double_takes_turns_as_its_actor_would() {
             .expect(BankRef::book, 40);
         let options = ActorOptions::new().mailbox(64);
         let sim = Engine::builder()
-            .register_with::<Bank>(options, |_| unimplemented!())
+            .register_with::<Bank>(options, |_| unreachable!("nobody makes one"))
             .double(&bank)
             .simulate(seed, SimOptions::default())
             .unwrap();
@@ -220,7 +225,9 @@ fn a_full_mailbox_is_full_for_a_double_too() {
         sleep(Duration::from_secs(1)).await;
     });
     let sim = Engine::builder()
-        .register_with::<Bank>(ActorOptions::new().mailbox(2), |_| unimplemented!())
+        .register_with::<Bank>(ActorOptions::new().mailbox(2), |_| {
+            unreachable!("nobody makes one")
+        })
         .double(&bank)
         .simulate(6, SimOptions::default())
         .unwrap();
@@ -258,6 +265,125 @@ fn a_panicking_stub_ends_its_turn_only() {
     assert_eq!(sim.count(), 0);
     assert_eq!(sim.block_on(main.book(1, 1)), Ok(0));
     sim.shutdown();
+}
+
+/// Has two of a bank's doubles as children.
+#[derive(Default)]
+pub struct Holding;
+
+#[actor]
+impl Holding {
+    pub async fn found(&mut self, cx: &Cx<Self>) {
+        for key in ["east", "west"] {
+            let _ = cx.child::<Bank>(key).balance(0).await;
+        }
+    }
+}
+
+#[test]
+fn a_double_that_fails_is_supervised() {
+    for_seeds(0..50, |seed| {
+        let strategy = ActorOptions::new().supervision(Supervision {
+            strategy: Strategy::AllForOne,
+            ..Supervision::DEFAULT
+        });
+        let bank = Double::<Bank>::new()
+            .returns(BankRef::balance, 5)
+            .on(BankRef::book, |_, _| {
+                std::panic::resume_unwind(Box::new("as the test wants it"))
+            });
+        let sim = Engine::builder()
+            .configure::<Holding>(strategy)
+            .double(&bank)
+            .simulate(seed, SimOptions::default())
+            .unwrap();
+        sim.block_on(sim.actor::<Holding>(1).found()).unwrap();
+        for round in 1..=3 {
+            let east = sim.actor::<Bank>("east");
+            assert_eq!(sim.block_on(east.book(1, 1)), Err(CallError::Panicked));
+            sim.run_for(Duration::from_secs(1));
+            assert_eq!(sim.counts().restarted, 2 * round, "both begin anew");
+            for key in ["east", "west"] {
+                assert_eq!(sim.block_on(sim.actor::<Bank>(key).balance(0)), Ok(5));
+            }
+        }
+        sim.shutdown();
+    });
+}
+
+#[test]
+fn a_double_moves() {
+    for_seeds(0..50, |seed| {
+        let bank = Double::<Bank>::new().on(BankRef::balance, |cx, _| i64::from(cx.shard()));
+        let sim = world(seed, &bank);
+        let main = sim.actor::<Bank>("main");
+        let home = sim.block_on(main.balance(0)).unwrap();
+        for to in [1 - home, home, 1 - home] {
+            let moved = sim.engine().migrate(&main, to as u16);
+            assert_eq!(sim.block_on(moved), Ok(()));
+            sim.run_until_idle();
+            assert_eq!(sim.block_on(main.balance(0)), Ok(to));
+        }
+        assert_eq!(sim.count(), 1);
+        sim.shutdown();
+    });
+}
+
+#[test]
+fn a_doubles_type_keeps_its_limits() {
+    let limit = RateLimit {
+        per_second: 1,
+        burst: 2,
+    };
+    let bank = Double::<Bank>::new().returns(BankRef::balance, 5);
+    let sim = Engine::builder()
+        .register_with::<Bank>(ActorOptions::new().rate_limit(limit), |_| {
+            unreachable!("nobody makes one")
+        })
+        .double(&bank)
+        .simulate(9, SimOptions::default())
+        .unwrap();
+    let main = sim.actor::<Bank>("main");
+    let answers: Vec<_> = (0..4).map(|_| sim.block_on(main.balance(0))).collect();
+    assert_eq!(answers[..2], [Ok(5), Ok(5)]);
+    for refused in &answers[2..] {
+        let refused = refused.as_ref().expect_err("two at once are enough");
+        assert!(refused.never_ran(), "{refused}");
+    }
+    assert_eq!(bank.count(BankRef::balance), 2);
+    sim.shutdown();
+}
+
+#[test]
+fn identical_calls_share_a_doubles_turn() {
+    for_seeds(0..20, |seed| {
+        let bank = Double::<Bank>::new()
+            .on_async(BankRef::rate, async |_, (currency,)| {
+                sleep(Duration::from_secs(1)).await;
+                currency + 100
+            })
+            .expect(BankRef::rate, 2);
+        let options = SimOptions {
+            log_messages: true,
+            ..SimOptions::default()
+        };
+        let sim = Engine::builder()
+            .double(&bank)
+            .simulate(seed, options)
+            .unwrap();
+        for caller in 0..6 {
+            let main = sim.actor::<Bank>("main");
+            sim.spawn_on(caller % 2, async move {
+                let currency = u64::from(caller % 3 == 0);
+                assert_eq!(main.rate(currency).await, Ok(currency + 100));
+            });
+        }
+        sim.run_until_idle();
+        let seen = sim.seen::<Bank>().method(BankRef::rate).assert_count(6);
+        seen.ended(&Outcome::Replied).assert_count(2);
+        seen.ended(&Outcome::Joined).assert_count(4);
+        sim.shutdown();
+    });
 }
 
 #[test]

@@ -35,7 +35,7 @@ use crate::key::Key;
 /// #[actor]
 /// impl Bank {
 ///     pub async fn book(&mut self, from: u64, cents: i64) -> Result<u32, String> {
-///         unimplemented!("{from}, {cents}")
+///         unreachable!("{from}, {cents}: a test has no bank")
 ///     }
 /// }
 ///
@@ -69,7 +69,6 @@ use crate::key::Key;
 /// A message without a stub is *unexpected*: its turn panics, a simulation fails at once, and
 /// [`verify`](Self::verify) does, with the message's name. A stub that panics on its own fails its
 /// actor as a real one would: the caller is told, its supervisor hears of it, and it restarts.
-/// Only [identical calls](macro@crate::turn) have a turn each.
 ///
 /// A double is a handle: clones are the same one, and its stubs can be replaced at any time.
 pub struct Double<A: Actor> {

@@ -66,6 +66,8 @@ pub enum Outcome {
     Replied,
     /// Its method has returned an error.
     Failed,
+    /// It shares the answer of an identical call, whose turn was under way.
+    Joined,
     /// Its turn has panicked.
     Panicked,
     /// Its turn was ended because its actor restarted.
@@ -173,6 +175,7 @@ impl fmt::Display for SeenMessage {
             Outcome::Running => f.write_str("runs"),
             Outcome::Replied => f.write_str("replied"),
             Outcome::Failed => f.write_str("returned an error"),
+            Outcome::Joined => f.write_str("joined another's turn"),
             Outcome::Panicked => f.write_str("panicked"),
             Outcome::Restarted => f.write_str("was cut off by a restart"),
             Outcome::Lost => f.write_str("was lost"),

@@ -36,6 +36,19 @@
 //! });
 //! ```
 //!
+//! Beside faults by chance ([`SimOptions`]), a test has:
+//!
+//! - [`Double`]: what stands in for actors that a test can't or won't have, with stubs for their
+//!   messages and expectations of what they get;
+//! - time travel: [`Sim::run_until`], [`Sim::jump`] to the next thing that happens, and
+//!   [`Sim::frozen`], where messages flow and time stands still;
+//! - [`Sim::seen`]: the messages that actors got, from whom and with what end, to be asked for
+//!   and asserted of;
+//! - [`fault_point`]: places in your own code where [`Sim::inject`] makes a turn panic, sleep or
+//!   get lost.
+//!
+//! All of it replays by the seed.
+//!
 //! What one thread can't show, the order of two cores' memory accesses, it does not find.
 
 mod double;

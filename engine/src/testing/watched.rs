@@ -9,6 +9,7 @@ use super::double::StubCall;
 use super::log::{Entry, EntryId, Outcome};
 use crate::activation::Resident;
 use crate::actor::{Method, Receiver};
+use crate::coalesce::Leading;
 use crate::context::Turn;
 use crate::error::{CallError, Refusal};
 use crate::message::Incoming;
@@ -96,5 +97,27 @@ impl<M: Method> Ending<M::Actor> for WatchedEnding<M> {
             self.ended(shard, runtime, outcome);
         }
         self.own.left(shard, runtime, resident, lost);
+    }
+}
+
+impl Runtime {
+    /// Has a watched message lead a turn that identical ones may join, unless it joins one itself.
+    pub(crate) fn board_watched<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        incoming: Incoming<M>,
+    ) -> Option<Incoming<Leading<M>>> {
+        let permit = incoming.permit;
+        let log = self.hooks.log();
+        let entry = log.map(|log| (log, Entry::new(shard, log, resident.id(), &incoming)));
+        let leading = self.board(shard, resident, incoming);
+        if leading.is_none() {
+            self.give_back::<M::Actor>(shard, permit);
+            if let Some((log, entry)) = entry {
+                log.end(log.begin(entry), Outcome::Joined, shard.now());
+            }
+        }
+        leading
     }
 }
