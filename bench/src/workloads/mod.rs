@@ -7,6 +7,7 @@ pub mod ask_local;
 mod asks;
 pub mod fan_in;
 pub mod fan_out;
+pub mod game;
 pub mod idle;
 pub mod ping_pong;
 pub mod port;
