@@ -69,6 +69,7 @@ fn list_names_every_workload() {
         "timers",
         "port",
         "wake",
+        "workers",
         "idle",
     ] {
         assert!(

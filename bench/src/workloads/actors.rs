@@ -200,7 +200,7 @@ impl Caller {
 
 /// Waits on a shard until `due` on the bench's clock: asleep while it is far, then looking, and
 /// letting others run meanwhile.
-async fn until(clock: &Clock, due: u64) {
+pub(super) async fn until(clock: &Clock, due: u64) {
     loop {
         let left = Duration::from_nanos(due.saturating_sub(clock.now()));
         if left.is_zero() {
