@@ -250,7 +250,7 @@ impl Table {
         census
             .check(&self.world)
             .map_err(|wrong| session.error(wrong))?;
-        session.expect("dead letters", 0, session.engine.dead_letters().0)?;
+        session.expect("dead letters", 0, session.engine.dead_letters().total)?;
         let per_second = |count: u64| count as f64 / seconds;
         Ok(PerSecond {
             crossings: per_second(census.tally.crossings),
