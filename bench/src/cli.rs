@@ -20,6 +20,7 @@ const MOST_SHARDS: u64 = 4_096;
 const MOST_SECONDS: f64 = 7.0 * 86_400.0;
 const MOST_PER_SECOND: f64 = 1e9;
 const MOST_UNITS: u64 = 1_000_000_000_000;
+const MOST_PLAYERS: u32 = 10_000_000;
 const LONGEST_NAME: usize = 64;
 
 /// What is asked of the program.
@@ -33,6 +34,8 @@ pub enum Command {
     Run(Run),
     /// Replay a feed.
     Replay(Replay),
+    /// Play in a world.
+    Game(Game),
     /// Draw files of earlier runs.
     Plot(Pictured),
 }
@@ -62,6 +65,21 @@ pub struct Replay {
     /// Skip and count malformed lines instead of refusing the feed.
     #[arg(long)]
     pub lenient: bool,
+    /// How to run it.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// `game`: a world of squares and players.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Game {
+    /// How many players [default: 100000; with --search, where it begins: 25000 a shard].
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = players)]
+    pub players: Option<u32>,
+    /// Find out how many players can be held with a p999 below the time between two ticks, on
+    /// one shard unless --shards says otherwise.
+    #[arg(long)]
+    pub search: bool,
     /// How to run it.
     #[command(flatten)]
     pub options: Options,
@@ -210,6 +228,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
             command: Some(Verb::Replay(replay)),
         }) => Ok(Command::Replay(replay)),
         Ok(Cli {
+            command: Some(Verb::Game(game)),
+        }) => Ok(Command::Game(game)),
+        Ok(Cli {
             command: Some(Verb::Plot(pictured)),
         }) => Ok(Command::Plot(pictured)),
         Err(error) if error.use_stderr() => Err(Stop::Usage(Error::Usage(one_line(&error)))),
@@ -238,6 +259,14 @@ enum Verb {
     /// --seconds ends it sooner or later, perhaps within a lap. Every lap must make the same of
     /// the book; the file of --bbo is of the first.
     Replay(Replay),
+    /// Play in a world: squares and players as actors, 20 ticks a second.
+    ///
+    /// A tick's time runs from the moment it is due, on a schedule that nothing puts off, until
+    /// the last of all players is through with what it was told of that tick. The first 20 ticks
+    /// are not counted. Ticks for 10 s (60 s with --search), unless --seconds or --count says
+    /// otherwise; --rate sets how many are due in a second. A run fails if a player is lost, is
+    /// in two squares, or is told of a tick twice, or if a coin is missing.
+    Game(Game),
     /// Draw latency by percentile from files of earlier runs.
     ///
     /// One curve for each file, under the file's name.
@@ -272,6 +301,15 @@ fn shards(text: &str) -> Result<usize, String> {
         Ok(shards @ 1..=MOST_SHARDS) => Ok(shards as usize),
         Ok(_) => Err(format!("at most {MOST_SHARDS} shards can be asked for")),
         Err(_) => Err("expected a number of shards, 1 or more".to_owned()),
+    }
+}
+
+fn players(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(players @ 1..=MOST_PLAYERS) => Ok(players),
+        _ => Err(format!(
+            "expected a number of players from 1 to {MOST_PLAYERS}"
+        )),
     }
 }
 
@@ -381,6 +419,11 @@ mod tests {
         assert_eq!(replay.bbo, Some("out.csv".into()));
         assert!(replay.lenient);
         assert_eq!((replay.options.count, replay.options.seed), (Some(7), 1));
+        let Ok(Command::Game(game)) = parsed("game --players 500 --search --seconds 3") else {
+            panic!("game does not parse");
+        };
+        assert_eq!((game.players, game.search), (Some(500), true));
+        assert_eq!(game.options.seconds, Some(Duration::from_secs(3)));
         let Ok(Command::Plot(plot)) = parsed("plot --out all.svg one.hgrm two.hgrm --unit us")
         else {
             panic!("plot does not parse");
@@ -425,6 +468,7 @@ mod tests {
             ("run ring --seed x", "--seed"),
             ("run ring --format xml", "text, json"),
             ("run ring --name a/b", "expected letters, digits"),
+            ("game --players 0", "a number of players from 1"),
             ("plot one.hgrm", "--out"),
             ("plot --out all.svg", "FILE.hgrm"),
             ("replay --feed synthetic:x", "a number of events from 1"),

@@ -8,7 +8,7 @@ use crate::interrupt::Interrupt;
 use crate::main_job;
 use crate::output::Output;
 use crate::records::{self, Records};
-use crate::workloads::{self, Setup, replay};
+use crate::workloads::{self, Setup, game, replay};
 
 /// Carries a command out.
 pub(crate) fn run(command: &Command, interrupt: &Interrupt) -> Result<(), Error> {
@@ -34,6 +34,7 @@ pub(crate) fn run(command: &Command, interrupt: &Interrupt) -> Result<(), Error>
             }
             records.finish()
         }
+        Command::Game(asked) => game::command(asked, interrupt, &mut out),
         Command::Plot(asked) => records::plot(asked),
     }
 }
@@ -53,7 +54,8 @@ fn list(out: &mut impl Write) -> Result<(), Error> {
     }
     writeln!(
         out,
-        "\nreplay, the main job, is a command of its own: quark-bench replay --help"
+        "\ncommands of their own: replay, the main job (quark-bench replay --help), and game, a \
+         world of players (quark-bench game --help)"
     )?;
     Ok(out.flush()?)
 }

@@ -148,7 +148,25 @@ impl<'a> Plan<'a> {
     ///
     /// [`Error::Launch`].
     pub fn launch(self) -> Result<Session<'a>, Error> {
-        let builder = builder(self.topology, self.idle, &self.setup.options);
+        self.launch_with(|builder| builder)
+    }
+
+    /// How many shards it will have.
+    #[must_use]
+    pub fn shards(&self) -> u16 {
+        u16::try_from(self.placement.shards.len()).unwrap_or(u16::MAX)
+    }
+
+    /// Launches the engine with what `set` sets besides.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Launch`].
+    pub fn launch_with(
+        self,
+        set: impl FnOnce(EngineBuilder) -> EngineBuilder,
+    ) -> Result<Session<'a>, Error> {
+        let builder = set(builder(self.topology, self.idle, &self.setup.options));
         Ok(Session {
             engine: builder.launch().map_err(launch_error)?,
             workload: self.workload,

@@ -7,6 +7,7 @@
 
 pub mod bbo;
 pub mod book;
+pub mod busy;
 pub mod cli;
 pub mod clock;
 mod commands;

@@ -69,6 +69,7 @@ fn list_names_every_workload() {
         "timers",
         "port",
         "wake",
+        "workers",
         "idle",
     ] {
         assert!(
@@ -77,6 +78,26 @@ fn list_names_every_workload() {
             "{name}: {text}"
         );
     }
+}
+
+#[test]
+fn a_small_world_is_played_and_measured() {
+    let mut arguments = vec!["game", "--players", "300", "--count", "10", "--rate", "100"];
+    arguments.extend(["--shards", "2", "--oversubscribe", "--format", "json"]);
+    let output = quark_bench(&arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a JSON object");
+    assert_eq!(
+        (&report["workload"], &report["count"]),
+        (&"game".into(), &10.into())
+    );
+    assert_eq!(report["figures"]["players"], 300);
+    assert!(report["latency_ns"]["p999"].as_u64() > Some(0), "{report}");
+    assert!(
+        report["figures"]["crossings_per_s"].as_f64() > Some(0.0),
+        "{report}"
+    );
 }
 
 #[test]

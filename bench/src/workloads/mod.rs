@@ -7,6 +7,7 @@ pub mod ask_local;
 mod asks;
 pub mod fan_in;
 pub mod fan_out;
+pub mod game;
 pub mod idle;
 pub mod moves;
 pub mod ping_pong;
@@ -18,6 +19,7 @@ pub mod tell_cross;
 pub mod tell_local;
 pub mod timers;
 pub mod wake;
+pub mod workers;
 
 use std::fmt;
 
@@ -89,6 +91,7 @@ pub const ALL: &[&Workload] = &[
     &timers::WORKLOAD,
     &port::WORKLOAD,
     &wake::WORKLOAD,
+    &workers::WORKLOAD,
     &idle::WORKLOAD,
     &moves::WORKLOAD,
 ];
@@ -220,6 +223,31 @@ mod tests {
     }
 
     #[test]
+    fn workers_serve_all_calls_and_are_compared_with_one() {
+        let report = few("workers", count(512));
+        assert_eq!(report.count, 512);
+        // A call takes 200 µs at least, whoever serves it.
+        assert!(
+            report
+                .latency_ns
+                .is_some_and(|latency| latency.p50 >= 200_000)
+        );
+        let alone = figure(&report, "alone_calls_per_s");
+        assert!(
+            alone <= 5_000.0 && alone * 2.0 < report.rate_per_s,
+            "{report:?}"
+        );
+        let parts: Vec<_> = report.recorded.iter().map(|one| one.part).collect();
+        assert_eq!(parts, [None, Some("alone")]);
+        let options = Options {
+            rate: Some(2_560.0),
+            ..count(512)
+        };
+        // The last of two calls of each caller is due 100 ms after the first.
+        assert!(few("workers", options).seconds >= 0.1);
+    }
+
+    #[test]
     fn sleepers_wake_and_idlers_idle() {
         let report = few("wake", count(20));
         assert_eq!(report.count, 20);
@@ -298,6 +326,7 @@ mod tests {
                 "timers",
                 "port",
                 "wake",
+                "workers",
                 "idle",
             ]
         );

@@ -11,8 +11,8 @@ use super::WORKLOAD;
 use super::account::{Account, passes};
 use super::gateway::{End, Gateway, GatewayRef, Measured, Plan, Status};
 use super::order_book::{Lap, Laps, OrderBook, OrderBookRef, WINDOW};
+use crate::busy::Busy;
 use crate::clock::Clock;
-use crate::cpu_time;
 use crate::error::Error;
 use crate::feed::{Event, Feed};
 use crate::launch;
@@ -101,7 +101,7 @@ impl Exchange {
 
     /// Replays, and checks what came of it against the same events applied one by one.
     pub(super) fn run(self) -> Result<Outcome, Error> {
-        let before = cpu_time::threads(is_shard);
+        let busy = Busy::begin();
         self.answered(
             self.gateway
                 .run()
@@ -110,11 +110,11 @@ impl Exchange {
                 .map_err(|error| error.reason),
         )?;
         self.watch()?;
-        let after = cpu_time::threads(is_shard);
+        let busy = busy.shards();
         let measured = self.answered(self.gateway.close().wait())?;
         let laps = self.answered(self.book.close().wait())?;
         let report = self.report(&measured, &laps);
-        let report = report.figure("shards_busy", busy(&before, &after, measured.elapsed));
+        let report = report.figure("shards_busy", busy);
         self.check(&measured, &laps)?;
         let interrupted = self.plan.interrupt.is_set();
         self.engine.shutdown();
@@ -225,22 +225,6 @@ pub(super) fn replay(events: &[Event]) -> Lap {
     lap.end()
 }
 
-/// Whether a thread is a shard's, by its name.
-fn is_shard(name: &str) -> bool {
-    name.strip_prefix("quark-")
-        .is_some_and(|number| number.parse::<u16>().is_ok())
-}
-
-/// CPU time of each shard in percent of a core.
-fn busy(before: &[(String, Duration)], after: &[(String, Duration)], elapsed: Duration) -> String {
-    let shares = after.iter().map(|(name, used)| {
-        let before = before.iter().find(|(known, _)| known == name);
-        let used = used.saturating_sub(before.map_or(Duration::ZERO, |(_, used)| *used));
-        format!("{:.0} %", cpu_time::percent(used, elapsed).min(100.0))
-    });
-    shares.collect::<Vec<_>>().join(" ")
-}
-
 /// The key of the feed's symbol. Files are named after it, `AAPL_2012-06-21_…`; eight letters
 /// fit a number, as in the exchange's own messages, and numbers are the faster keys.
 fn symbol(feed: &str) -> u64 {
@@ -261,15 +245,5 @@ mod tests {
         assert_eq!(symbol("AAPL"), aapl);
         assert_eq!(symbol("/"), 0);
         assert_eq!(symbol("synthetic:99"), u64::from_be_bytes(*b"syntheti"));
-    }
-
-    #[test]
-    fn a_busy_shard_is_told_from_an_idle_one() {
-        let at = |ms| ("quark-0".to_owned(), Duration::from_millis(ms));
-        let second = Duration::from_secs(1);
-        assert_eq!(busy(&[at(100)], &[at(600)], second), "50 %");
-        assert_eq!(busy(&[], &[at(2_000)], second), "100 %");
-        assert!(is_shard("quark-12"));
-        assert!(!is_shard("quark-bench") && !is_shard("main"));
     }
 }
