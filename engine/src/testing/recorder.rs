@@ -3,7 +3,7 @@
 use quark_shards::driver::sim::SimWorld;
 use quark_shards::time::Time;
 
-/// Folds a test's own events into the trace of its [`Sim`].
+/// Folds a test's own events into the trace of its [`Sim`](super::Sim).
 #[derive(Clone)]
 pub struct Recorder(SimWorld);
 
@@ -17,7 +17,7 @@ impl Recorder {
         self.0.note(word);
     }
 
-    /// The trace so far; see [`Sim::trace`]. Also when the simulation has been shut down.
+    /// The trace so far; see [`Sim::trace`](super::Sim::trace). Also when the simulation has been shut down.
     #[must_use]
     pub fn trace(&self) -> u64 {
         self.0.trace()
