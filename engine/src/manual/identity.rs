@@ -60,7 +60,12 @@
 //!
 //! An actor that gets no message for its idle time (five minutes, unless the type or
 //! [the builder](crate::EngineBuilder::idle_after) says otherwise) is put to sleep, after
-//! `on_deactivate`. A turn can ask for that sooner by [`cx.deactivate()`](crate::Cx::deactivate).
+//! `on_deactivate`. A turn can ask for that sooner by [`cx.deactivate()`](crate::Cx::deactivate),
+//! or for never by [`cx.keep_active(true)`](crate::Cx::keep_active). Where there are more actors
+//! than [`max_actors`](crate::EngineBuilder::max_actors), or the process has more memory than
+//! [`memory_limit`](crate::EngineBuilder::memory_limit), those that were called the longest ago
+//! go first.
+//!
 //! State lives in memory only: what is to outlast an activation, put somewhere in
 //! `on_deactivate` or before, and fetch it again in `on_activate`.
 //!

@@ -8,8 +8,9 @@
 //! 5. [Mailboxes](mailboxes): what waits for an actor, and what happens when too much does.
 //! 6. [Supervision](supervision): who decides what becomes of an actor that fails.
 //! 7. [Placement](placement): on which shard an actor lives, and how to have a say in it.
+//! 8. [Testing](testing): without threads, without waiting, and by seed.
 //!
-//! The examples run in the [simulator](crate::testing): an engine in one thread, whose time
+//! The examples run in the [simulator](testing): an engine in one thread, whose time
 //! costs nothing to wait for. There, `sim.block_on(async { … })` stands for your program. With a
 //! real engine, made by [`Engine::launch`](crate::Engine::launch), you would await the same calls
 //! in any async code, or [wait](crate::Call::wait) for them on a plain thread.
@@ -32,7 +33,7 @@
 //! | – | bounded mailbox | [mailboxes] are bounded, always |
 //! | – | supervisor strategy, death watch | [`supervise(…)`](supervision), [`cx.watch`](crate::Cx::watch) |
 //! | – | dead letters | [`Engine::dead_letters`](crate::Engine::dead_letters) |
-//! | `TestCluster` | TestKit | [`quark::testing`](crate::testing), by seed |
+//! | `TestCluster` | TestKit | [the simulator](testing), doubles, fault points |
 //!
 //! What those who switch stumble over most: a call does nothing until it is awaited or told;
 //! turns *do* overlap where methods take `&self`; and actors of one shard run on one thread, so
@@ -44,4 +45,5 @@ pub mod identity;
 pub mod mailboxes;
 pub mod placement;
 pub mod supervision;
+pub mod testing;
 pub mod turns;

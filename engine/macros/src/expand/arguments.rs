@@ -1,10 +1,13 @@
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::quote_spanned;
 
 use crate::model::Message;
 
 /// A message taken apart, copied and shown: what tests look at, and their stand-ins are given.
 /// Arguments that can't be copied or shown are no error; only tests that want to are told.
+///
+/// All of it stands where the method's name does, so that what the compiler says of a message that
+/// may not travel is said there, and shown once.
 pub(super) fn expand(message: &Message) -> TokenStream {
     let names: Vec<_> = message
         .arguments
@@ -12,7 +15,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         .map(|argument| &argument.name)
         .collect();
     let types = message.arguments.iter().map(|argument| &argument.ty);
-    quote! {
+    quote_spanned! {message.ident.span()=>
         type Args = (#(#types,)*);
 
         fn into_args(self) -> Self::Args {
