@@ -33,6 +33,8 @@ pub(crate) struct Incoming<M: Method> {
     pub(crate) toll: Toll,
     /// What the limits of its type have said.
     pub(crate) permit: Permit,
+    /// A shard where its actor does not live has handed it on.
+    pub(crate) is_relayed: bool,
 }
 
 impl<M: Method> Incoming<M> {
@@ -46,6 +48,7 @@ impl<M: Method> Incoming<M> {
             context: self.context,
             toll: self.toll,
             permit: self.permit,
+            is_relayed: self.is_relayed,
         }
     }
 }
@@ -146,15 +149,24 @@ pub(crate) const fn fits<T>() -> bool {
 
 /// A call or one-way message as it lies in a ring: 40 bytes beside its arguments.
 pub(crate) struct Request<M> {
-    /// A hint if `hinted`, else the key's hash.
+    /// A hint if it comes by one, else the key's hash.
     pub(crate) target: u64,
     pub(crate) key: Key,
     /// Generation zero: nobody waits.
     pub(crate) call: CallId,
     pub(crate) deadline: Deadline,
     pub(crate) depth: u8,
-    pub(crate) hinted: bool,
+    pub(crate) by: By,
     pub(crate) args: M,
+}
+
+/// How a message finds its actor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Hint,
+    Hash,
+    /// By hash, and not from its sender but from a shard that has handed it on.
+    Relay,
 }
 
 /// The id of no call.
@@ -188,13 +200,15 @@ impl<M: Method> Request<M> {
                 slots: if is_ask { 0 } else { slots as u16 },
             },
             permit: Permit::Unasked,
+            is_relayed: self.by == By::Relay,
         };
-        let hint = if self.hinted {
+        let is_hinted = self.by == By::Hint;
+        let hint = if is_hinted {
             Hint(self.target)
         } else {
             Hint::NONE
         };
-        let hash = (!self.hinted).then_some(self.target);
+        let hash = (!is_hinted).then_some(self.target);
         runtime.receive(shard, hint, self.key, hash, incoming);
     }
 }
@@ -302,6 +316,7 @@ impl<M: Method> Told<M> {
             context: self.context,
             toll: Toll::default(),
             permit: Permit::Unasked,
+            is_relayed: false,
         }
     }
 }

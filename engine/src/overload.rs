@@ -71,6 +71,7 @@ impl Runtime {
             context: context(),
             toll: Toll::default(),
             permit,
+            is_relayed: false,
         };
         if is_full && types.when_full == WhenFull::DropNewest {
             self.refuse(shard, &resident, incoming, Refusal::Dropped);

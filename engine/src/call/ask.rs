@@ -16,7 +16,7 @@ use crate::coalesce::coalesces;
 use crate::error::{CallError, Refusal};
 use crate::limits::Permit;
 use crate::message::{
-    BoxedReply, BoxedRequest, Incoming, Reply, ReplyOf, ReplyTo, Request, Toll, fits,
+    BoxedReply, BoxedRequest, By, Incoming, Reply, ReplyOf, ReplyTo, Request, Toll, fits,
 };
 use crate::reference::Hint;
 use crate::routing::Local;
@@ -169,6 +169,7 @@ impl<M: Method> Call<'_, M> {
             context,
             toll: Toll::default(),
             permit: Permit::Unasked,
+            is_relayed: false,
         }
     }
 
@@ -497,7 +498,7 @@ impl<M: Method> Call<'_, M> {
             call,
             deadline,
             depth,
-            hinted,
+            by: if hinted { By::Hint } else { By::Hash },
             args: self.take_message(),
         }
     }

@@ -173,6 +173,7 @@ impl<M: Method> Call<'_, M> {
             depth: 0,
             toll: Toll::default(),
             permit: Permit::Unasked,
+            is_relayed: false,
         };
         ways.dispatch(key, hash, incoming);
         Ok(())

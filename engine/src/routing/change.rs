@@ -164,7 +164,8 @@ impl<A: Actor> Ways<'_, A> {
             Way::Shard(lane) | Way::Behind(lane) => self.follow(lane, marker(key)),
             Way::Wait => {
                 let held = HeldMarker(marker(key.clone()));
-                self.hold(&key, hash, held);
+                // Behind all, those that go first among them.
+                self.hold(&key, hash, false, held);
             }
         }
     }

@@ -74,12 +74,13 @@ impl<A: Actor> Ways<'_, A> {
             },
             Way::Landing { from: last } if last == from => self.arrive_here(key, hash, incoming),
             Way::Landing { .. } | Way::Wait => {
+                let is_relayed = incoming.is_relayed;
                 let routed = Routed {
                     key: key.clone(),
                     hash,
                     incoming,
                 };
-                self.hold_from(&key, hash, from, routed);
+                self.hold(&key, hash, is_relayed, routed);
             }
             Way::Shard(lane) | Way::Behind(lane) => {
                 self.tell_of(&key, hash, from, lane);
@@ -103,12 +104,13 @@ impl<A: Actor> Ways<'_, A> {
         match self.way(&key, hash) {
             Way::Landing { from } if from == incoming.from(self.shard) => Some(incoming),
             Way::Landing { .. } => {
+                let is_relayed = incoming.is_relayed;
                 let routed = Routed {
                     key: key.clone(),
                     hash,
                     incoming,
                 };
-                self.hold(&key, hash, routed);
+                self.hold(&key, hash, is_relayed, routed);
                 None
             }
             _ => Some(incoming),
@@ -130,22 +132,17 @@ impl<A: Actor> Ways<'_, A> {
         self.runtime.refuse_key(self.shard, key, incoming, refusal);
     }
 
-    /// Holds a message back until the route to its actor has changed.
-    pub(super) fn hold<W: Waiting>(&self, key: &Key, hash: u64, message: W) {
-        self.hold_from(key, hash, self.here(), message);
-    }
-
-    /// The same of a message from the shard or port `from`. What another shard hands on may be
-    /// this one's own, sent before all that is held back for its own senders.
-    fn hold_from<W: Waiting>(&self, key: &Key, hash: u64, from: u16, message: W) {
-        let is_handed_on = from != self.here() && from < self.runtime.engine().shards();
+    /// Holds a message back until the route to its actor has changed. One that was handed on may
+    /// have been sent here and gone from here before any of those that are held back, and goes
+    /// first.
+    pub(super) fn hold<W: Waiting>(&self, key: &Key, hash: u64, is_relayed: bool, message: W) {
         let held = self.types.routes.with(key, hash, |route| {
             let change = route
                 .change
                 .as_ref()
                 .expect("only changing routes hold back");
-            let held = if is_handed_on {
-                &change.handed_on
+            let held = if is_relayed {
+                &change.relayed
             } else {
                 &change.held
             };

@@ -35,7 +35,7 @@ impl<A: Actor> Ways<'_, A> {
                     signal,
                     _actor: PhantomData,
                 };
-                self.hold(&to.key, to.hash, held);
+                self.hold(&to.key, to.hash, false, held);
                 None
             }
         }

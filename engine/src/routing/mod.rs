@@ -79,8 +79,8 @@ enum Via {
 struct Change {
     /// Tells the marker that ends it from those of changes given up.
     serial: u32,
-    /// What other shards have handed on goes first: it may have been sent from here before.
-    handed_on: Mailbox,
+    /// What other shards have handed on goes first: it may have come by here before.
+    relayed: Mailbox,
     held: Mailbox,
     /// The shard that an actor has just come from: what that one hands on enters at once.
     landing_from: Option<u16>,
@@ -178,7 +178,7 @@ impl Routes {
         Box::new(Change {
             serial,
             held: Mailbox::default(),
-            handed_on: Mailbox::default(),
+            relayed: Mailbox::default(),
             landing_from: None,
             expires: false,
         })
@@ -187,12 +187,12 @@ impl Routes {
 
 impl Change {
     fn len(&self) -> usize {
-        self.handed_on.len() + self.held.len()
+        self.relayed.len() + self.held.len()
     }
 
     /// Takes out what goes first.
     fn pop(&self, outliers: &Outliers) -> Option<Letter> {
-        self.handed_on
+        self.relayed
             .pop(outliers)
             .or_else(|| self.held.pop(outliers))
     }

@@ -16,7 +16,7 @@ use crate::call::{cost, slots};
 use crate::error::{CallError, Refusal};
 use crate::key::Key;
 use crate::limits::Permit;
-use crate::message::{BoxedRequest, Incoming, NO_CALL, ReplyOf, ReplyTo, Request, fits};
+use crate::message::{BoxedRequest, By, Incoming, NO_CALL, ReplyOf, ReplyTo, Request, fits};
 use crate::reference::Hint;
 use crate::runtime::{Runtime, with_runtime};
 
@@ -244,7 +244,7 @@ impl<M: Method> Relay<M> {
             call,
             deadline: incoming.deadline,
             depth: incoming.depth,
-            hinted: false,
+            by: By::Relay,
             args: incoming.args,
         };
         let out = shard.outbound(self.lane).expect("another shard's number");
