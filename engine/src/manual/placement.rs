@@ -139,6 +139,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Near a place
+//!
+//! `near` names a NUMA node by its number, or a core by the number of one of its CPUs, as
+//! `quark topology` shows them: for actors that work beside a device. Where that place has no
+//! shard of its own, the nearest do instead; where the machine has no such place, calls of the
+//! type are answered with an error that says what it has. In a simulation,
+//! [`topology`](crate::testing::SimOptions::topology) says which machine it stands for.
+//!
 //! # Moving
 //!
 //! An actor whose state is `Send` can be moved while calls to it go on, with its state, its
