@@ -22,7 +22,12 @@
 //!         self.cents
 //!     }
 //!
-//!     pub async fn transfer(&mut self, cx: &Cx<Self>, to: u64, cents: i64) -> Result<(), CallError> {
+//!     pub async fn transfer(
+//!         &mut self,
+//!         cx: &Cx<Self>,
+//!         to: u64,
+//!         cents: i64,
+//!     ) -> Result<(), CallError> {
 //!         cx.actor::<Account>(to).add(cents).await?;
 //!         self.cents -= cents;
 //!         Ok(())

@@ -7,8 +7,9 @@
 //!
 //! An ask of an idle actor on the caller's own shard runs right away, on the caller's stack as far
 //! as it gets. If the actor is busy, the message waits in the actor's mailbox, and turns are
-//! begun in the order in which messages came, or by their [priorities](super::mailboxes#priorities).
-//! [Which turns may overlap](super::borrowing) is said by how methods borrow `self`.
+//! begun in the order in which messages came, or by their
+//! [priorities](super::mailboxes#priorities). [Which turns may overlap](super::borrowing) is said
+//! by how methods borrow `self`.
 //!
 //! # A turn belongs to its actor
 //!
