@@ -394,7 +394,8 @@ fn an_adaptive_bound_begins_low() {
     assert_eq!(*refused.borrow(), Some((16, CallError::MailboxFull)));
 }
 
-/// All of it by many seeds, on shards whose messages are held up: what was sent has run, came
+/// All of it by many seeds, on shards whose messages are held up, and with actors that move: what
+/// was sent has run, came
 /// back, was answered, or lies among the dead letters.
 #[test]
 fn nothing_is_lost_whatever_the_policy() {
@@ -424,5 +425,8 @@ fn nothing_is_lost_whatever_the_policy() {
             "nothing was {reason}: {met:?}"
         );
     }
-    assert!(met.opened > 0 && met.closed_again > 0, "{met:?}");
+    assert!(
+        met.opened > 0 && met.closed_again > 0 && met.moved > 0,
+        "{met:?}"
+    );
 }

@@ -1,7 +1,7 @@
 //! A load on types of every policy, and what must be true of it.
 #![allow(unreachable_pub)] // only public methods are messages
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::panic::resume_unwind;
@@ -88,6 +88,8 @@ type Answer = Pin<Box<dyn Future<Output = Result<(), CallError<Oops>>>>>;
 trait Target {
     fn tell(&self, kind: Kind, mail: Mail) -> Result<(), CallError>;
     fn ask(&self, kind: Kind, mail: Mail) -> Answer;
+    /// Moves the actor; says whether it was taken for that.
+    fn migrate(&self, engine: Engine, to: u16) -> Pin<Box<dyn Future<Output = bool>>>;
 }
 
 macro_rules! targets {
@@ -159,6 +161,11 @@ macro_rules! targets {
                         }
                     })
                 }
+
+                fn migrate(&self, engine: Engine, to: u16) -> Pin<Box<dyn Future<Output = bool>>> {
+                    let me = self.clone();
+                    Box::pin(async move { engine.migrate(&me, to).await.is_ok() })
+                }
             }
         )*
 
@@ -204,6 +211,8 @@ struct Client {
     seq: u64,
     random: u64,
     targets: Vec<Rc<dyn Target>>,
+    engine: Engine,
+    moved: Rc<Cell<u64>>,
 }
 
 impl Client {
@@ -245,9 +254,14 @@ impl Client {
             let target = self.below(self.targets.len() as u64) as usize;
             let target = self.targets[target].clone();
             let count = 1 + self.below(12);
-            match self.below(8) {
+            match self.below(9) {
                 0..4 => self.tell(&*target, count),
                 4..7 => self.ask(&*target, count).await,
+                7 => {
+                    let to = self.below(u64::from(SHARDS)) as u16;
+                    let moved = target.migrate(self.engine.clone(), to).await;
+                    self.moved.set(self.moved.get() + u64::from(moved));
+                }
                 _ => sleep(Duration::from_micros(self.below(3_000))).await,
             }
         }
@@ -300,6 +314,7 @@ impl Client {
 pub struct Met {
     pub ran: usize,
     pub reasons: BTreeMap<DeadReason, u64>,
+    pub moved: u64,
     pub opened: u64,
     pub closed_again: usize,
 }
@@ -314,12 +329,15 @@ pub fn run(seed: u64, met: &mut Met) -> u64 {
     let sim = Engine::builder()
         .simulate(seed, options)
         .expect("nothing is registered twice");
+    let moved = Rc::new(Cell::new(0));
     for me in 0..CLIENTS {
         let client = Client {
             me,
             seq: 0,
             random: sim.random(),
             targets: targets(&sim),
+            engine: sim.engine().clone(),
+            moved: moved.clone(),
         };
         sim.spawn_on((me % u64::from(SHARDS)) as u16, client.run());
     }
@@ -343,6 +361,7 @@ pub fn run(seed: u64, met: &mut Met) -> u64 {
         );
         met.ran += book.fates.iter().filter(|fate| fate.ran).count();
     });
+    met.moved += moved.get();
     let sum: u64 = letters.by_reason.values().sum();
     assert_eq!(sum, letters.total);
     for (reason, count) in letters.by_reason {
