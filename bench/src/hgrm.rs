@@ -11,14 +11,17 @@ use std::io::{self, Write};
 use hdrhistogram::Histogram;
 
 use crate::distribution::{Distribution, Point};
+use crate::plot::Limit;
 
 /// What is known of the run that a distribution is from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Notes {
     /// The machine, in words.
     pub machine: Option<String>,
     /// The day, in UTC.
     pub date: Option<String>,
+    /// What the latencies should not exceed.
+    pub limits: Vec<Limit>,
 }
 
 /// A file that was read.
@@ -71,6 +74,7 @@ const MICROSECOND: f64 = 1e3;
 const UNIT: &str = "#[Unit    = ";
 const MACHINE: &str = "#[Machine = ";
 const DATE: &str = "#[Date    = ";
+const LIMIT: &str = "#[Limit   = ";
 
 /// Writes what `histogram`, in nanoseconds, holds.
 ///
@@ -125,6 +129,9 @@ pub fn write(out: &mut impl Write, histogram: &Histogram<u64>, notes: &Notes) ->
             writeln!(out, "{label}{value}]")?;
         }
     }
+    for Limit { label, ns } in &notes.limits {
+        writeln!(out, "{LIMIT}{:12.3}, {label}]", ns / MICROSECOND)?;
+    }
     out.flush()
 }
 
@@ -144,6 +151,9 @@ pub fn read(text: &str, unit: Unit) -> Result<Hgrm, HgrmError> {
             let note = |label| Some(trimmed.strip_prefix(label)?.strip_suffix(']')?.to_owned());
             notes.machine = note(MACHINE).or(notes.machine);
             notes.date = note(DATE).or(notes.date);
+            notes
+                .limits
+                .extend(note(LIMIT).and_then(|text| limit(&text)));
             if let Some(unit) = note(UNIT).and_then(|name| Unit::named(&name)) {
                 scale = unit.nanoseconds();
             }
@@ -184,6 +194,16 @@ fn point(line: &str) -> Option<Point> {
         .next()
         .is_none_or(|text| text.parse::<f64>().is_ok());
     (sound && fourth && columns.next().is_none()).then_some(point)
+}
+
+/// What the note of a limit says; ours alone write it, in microseconds.
+fn limit(text: &str) -> Option<Limit> {
+    let (value, label) = text.split_once(", ")?;
+    let ns = value.trim().parse::<f64>().ok()? * MICROSECOND;
+    (ns.is_finite() && ns > 0.0).then(|| Limit {
+        label: label.to_owned(),
+        ns,
+    })
 }
 
 /// Counters in one bucket, as HdrHistogram counts them: two for each value that the precision
@@ -267,6 +287,10 @@ mod tests {
         let notes = Notes {
             machine: Some("AMD EPYC, 2 cpus".to_owned()),
             date: Some("2026-11-20".to_owned()),
+            limits: vec![Limit {
+                label: "a tick, 20 a second".to_owned(),
+                ns: 5e7,
+            }],
         };
         let hgrm = read(&written(&histogram, &notes), Unit::S).unwrap();
         assert_eq!(hgrm.notes, notes);

@@ -81,11 +81,7 @@ impl Records {
                 distribution,
             });
         }
-        for limit in &report.limits {
-            if !self.plot.limits.contains(limit) {
-                self.plot.limits.push(limit.clone());
-            }
-        }
+        self.plot.hold_against(&report.limits);
         Ok(())
     }
 
@@ -122,6 +118,7 @@ impl Records {
         let notes = Notes {
             machine: Some(place(&self.machine)),
             date: Some(self.begun.minute()),
+            limits: report.limits.clone(),
         };
         let histogram = recorded.latency.histogram();
         write_file(&folder.join(stem.clone() + ".hgrm"), |out| {
@@ -162,6 +159,7 @@ pub fn plot(asked: &Pictured) -> Result<(), Error> {
             label: stem.to_string_lossy().into_owned(),
             distribution,
         });
+        plot.hold_against(&notes.limits);
         machines.extend(notes.machine);
         dates.extend(notes.date);
     }

@@ -75,6 +75,15 @@ const COLOURS: [(&str, &str); 8] = [
 const DASHES: [&str; 4] = ["none", "8 4", "2 4", "10 3 2 3"];
 
 impl Plot {
+    /// Shows `limits` too, each once.
+    pub fn hold_against(&mut self, limits: &[Limit]) {
+        for limit in limits {
+            if !self.limits.contains(limit) {
+                self.limits.push(limit.clone());
+            }
+        }
+    }
+
     /// The picture. Without curves, the frame alone.
     #[must_use]
     pub fn draw(&self) -> String {

@@ -157,7 +157,7 @@ fn moves(setup: &Setup) -> Result<Report, Error> {
                 let first = session.answered(call.timeout(PATIENCE).wait())?;
                 let second = session.answered(visit.join().expect("it does not panic"))?;
                 let drove = session.answered(drive.join().expect("it does not panic"))?;
-                Ok((first, second, drove))
+                Ok::<_, Error>((first, second, drove))
             })
         })?;
     latency.merge(&beside);

@@ -62,6 +62,7 @@ pub(super) fn search(first: Option<u32>, setup: &Setup) -> Result<Report, Error>
             return Ok(report
                 .figure("players_held", u64::from(if holds { players } else { 0 }))
                 .figure("players_per_core", f64::from(players) / shards as f64)
+                .figure("confirmed", holds && !setup.interrupt.is_set())
                 .figure("too_many", bounds.too_many.map_or(0, u64::from))
                 .figure("tries", tries as u64));
         }
