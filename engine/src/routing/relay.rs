@@ -39,6 +39,8 @@ impl<A: Actor> Ways<'_, A> {
         // Where it goes, it is looked at anew.
         self.runtime.give_back::<A>(self.shard, incoming.permit);
         incoming.permit = Permit::Unasked;
+        // What begins here is sent, if by a detour; the rest is handed on.
+        incoming.is_relayed |= incoming.from(self.shard) != self.here();
         let relay = Relay {
             lane,
             reply: incoming.reply,
@@ -244,7 +246,11 @@ impl<M: Method> Relay<M> {
             call,
             deadline: incoming.deadline,
             depth: incoming.depth,
-            by: By::Relay,
+            by: if incoming.is_relayed {
+                By::Relay
+            } else {
+                By::Hash
+            },
             args: incoming.args,
         };
         let out = shard.outbound(self.lane).expect("another shard's number");
