@@ -47,7 +47,7 @@ fn each_planted_bug_is_caught() {
 #[test]
 fn each_bug_planted_in_families_is_caught() {
     all_are_caught(FAMILY_BUGS, |seed| {
-        drop(run_families(seed, FAMILY_MESSAGES));
+        drop(run_families(seed, FAMILY_MESSAGES, false));
     });
 }
 

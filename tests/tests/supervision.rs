@@ -24,7 +24,8 @@ fn renewed(sim: &Sim, kids: &[KidRef], failing: usize) -> Vec<bool> {
 
 #[test]
 fn each_strategy_restarts_whom_it_concerns() {
-    let cases: [(Strategy, fn(usize, usize) -> bool); 3] = [
+    type Concerns = fn(usize, usize) -> bool;
+    let cases: [(Strategy, Concerns); 3] = [
         (Strategy::OneForOne, |kid, failing| kid == failing),
         (Strategy::AllForOne, |_, _| true),
         (Strategy::RestForOne, |kid, failing| kid >= failing),

@@ -49,7 +49,6 @@ pub const FAMILY_EVENTS: &[&str] = &[
     "trees of three levels",
     "parents restarted for a child",
     "shutdowns in the middle of it",
-    "members moved",
     "bonds looked at from both ends",
 ];
 
@@ -67,12 +66,13 @@ const CHIEFS: u64 = 3;
 const CLIENTS: u64 = 6;
 const LONG: Duration = Duration::from_secs(30);
 
-/// Runs the families of `seed` with about `messages` messages.
+/// Runs the families of `seed` with about `messages` messages; `moves` says whether members are
+/// moved from shard to shard, too.
 ///
 /// # Panics
 /// When a rule was broken.
 #[must_use]
-pub fn run_families(seed: u64, messages: u64) -> FamilyOutcome {
+pub fn run_families(seed: u64, messages: u64, moves: bool) -> FamilyOutcome {
     let mut random = Random::new(seed ^ 0xfa_417);
     let strategies = [
         Strategy::OneForOne,
@@ -114,7 +114,7 @@ pub fn run_families(seed: u64, messages: u64) -> FamilyOutcome {
     take_events();
     oracle::begin(sim.recorder(), Duration::from_secs(1));
     let ran = catch_unwind(AssertUnwindSafe(|| {
-        drive(sim, random, strategy, resumes, messages)
+        drive(sim, random, strategy, [resumes, moves], messages)
     }));
     let broken = oracle::end().and_then(|mut oracle| oracle.broken());
     if let Some(rule) = broken {
@@ -154,7 +154,13 @@ fn directive(random: &mut Random, resumes: bool) -> Option<Directive> {
     }
 }
 
-fn drive(sim: Sim, mut random: Random, strategy: Strategy, resumes: bool, messages: u64) -> u64 {
+fn drive(
+    sim: Sim,
+    mut random: Random,
+    strategy: Strategy,
+    [resumes, moves]: [bool; 2],
+    messages: u64,
+) -> u64 {
     for _ in 0..CLIENTS {
         let client = Client {
             me: oracle::new_sender(),
@@ -163,6 +169,7 @@ fn drive(sim: Sim, mut random: Random, strategy: Strategy, resumes: bool, messag
             members: (0..MEMBERS).map(|key| sim.actor::<Member>(key)).collect(),
             chiefs: (0..CHIEFS).map(|key| sim.actor::<Chief>(key)).collect(),
             resumes,
+            moves,
             left: messages / CLIENTS,
         };
         let shard = client_shard(&sim, client.me);
@@ -304,6 +311,7 @@ struct Client {
     members: Vec<MemberRef>,
     chiefs: Vec<ChiefRef>,
     resumes: bool,
+    moves: bool,
     left: u64,
 }
 
@@ -338,7 +346,7 @@ impl Client {
                 sleep(Duration::from_micros(self.random.below(8_000))).await;
                 continue;
             }
-            if self.random.one_in(40) {
+            if self.moves && self.random.one_in(40) {
                 let to = self.random.below(u64::from(self.engine.shards())) as u16;
                 if self.engine.migrate(member, to).await.is_ok() {
                     happened("members moved");
