@@ -30,13 +30,13 @@ pub enum CallError<E = Infallible> {
     Dropped,
     /// The type was called more often than its rate limit allows; the method did not run.
     #[error("called more often than its type's rate limit allows: retry in {0}")]
-    RateLimited(RetryAfter),
+    RateLimited(Box<RetryAfter>),
     /// Too many calls of the type have failed, so its circuit breaker refuses all for a while;
     /// the method did not run.
     #[error(
         "too many calls of this type have failed: its circuit breaker refuses them, retry in {0}"
     )]
-    CircuitOpen(RetryAfter),
+    CircuitOpen(Box<RetryAfter>),
     /// The call came back to an actor that its own chain holds.
     #[error(
         "the call came back to an actor that its own chain holds: break the cycle, or make the methods &self"
@@ -72,7 +72,9 @@ pub enum CallError<E = Infallible> {
     Elsewhere,
 }
 
-// Every reply has room for an error, and replies travel by value.
+// Every reply has room for an error, and replies travel by value. What its variants carry are
+// boxes and nothing else: with a plain word among them a reply is no longer two registers but a
+// place in memory, written in halves and read as a whole (measured: 20 ns a local call, not 14).
 const _: () = assert!(size_of::<CallError>() == 16);
 
 impl<E> CallError<E> {
@@ -128,23 +130,18 @@ impl<E> CallError<E> {
 
 /// How long to wait before trying again: what [`CallError::RateLimited`] and
 /// [`CallError::CircuitOpen`] say.
-// One word, not a `Duration`'s two: every reply has room for an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RetryAfter {
-    nanos: u64,
-}
+pub struct RetryAfter(Duration);
 
 impl RetryAfter {
     pub(crate) fn new(duration: Duration) -> Self {
-        RetryAfter {
-            nanos: u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),
-        }
+        RetryAfter(duration)
     }
 
     /// The same as a duration.
     #[must_use]
     pub const fn duration(self) -> Duration {
-        Duration::from_nanos(self.nanos)
+        self.0
     }
 }
 
@@ -181,8 +178,8 @@ impl<E> From<Refusal> for CallError<E> {
             Refusal::Overloaded => CallError::Overloaded,
             Refusal::MailboxFull => CallError::MailboxFull,
             Refusal::Dropped => CallError::Dropped,
-            Refusal::RateLimited(after) => CallError::RateLimited(after),
-            Refusal::CircuitOpen(after) => CallError::CircuitOpen(after),
+            Refusal::RateLimited(after) => CallError::RateLimited(Box::new(after)),
+            Refusal::CircuitOpen(after) => CallError::CircuitOpen(Box::new(after)),
             Refusal::CallCycle => CallError::CallCycle,
             Refusal::Panicked => CallError::Panicked,
             Refusal::Restarted => CallError::Restarted,

@@ -222,38 +222,32 @@ impl Runtime {
         hint: Hint,
         key: Key,
         hash: Option<u64>,
-        mut incoming: Incoming<M>,
+        incoming: Incoming<M>,
     ) {
         let resolved = self.resolve::<M::Actor>(shard, hint, &key, || {
             hash.unwrap_or_else(|| self.engine.hash_of(<M::Actor as Actor>::token(), &key))
         });
         match resolved {
             Ok(resident) => self.arrive(shard, resident, incoming),
-            Err(Refusal::Elsewhere) => self.dispatch(shard, key, hash, incoming),
-            Err(refusal) => {
-                incoming.toll.pay(shard);
-                self.reply_refused(
-                    shard,
-                    || crate::key::ActorId {
-                        actor: <M::Actor as Actor>::NAME,
-                        key: key.clone(),
-                    },
-                    incoming,
-                    refusal,
-                );
-            }
+            Err(refusal) => self.receive_elsewhere(shard, key, hash, incoming, refusal),
         }
     }
 
-    /// A message has come whose actor is not simply here.
+    /// A message has come whose actor is not simply here, or can't be made.
     #[cold]
-    fn dispatch<M: Method>(
+    #[inline(never)]
+    fn receive_elsewhere<M: Method>(
         &self,
         shard: &Shard,
         key: Key,
         hash: Option<u64>,
-        incoming: Incoming<M>,
+        mut incoming: Incoming<M>,
+        refusal: Refusal,
     ) {
+        if refusal != Refusal::Elsewhere {
+            incoming.toll.pay(shard);
+            return self.refuse_key(shard, key, incoming, refusal);
+        }
         let Ok(types) = self.types.get::<M::Actor>(self) else {
             return;
         };
@@ -510,6 +504,8 @@ impl Runtime {
     }
 
     /// Answers a message that gets no turn.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn refuse<M: Method>(
         &self,
         shard: &Shard,
@@ -522,6 +518,8 @@ impl Runtime {
     }
 
     /// Answers a message to an actor that is not in memory here.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn refuse_key<M: Method>(
         &self,
         shard: &Shard,
@@ -536,6 +534,8 @@ impl Runtime {
         self.reply_refused(shard, id, incoming, refusal);
     }
 
+    #[cold]
+    #[inline(never)]
     fn reply_refused<M: Method>(
         &self,
         shard: &Shard,

@@ -5,7 +5,6 @@
 //! is dropped last: it answers whoever was not answered, leaves the gate, and lets the next in.
 #![allow(unsafe_code)]
 
-use std::any::Any;
 use std::cell::Cell;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -584,7 +583,12 @@ impl Runtime {
         cx.turn.withdraw_upcall(shard);
         match reply {
             Some(reply) if ended.is_ok() => reply,
-            _ => self.sync_panicked(shard, resident, info::<M>(), ended.err()),
+            _ => {
+                let lost = ended.as_ref().is_err_and(|panic| is_lost(&**panic));
+                // A payload may panic on its way out, too.
+                std::mem::forget(ended);
+                self.sync_panicked(shard, resident, info::<M>(), lost)
+            }
         }
     }
 
@@ -595,14 +599,12 @@ impl Runtime {
         shard: &Shard,
         resident: Resident<A>,
         info: &'static MethodInfo,
-        panic: Option<Box<dyn Any + Send>>,
+        lost: bool,
     ) -> Result<T, CallError<E>> {
-        if panic.as_ref().is_some_and(|panic| is_lost(&**panic)) {
+        if lost {
             // Nobody can be left to wait for a turn on its own stack.
             return Err(CallError::Timeout);
         }
-        // A payload may panic on its way out, too.
-        std::mem::forget(panic);
         self.panicked(shard, resident, info);
         Err(CallError::Panicked)
     }
