@@ -1,4 +1,5 @@
 //! Actors that move about while others write to them: what the suites on moves share.
+#![allow(missing_docs)] // of methods whose names say all
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

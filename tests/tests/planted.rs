@@ -3,8 +3,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use quark::Placement;
 use quark_shards::planted::{Bug, plant};
 use quark_tests::model::{run, run_families};
+use quark_tests::nomads;
 
 /// Messages a seed.
 const MESSAGES: u64 = 10_000;
@@ -39,6 +41,9 @@ const FAMILY_BUGS: &[(Bug, u32)] = &[
 /// Messages of a family's seed.
 const FAMILY_MESSAGES: u64 = 3_000;
 
+/// The same for the load on actors that move.
+const MOVING_BUGS: &[(Bug, u32)] = &[(Bug::HastyRoute, 3), (Bug::MailLeftBehind, 10)];
+
 #[test]
 fn each_planted_bug_is_caught() {
     all_are_caught(BUGS, |seed| drop(run(seed, MESSAGES)));
@@ -48,6 +53,13 @@ fn each_planted_bug_is_caught() {
 fn each_bug_planted_in_families_is_caught() {
     all_are_caught(FAMILY_BUGS, |seed| {
         drop(run_families(seed, FAMILY_MESSAGES, false));
+    });
+}
+
+#[test]
+fn each_bug_planted_in_moves_is_caught() {
+    all_are_caught(MOVING_BUGS, |seed| {
+        let _ = nomads::run(seed, Placement::Hash, 1 + seed % 4, 0.0);
     });
 }
 
