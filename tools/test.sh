@@ -8,7 +8,7 @@ source tools/setup.sh
 
 # The models in quark-shards, by the name of their module.
 LOOM_TESTS=loom_models
-EXAMPLES=(hello counter order_book)
+EXAMPLES=(hello counter order_book game)
 
 full=
 for argument in "$@"; do

@@ -328,6 +328,7 @@ mod tests {
                 "wake",
                 "workers",
                 "idle",
+                "moves",
             ]
         );
     }
