@@ -39,7 +39,7 @@ fn every_seed_keeps_the_rules() {
 #[test]
 fn members_that_move_keep_the_rules() {
     let mut moved = 0;
-    for_seeds(0..60, |seed| {
+    for_seeds(0..seeds(60), |seed| {
         let events = run_families(seed, MESSAGES, true).events;
         moved += events.get("members moved").unwrap_or(&0);
     });

@@ -162,12 +162,34 @@ impl<A: Actor> Ways<'_, A> {
                 self.runtime.post(self.shard, origin, landed);
             }
             Way::Shard(lane) | Way::Behind(lane) => self.follow(lane, marker(key)),
+            Way::Wait if is_home && self.give_up_change(&key, hash) => {
+                self.marked(key, hash, origin, serial);
+            }
             Way::Wait => {
                 let held = HeldMarker(marker(key.clone()));
                 // Behind all, those that go first among them.
                 self.hold(&key, hash, false, held);
             }
         }
+    }
+
+    /// Goes on by the old route, if a better one is being looked for. The home's own marker has come
+    /// by: the home may be holding ours back until it has that, so ours must not hold it back.
+    fn give_up_change(&self, key: &Key, hash: u64) -> bool {
+        let found = self.types.routes.with(key, hash, |route| {
+            let Via::Shard(via) = route.via else {
+                return None;
+            };
+            let change = route.change.take_if(|change| !change.leaves)?;
+            Some((change, via))
+        });
+        let Some((change, via)) = found.flatten() else {
+            return false;
+        };
+        while let Some(letter) = change.pop(&self.runtime.outliers) {
+            letter.forward(self.shard, self.runtime, via);
+        }
+        true
     }
 
     /// Our own marker is back: the actor lives here, or, if this is its home, nowhere.

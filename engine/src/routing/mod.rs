@@ -84,6 +84,8 @@ struct Change {
     held: Mailbox,
     /// The shard that an actor has just come from: what that one hands on enters at once.
     landing_from: Option<u16>,
+    /// The actor is just leaving this shard: no marker will end it.
+    leaves: bool,
     /// The route has not been used for long: it is forgotten at the end, unless it is by then.
     expires: bool,
 }
@@ -180,6 +182,7 @@ impl Routes {
             held: Mailbox::default(),
             relayed: Mailbox::default(),
             landing_from: None,
+            leaves: false,
             expires: false,
         })
     }

@@ -140,7 +140,8 @@ impl<A: Actor> Ways<'_, A> {
         let routes = &self.types.routes;
         routes.remove(&key, hash);
         routes.insert(key.clone(), hash, Via::Shard(to), self.now());
-        let change = routes.new_change();
+        let mut change = routes.new_change();
+        change.leaves = true;
         let leads_home = self.home(&key, hash) != self.here();
         routes.with(&key, hash, |route| {
             route.change = Some(change);
