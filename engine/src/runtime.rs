@@ -43,6 +43,8 @@ pub(crate) struct Runtime {
     pub(crate) dead_letters: RefCell<Graveyard>,
     pub(crate) hooks: Hooks,
     pub(crate) posts: Posts,
+    /// Whether any type has routes here.
+    routed: Cell<bool>,
     /// Kin of those that sleep.
     pub(crate) parked: Parked,
     /// Actors that the engine has given up so far.
@@ -103,6 +105,7 @@ impl Runtime {
             dead_letters,
             hooks,
             posts: Posts::default(),
+            routed: Cell::new(false),
             parked: Parked::default(),
             escalations: Cell::new(0),
             pulse,
@@ -113,6 +116,16 @@ impl Runtime {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Whether actors of any type may live, or be called, elsewhere than at home.
+    #[inline]
+    pub(crate) fn has_routes(&self) -> bool {
+        self.routed.get()
+    }
+
+    pub(crate) fn use_routes(&self) {
+        self.routed.set(true);
     }
 
     pub(crate) fn is_closing(&self) -> bool {

@@ -79,6 +79,7 @@ impl<A: Actor> TypeShard<A> {
             options.placement
         {
             routes.use_them();
+            runtime.use_routes();
         }
         let double = registered.double.map(StandIn::new);
         Ok(TypeShard {

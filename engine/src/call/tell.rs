@@ -186,13 +186,27 @@ impl<M: Method> Call<'_, M> {
         runtime: &Runtime,
         patience: Patience,
     ) -> Result<(), Refusal> {
-        // A type that can't be used is told of at the other end.
-        if let Ok(types) = runtime.types.get::<M::Actor>(runtime)
-            && types.routes.are_used()
-        {
-            return self.tell_elsewhere(shard, runtime, Refusal::Elsewhere, patience);
+        if runtime.has_routes() {
+            return self.tell_by_route(shard, runtime, patience);
         }
         self.tell_on(shard, runtime, self.core.shard, patience)
+    }
+
+    /// Actors of some types don't live at home, perhaps of this one.
+    #[inline(never)]
+    fn tell_by_route(
+        &mut self,
+        shard: &Shard,
+        runtime: &Runtime,
+        patience: Patience,
+    ) -> Result<(), Refusal> {
+        // A type that can't be used is told of at the other end.
+        match runtime.types.get::<M::Actor>(runtime) {
+            Ok(types) if types.routes.are_used() => {
+                self.tell_elsewhere(shard, runtime, Refusal::Elsewhere, patience)
+            }
+            _ => self.tell_on(shard, runtime, self.core.shard, patience),
+        }
     }
 
     #[inline(always)]

@@ -88,6 +88,12 @@ impl<A: Actor> Ways<'_, A> {
         )
     }
 
+    /// A first route for `key`.
+    pub(super) fn add_route(&self, key: Key, hash: u64, via: Via, used: u32) {
+        self.runtime.use_routes();
+        self.types.routes.insert(key, hash, via, used);
+    }
+
     /// The shard `at` was said to be where messages are handed on to.
     pub(super) fn noticed(&self, key: Key, hash: u64, at: u16) {
         let routes = &self.types.routes;
@@ -107,7 +113,7 @@ impl<A: Actor> Ways<'_, A> {
                 || at == home
                 || self.types.lookup(&key, hash).is_some() => {}
             None => {
-                routes.insert(
+                self.add_route(
                     key.clone(),
                     hash,
                     Via::Shard(home),

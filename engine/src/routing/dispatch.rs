@@ -171,15 +171,11 @@ impl<A: Actor> Ways<'_, A> {
                 .activate_here(self.shard, self.runtime, key, hash);
             if self.types.lookup(key, hash).is_none() {
                 // It failed: its callers are to hear why, not to try for ever.
-                self.types
-                    .routes
-                    .insert(key.clone(), hash, Via::Here, self.now());
+                self.add_route(key.clone(), hash, Via::Here, self.now());
             }
             return;
         }
-        self.types
-            .routes
-            .insert(key.clone(), hash, Via::Shard(chosen), self.now());
+        self.add_route(key.clone(), hash, Via::Shard(chosen), self.now());
         self.send_kin(key, chosen);
         let place = Control::<A>::new(key.clone(), hash, What::Place);
         self.runtime.post(self.shard, chosen, place);

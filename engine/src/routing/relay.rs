@@ -57,7 +57,7 @@ impl<A: Actor> Ways<'_, A> {
         let routes = &self.types.routes;
         let known = routes.with(key, hash, |route| route.pending += 1);
         if known.is_none() {
-            routes.insert(key.clone(), hash, Via::Shard(lane), self.now());
+            self.add_route(key.clone(), hash, Via::Shard(lane), self.now());
             routes.with(key, hash, |route| route.pending += 1);
         }
     }

@@ -139,7 +139,7 @@ impl<A: Actor> Ways<'_, A> {
         self.types.hide(resident);
         let routes = &self.types.routes;
         routes.remove(&key, hash);
-        routes.insert(key.clone(), hash, Via::Shard(to), self.now());
+        self.add_route(key.clone(), hash, Via::Shard(to), self.now());
         let mut change = routes.new_change();
         change.leaves = true;
         let leads_home = self.home(&key, hash) != self.here();
@@ -185,7 +185,7 @@ impl<A: Actor> Ways<'_, A> {
             // It was here, so it came from nowhere else; its home places nobody twice.
             Some(Some(Via::Here)) => return,
             None => {
-                routes.insert(key.clone(), hash, Via::Here, self.now());
+                self.add_route(key.clone(), hash, Via::Here, self.now());
                 self.home(&key, hash)
             }
         };
