@@ -178,7 +178,7 @@ fn a_local_actor_lives_where_it_was_called_first() {
                 caller.call(key).await.unwrap(),
             )
         });
-        assert_eq!(own, Ok::<_, CallError>(first).unwrap(), "actor {key}");
+        assert_eq!(own, first, "actor {key}");
         let other = sim.actor::<Neighbour>(format!("another caller {key}"));
         let again = sim.block_on(async { other.call(key).await.unwrap() });
         assert_eq!(again, first, "it stays there");
