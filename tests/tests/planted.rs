@@ -30,9 +30,9 @@ const BUGS: &[(Bug, u32)] = &[
     (Bug::MailLostAsleep, 20),
 ];
 
-/// The same for the load on families.
+/// The same for the load on families. (That a turn survives a restart is a rule of the other load
+/// only.)
 const FAMILY_BUGS: &[(Bug, u32)] = &[
-    (Bug::SurvivingTurn, 10),
     (Bug::LostOrder, 50),
     (Bug::ForgottenKin, 5),
     (Bug::DoubleActivation, 500),
