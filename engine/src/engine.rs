@@ -202,7 +202,7 @@ impl Engine {
     pub(crate) fn core_of<A: Actor>(&self, key: Key) -> RefCore {
         let hash = self.hash_of(A::token(), &key);
         let here = try_with_runtime(|here| match here {
-            Some((_, runtime)) if runtime.engine().id() == self.id() => {
+            Some((_, runtime)) if runtime.engine_id() == self.id() => {
                 let types = runtime.types.get::<A>(runtime).ok()?;
                 Some(self.home(&types.options, &key, hash))
             }

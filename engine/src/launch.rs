@@ -24,7 +24,7 @@ use crate::engine::{Engine, Stage};
 use crate::error::RegisterError;
 use crate::neighbourhood::Neighbourhoods;
 use crate::report::LaunchReport;
-use crate::runtime::{Closing, Runtime, try_with_runtime};
+use crate::runtime::{Closing, RUNTIME, Runtime, try_with_runtime};
 use crate::shutdown::Survey;
 use crate::testing::Hooks;
 
@@ -240,11 +240,10 @@ fn make_shard(plan: Plan) -> Result<(std::rc::Rc<Shard>, DriverReport), LaunchEr
     })?;
     let report = driver.report();
     let shard = Shard::new(plan.end, plan.config, Box::new(driver));
-    shard.attach(Runtime::new(
-        plan.engine,
-        Hooks::default(),
-        shard.pulse().clone(),
-    ));
+    shard.attach(
+        &RUNTIME,
+        Runtime::new(plan.engine, Hooks::default(), shard.pulse().clone()),
+    );
     Ok((shard, report))
 }
 
@@ -252,7 +251,7 @@ fn make_shard(plan: Plan) -> Result<(std::rc::Rc<Shard>, DriverReport), LaunchEr
 pub(crate) fn close(shard: &Shard) {
     shard.close_inbox();
     shard.enter(|shard| {
-        if let Some(runtime) = shard.attached::<Runtime>() {
+        if let Some(runtime) = shard.attached(&RUNTIME) {
             runtime.set_closing(Closing::All);
             for types in runtime.types.iter() {
                 types.refuse_all(shard, runtime);
@@ -269,7 +268,7 @@ pub(crate) fn close(shard: &Shard) {
     }
     shard.clear_tasks();
     shard.enter(|shard| {
-        if let Some(runtime) = shard.attached::<Runtime>() {
+        if let Some(runtime) = shard.attached(&RUNTIME) {
             runtime.types.iter().for_each(|types| types.drop_all());
             // What the messages among them hold may be what somebody outside waits for.
             runtime.clear_dead_letters();
@@ -407,7 +406,7 @@ pub(crate) fn run_on(
         return;
     };
     let mut errand: quark_shards::shard::Errand = Box::new(move |shard: &Shard| {
-        if let Some(runtime) = shard.attached::<Runtime>() {
+        if let Some(runtime) = shard.attached(&RUNTIME) {
             errand(shard, runtime);
         }
     });

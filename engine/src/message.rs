@@ -16,7 +16,7 @@ use crate::limits::Permit;
 use crate::mailbox::Waiting;
 use crate::options::Priority;
 use crate::reference::Hint;
-use crate::runtime::Runtime;
+use crate::runtime::{RUNTIME, Runtime};
 
 /// What a call of `M` is answered with.
 pub(crate) type ReplyOf<M> = Result<<M as Method>::Ok, CallError<<M as Method>::Err>>;
@@ -122,18 +122,15 @@ impl ReplyTo {
             }
             ReplyTo::Call { peer, id } => {
                 let _ = shard.with_inbound(peer, |inward| {
+                    let reply = || Reply {
+                        call: id,
+                        hint: hint.0,
+                        reply,
+                    };
                     if const { fits::<Reply<R>>() } {
-                        inward.reply(Reply {
-                            call: id,
-                            hint: hint.0,
-                            reply,
-                        });
+                        inward.reply_with(reply);
                     } else {
-                        inward.reply(BoxedReply(Box::new(Reply {
-                            call: id,
-                            hint: hint.0,
-                            reply,
-                        })));
+                        inward.reply(BoxedReply(Box::new(reply())));
                     }
                 });
             }
@@ -178,7 +175,7 @@ pub(crate) const NO_CALL: CallId = CallId {
 impl<M: Method> Request<M> {
     #[inline(always)]
     fn arrive(self, shard: &Shard, from: u16, slots: usize, context: Option<Context>) {
-        let Some(runtime) = shard.attached::<Runtime>() else {
+        let Some(runtime) = shard.attached(&RUNTIME) else {
             return;
         };
         let is_ask = self.call.generation != 0;
@@ -263,7 +260,7 @@ pub(crate) struct Held<M: Method> {
 impl<M: Method> LocalMessage<Shard> for Held<M> {
     #[inline(always)]
     fn deliver(self, shard: &Shard) {
-        let Some(runtime) = shard.attached::<Runtime>() else {
+        let Some(runtime) = shard.attached(&RUNTIME) else {
             return;
         };
         self.resident.uncount_queued();
@@ -324,7 +321,7 @@ impl<M: Method> Told<M> {
 impl<M: Method> LocalMessage<Shard> for Told<M> {
     #[inline(always)]
     fn deliver(self, shard: &Shard) {
-        let Some(runtime) = shard.attached::<Runtime>() else {
+        let Some(runtime) = shard.attached(&RUNTIME) else {
             return;
         };
         let resident = self.resident;
@@ -358,7 +355,7 @@ pub(crate) struct Resume<A>(pub(crate) Resident<A>);
 impl<A: crate::actor::Actor> LocalMessage<Shard> for Resume<A> {
     #[inline]
     fn deliver(self, shard: &Shard) {
-        let Some(runtime) = shard.attached::<Runtime>() else {
+        let Some(runtime) = shard.attached(&RUNTIME) else {
             return;
         };
         self.0.uncount_queued();

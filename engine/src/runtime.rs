@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use quark_shards::calls::{CallId, Deadline, NO_SENDER, Sender, Waiter};
 use quark_shards::chain::{Origin, TurnId, chain_has};
-use quark_shards::current::with_current;
+use quark_shards::current::{Attachment, with_current};
 use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
 use quark_shards::stall::Pulse;
@@ -16,7 +16,7 @@ use crate::call::Call;
 use crate::context::Turn;
 use crate::dead_letter::Graveyard;
 use crate::density::Density;
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineId};
 use crate::error::Refusal;
 use crate::key::Key;
 use crate::lifecycle::drop_quietly;
@@ -29,9 +29,13 @@ use crate::testing::Hooks;
 use crate::turn::TurnRef;
 use crate::types::Types;
 
+/// What a shard's [`Runtime`] is found by.
+pub(crate) static RUNTIME: Attachment<Runtime> = Attachment::new();
+
 /// The engine's part of one shard.
 pub(crate) struct Runtime {
     engine: Engine,
+    engine_id: EngineId,
     pub(crate) types: Types,
     current: Cell<Option<TurnRef>>,
     /// First polls nested on the stack.
@@ -84,10 +88,11 @@ pub(crate) fn with_runtime<R>(f: impl FnOnce(&Shard, &Runtime) -> R) -> R {
     })
 }
 
-/// Runs `f` with the current shard and its runtime, if this is one.
-#[inline]
+/// Runs `f` with the current shard and its runtime, if this is one. Inlined for good: as a call it
+/// is half a nanosecond of every message told.
+#[inline(always)]
 pub(crate) fn try_with_runtime<R>(f: impl FnOnce(Option<(&Shard, &Runtime)>) -> R) -> R {
-    with_current(|shard| f(shard.and_then(|shard| Some((shard, shard.attached::<Runtime>()?)))))
+    with_current(|shard| f(shard.and_then(|shard| Some((shard, shard.attached(&RUNTIME)?)))))
 }
 
 impl Runtime {
@@ -95,6 +100,7 @@ impl Runtime {
         let dead_letters = RefCell::new(Graveyard::new(engine.settings().dead_letters));
         Runtime {
             density: Density::new(engine.actors_per_shard()),
+            engine_id: engine.id(),
             engine,
             types: Types::default(),
             current: Cell::new(None),
@@ -116,6 +122,12 @@ impl Runtime {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The engine's id, without a look at what all shards share.
+    #[inline]
+    pub(crate) fn engine_id(&self) -> EngineId {
+        self.engine_id
     }
 
     /// Whether actors of any type may live, or be called, elsewhere than at home.
@@ -157,7 +169,6 @@ impl Runtime {
     }
 
     /// The actor that is being polled, as one who sends.
-    #[cold]
     pub(crate) fn sender(&self) -> Sender {
         self.current()
             .map_or(NO_SENDER, |turn| std::ptr::from_ref(turn.head()).addr())

@@ -114,6 +114,8 @@ struct Lane {
     next_ticket: Cell<u64>,
     /// The same for those that go ahead of all: tickets ascend from the queue's front.
     next_ahead: Cell<u64>,
+    /// Who was served last, and how much more he may send before he must queue again.
+    burst: Cell<(Sender, u32)>,
 }
 
 /// A place in the queue for credit.
@@ -124,6 +126,9 @@ struct Place {
 }
 
 const FIRST_TICKET: u64 = 1 << 63;
+
+/// Messages that a sender may send after one it has queued for, while others queue.
+const BURST: u32 = 15;
 
 /// Tells those who wait for credit apart, who must not overtake themselves.
 pub type Sender = usize;
@@ -145,6 +150,7 @@ impl Calls {
             waiting: RefCell::default(),
             next_ticket: Cell::new(FIRST_TICKET),
             next_ahead: Cell::new(FIRST_TICKET - 1),
+            burst: Cell::new((NO_SENDER, 0)),
         };
         Calls {
             entries: UnsafeCell::default(),
@@ -185,6 +191,13 @@ impl Calls {
         true
     }
 
+    /// Whether [`try_credit`](Self::try_credit) would take `cost` slots from outside any turn.
+    #[must_use]
+    pub fn has_credit(&self, lane: u16, cost: u16) -> bool {
+        let lane = &self.lanes[usize::from(lane)];
+        lane.taken.get() + u32::from(cost) <= lane.limit
+    }
+
     /// Whether callers already queue for credit towards `lane`; later ones go behind them.
     #[must_use]
     #[inline]
@@ -202,6 +215,7 @@ impl Calls {
     /// Queues for credit; the ticket says who is first.
     pub fn wait_for_credit(&self, lane: u16, sender: Sender, waker: Waker) -> u64 {
         let lane = &self.lanes[usize::from(lane)];
+        lane.end_burst(sender);
         let ticket = lane.next_ticket.get();
         lane.next_ticket.set(ticket + 1);
         lane.waiting.borrow_mut().push_back(Place {
@@ -236,7 +250,37 @@ impl Calls {
         place == Some(0)
     }
 
-    /// Leaves the queue, served or not, and wakes the next.
+    /// Whether `sender` need not queue behind others this time: it was served lately, nothing else
+    /// of its own waits, and it has not sent its fill since.
+    ///
+    /// Queueing costs more than sending, so that senders who must queue for each message would
+    /// get half as much through.
+    #[must_use]
+    pub fn goes_on(&self, lane: u16, sender: Sender) -> bool {
+        let burst = &self.lanes[usize::from(lane)].burst;
+        let (served, left) = burst.get();
+        let goes_on = served == sender && left > 0;
+        if goes_on {
+            burst.set((served, left - 1));
+        }
+        goes_on
+    }
+
+    /// Leaves the queue, having sent; the sender may [go on](Self::goes_on). Wakes the next.
+    pub fn served(&self, lane: u16, ticket: u64) {
+        let waits = self.lanes[usize::from(lane)].waiting.borrow();
+        let sender = place(&waits, ticket).map_or(NO_SENDER, |place| waits[place].sender);
+        let others = |place: &Place| place.sender == sender && place.ticket != ticket;
+        // What of its own waits must not be overtaken.
+        let goes_on = sender != NO_SENDER && !waits.iter().any(others);
+        drop(waits);
+        if goes_on {
+            self.lanes[usize::from(lane)].burst.set((sender, BURST));
+        }
+        self.leave_queue(lane, ticket);
+    }
+
+    /// Leaves the queue, and wakes the next.
     pub fn leave_queue(&self, lane: u16, ticket: u64) {
         let lane = &self.lanes[usize::from(lane)];
         let mut waiting = lane.waiting.borrow_mut();
@@ -579,6 +623,13 @@ fn place(waiting: &VecDeque<Place>, ticket: u64) -> Option<usize> {
 }
 
 impl Lane {
+    /// What `sender` sends from now on comes behind what it queues for.
+    fn end_burst(&self, sender: Sender) {
+        if self.burst.get().0 == sender {
+            self.burst.set((NO_SENDER, 0));
+        }
+    }
+
     #[inline]
     fn wake_first(&self) {
         if self.waiting.borrow().is_empty() {

@@ -216,8 +216,18 @@ impl Outbound {
     /// If the ring is full, which credits rule out.
     #[inline]
     pub fn send<M: Message<Shard>>(&self, message: M) {
+        self.send_with(|| message);
+    }
+
+    /// The same for a message that is made straight in its slots: see
+    /// [`push_with`](Producer::push_with).
+    ///
+    /// # Panics
+    /// As for [`send`](Self::send).
+    #[inline(always)]
+    pub fn send_with<M: Message<Shard>>(&self, make: impl FnOnce() -> M) {
         assert!(
-            self.requests.push(message).is_ok(),
+            self.requests.push_with(make),
             "credits keep rings from filling"
         );
         let unannounced = self.unannounced.get() + 1;
@@ -280,8 +290,17 @@ impl Inbound {
     /// If the ring is full, which credits rule out.
     #[inline]
     pub fn reply<M: Message<Calls>>(&self, message: M) {
+        self.reply_with(|| message);
+    }
+
+    /// The same for a reply that is made straight in its slots.
+    ///
+    /// # Panics
+    /// As for [`reply`](Self::reply).
+    #[inline(always)]
+    pub fn reply_with<M: Message<Calls>>(&self, make: impl FnOnce() -> M) {
         assert!(
-            self.replies.push(message).is_ok(),
+            self.replies.push_with(make),
             "credits keep rings from filling"
         );
     }

@@ -147,8 +147,17 @@ impl Port {
     /// If there is no such shard.
     #[inline]
     pub fn send<M: Message<Shard>>(&self, shard: u16, message: M) {
+        self.send_with(shard, || message);
+    }
+
+    /// The same for a message that is made straight in its slots.
+    ///
+    /// # Panics
+    /// As for [`send`](Self::send).
+    #[inline(always)]
+    pub fn send_with<M: Message<Shard>>(&self, shard: u16, make: impl FnOnce() -> M) {
         let lane = &self.lanes[usize::from(shard)];
-        lane.send(message);
+        lane.send_with(make);
         lane.publish();
         if self.mesh.may_sleep() {
             Sleeper::fence();

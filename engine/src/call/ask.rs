@@ -48,7 +48,7 @@ impl<M: Method> Call<'_, M> {
     #[inline(always)]
     fn begin(&mut self, waker: &Waker) -> Poll<ReplyOf<M>> {
         try_with_runtime(|here| match here {
-            Some((shard, runtime)) if runtime.engine().id() == self.core.engine => {
+            Some((shard, runtime)) if runtime.engine_id() == self.core.engine => {
                 if self.core.shard == shard.id() {
                     self.begin_local(shard, runtime, waker)
                 } else {
@@ -205,11 +205,7 @@ impl<M: Method> Call<'_, M> {
 
     fn has_credit(&self, shard: &Shard, lane: u16) -> bool {
         let calls = shard.calls();
-        let has = !calls.has_waiters(lane) && calls.try_credit(lane, cost::<M>(), 0);
-        if has {
-            calls.give_credit(lane, cost::<M>());
-        }
-        has
+        !calls.has_waiters(lane) && calls.has_credit(lane, cost::<M>())
     }
 
     /// The message waits, or is handed on behind others.
@@ -300,11 +296,11 @@ impl<M: Method> Call<'_, M> {
             shard
                 .calls()
                 .open::<ReplyOf<M>>(lane, cost::<M>(), deadline, waker.clone(), waiter);
-        let request = self.request(id, deadline, depth, lane);
         let out = shard.outbound(lane).expect("another shard's number");
         if const { fits::<Request<M>>() } && context.is_none() {
-            out.send(request);
+            out.send_with(|| self.request(id, deadline, depth, lane));
         } else {
+            let request = self.request(id, deadline, depth, lane);
             out.send(BoxedRequest(Box::new((request, context))));
         }
         self.state = State::Waiting {
@@ -496,7 +492,7 @@ impl<M: Method> Call<'_, M> {
         self.message.take().expect("a call is sent once")
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn request(
         &mut self,
         call: quark_shards::calls::CallId,

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use quark_shards::calls::Calls;
 use quark_shards::shard::Shard;
 
 use super::Call;
@@ -14,6 +15,9 @@ use crate::runtime::{Runtime, try_with_runtime};
 
 impl<'r, M: Method> Call<'r, M> {
     /// Sends the message as soon as there is room for it; nobody waits for an answer.
+    ///
+    /// Senders that find none on the way to another shard queue there, and are served in order. An
+    /// actor that is served may send a burst of 16 before it must queue again.
     ///
     /// The future's error is a [`TellError`] with the message, when waiting for room won't help:
     /// the engine stops, the actor can't be activated, or its type's limits refuse the message.
@@ -57,7 +61,7 @@ impl<M: Method> Future for Send<'_, M> {
         match this.call.try_tell(patience) {
             Ok(()) => {
                 if let Some(place) = this.place.take() {
-                    leave(place);
+                    served(place);
                 }
                 Poll::Ready(Ok(()))
             }
@@ -83,7 +87,7 @@ impl<M: Method> Send<'_, M> {
     fn wait_for_room(&mut self, waker: &Waker) {
         let waits = try_with_runtime(|here| {
             let (shard, runtime) = here?;
-            if runtime.engine().id() != self.call.core.engine {
+            if runtime.engine_id() != self.call.core.engine {
                 return None;
             }
             if self.call.core.shard == shard.id() {
@@ -120,10 +124,18 @@ fn is_first(place: Place, waker: &Waker) -> bool {
     })
 }
 
+fn served(place: Place) {
+    with_calls(place, |calls| calls.served(place.lane, place.ticket));
+}
+
 fn leave(place: Place) {
+    with_calls(place, |calls| calls.leave_queue(place.lane, place.ticket));
+}
+
+fn with_calls(place: Place, f: impl FnOnce(&Calls)) {
     try_with_runtime(|here| {
         if let Some((shard, _)) = here.filter(|(shard, _)| shard.uid() == place.uid) {
-            shard.calls().leave_queue(place.lane, place.ticket);
+            f(shard.calls());
         }
     });
 }

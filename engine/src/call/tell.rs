@@ -57,7 +57,7 @@ impl<M: Method> Call<'_, M> {
     #[inline(always)]
     pub(crate) fn try_tell(&mut self, patience: Patience) -> Result<(), Refusal> {
         try_with_runtime(|here| match here {
-            Some((shard, runtime)) if runtime.engine().id() == self.core.engine => {
+            Some((shard, runtime)) if runtime.engine_id() == self.core.engine => {
                 if self.core.shard == shard.id() {
                     self.tell_local(shard, runtime, patience)
                 } else {
@@ -225,16 +225,18 @@ impl<M: Method> Call<'_, M> {
         } else {
             slots::<BoxedRequest<M>>()
         };
-        if patience != Patience::First && shard.calls().has_waiters(lane)
+        if patience != Patience::First
+            && shard.calls().has_waiters(lane)
+            && !shard.calls().goes_on(lane, runtime.sender())
             || !out.tells().try_take(slots)
         {
             self.context = context;
             return Err(Refusal::Overloaded);
         }
-        let request = self.request(NO_CALL, Deadline::NEVER, 0, lane);
         if whole {
-            out.send(request);
+            out.send_with(|| self.request(NO_CALL, Deadline::NEVER, 0, lane));
         } else {
+            let request = self.request(NO_CALL, Deadline::NEVER, 0, lane);
             out.send(BoxedRequest(Box::new((request, context))));
         }
         Ok(())

@@ -83,11 +83,11 @@ impl<M: Method> Call<'_, M> {
         let id =
             calls.open::<ReplyOf<M>>(lane, cost::<M>(), Deadline::NEVER, waker, Waiter::NO_TURN);
         // This thread's clock is not the shard's: the callee gets no deadline from it.
-        let request = self.request(id, Deadline::NEVER, 0, lane);
         let context = self.context.take();
         if const { fits::<Request<M>>() } && context.is_none() {
-            port.send(lane, request);
+            port.send_with(lane, || self.request(id, Deadline::NEVER, 0, lane));
         } else {
+            let request = self.request(id, Deadline::NEVER, 0, lane);
             port.send(lane, BoxedRequest(Box::new((request, context))));
         }
         let fate = port.run_until(timeout, || {
@@ -124,10 +124,10 @@ impl<M: Method> Call<'_, M> {
             return Err(Refusal::Overloaded);
         }
         let context = self.context.take();
-        let request = self.request(NO_CALL, Deadline::NEVER, 0, lane);
         if whole {
-            port.send(lane, request);
+            port.send_with(lane, || self.request(NO_CALL, Deadline::NEVER, 0, lane));
         } else {
+            let request = self.request(NO_CALL, Deadline::NEVER, 0, lane);
             port.send(lane, BoxedRequest(Box::new((request, context))));
         }
         Ok(())

@@ -9,7 +9,7 @@ use crate::actor::Actor;
 use crate::error::Refusal;
 use crate::key::Key;
 use crate::mailbox::Waiting;
-use crate::runtime::Runtime;
+use crate::runtime::{RUNTIME, Runtime};
 
 /// Something about the way to one actor.
 pub(super) struct Control<A> {
@@ -46,7 +46,7 @@ impl<A: Actor> Control<A> {
 
 impl<A: Actor> Message<Shard> for Control<A> {
     fn deliver(self, shard: &Shard, from: u16) {
-        let Some(runtime) = shard.attached::<Runtime>() else {
+        let Some(runtime) = shard.attached(&RUNTIME) else {
             return;
         };
         let Ok(types) = runtime.types.get::<A>(runtime) else {

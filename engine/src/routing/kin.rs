@@ -13,7 +13,7 @@ use crate::extra::Extra;
 use crate::key::Key;
 use crate::mailbox::Waiting;
 use crate::reference::RefCore;
-use crate::runtime::Runtime;
+use crate::runtime::{RUNTIME, Runtime};
 use crate::supervision::Signal;
 
 impl<A: Actor> Ways<'_, A> {
@@ -83,7 +83,7 @@ struct Kin<A> {
 
 impl<A: Actor> Message<Shard> for Kin<A> {
     fn deliver(self, shard: &Shard, _: u16) {
-        if let Some(runtime) = shard.attached::<Runtime>() {
+        if let Some(runtime) = shard.attached(&RUNTIME) {
             runtime.parked.put(A::token(), self.key, self.extra);
         }
     }

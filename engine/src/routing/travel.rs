@@ -16,7 +16,7 @@ use crate::actor::Actor;
 use crate::extra::Extra;
 use crate::key::Key;
 use crate::lifecycle::drop_quietly;
-use crate::runtime::Runtime;
+use crate::runtime::RUNTIME;
 use crate::schedule::PackedTimer;
 use crate::types::TypeShard;
 
@@ -166,28 +166,26 @@ impl<A: Actor> Ways<'_, A> {
     /// is still under way: until its marker has come round, what comes by other ways waits.
     fn land(&self, key: Key, hash: u64, from: u16) {
         let routes = &self.types.routes;
-        let known = routes.with(&key, hash, |route| {
-            let old = route.via;
-            route.via = Via::Here;
-            match &mut route.change {
-                // Its marker is under way already.
-                Some(change) => {
+        // Where messages are still under way, if no marker has been sent there yet.
+        let before = routes.with(&key, hash, |route| {
+            let before = std::mem::replace(&mut route.via, Via::Here);
+            match (&mut route.change, before) {
+                (Some(change), _) => {
                     change.landing_from = Some(from);
                     change.expires = false;
                     None
                 }
-                None => Some(old),
+                (None, Via::Shard(via)) => Some(via),
+                // It was here, so it came from nowhere else; its home places nobody twice.
+                (None, Via::Here) => None,
             }
         });
-        let via = match known {
-            Some(None) => return,
-            Some(Some(Via::Shard(via))) => via,
-            // It was here, so it came from nowhere else; its home places nobody twice.
-            Some(Some(Via::Here)) => return,
-            None => {
-                self.add_route(key.clone(), hash, Via::Here, self.now());
-                self.home(&key, hash)
-            }
+        let before = before.unwrap_or_else(|| {
+            self.add_route(key.clone(), hash, Via::Here, self.now());
+            Some(self.home(&key, hash))
+        });
+        let Some(via) = before else {
+            return;
         };
         let mut change = routes.new_change();
         change.landing_from = Some(from);
@@ -277,7 +275,7 @@ struct Leaving<A: Actor> {
 
 impl<A: Actor> LocalMessage<Shard> for Leaving<A> {
     fn deliver(self, shard: &Shard) {
-        let Some(runtime) = shard.attached::<Runtime>() else {
+        let Some(runtime) = shard.attached(&RUNTIME) else {
             return;
         };
         let Leaving {
@@ -294,7 +292,7 @@ impl<A: Actor> LocalMessage<Shard> for Leaving<A> {
 
 impl<A: Actor + Send> Message<Shard> for Parcel<A> {
     fn deliver(self, shard: &Shard, from: u16) {
-        let Some(runtime) = shard.attached::<Runtime>() else {
+        let Some(runtime) = shard.attached(&RUNTIME) else {
             return drop_quietly(self.instance);
         };
         let Ok(types) = runtime.types.get::<A>(runtime) else {

@@ -11,7 +11,7 @@ use super::watch::{Down, DownReason, WatchId, Watcher};
 use crate::activation::{Head, Phase, Resident};
 use crate::actor::Actor;
 use crate::reference::RefCore;
-use crate::runtime::Runtime;
+use crate::runtime::{RUNTIME, Runtime};
 use crate::types::TypeShard;
 
 /// What an actor is told.
@@ -61,7 +61,7 @@ struct Signalled {
 
 impl Message<Shard> for Signalled {
     fn deliver(self, shard: &Shard, _from: u16) {
-        if let Some(runtime) = shard.attached::<Runtime>() {
+        if let Some(runtime) = shard.attached(&RUNTIME) {
             runtime.take_signal(shard, &self.to, self.signal);
         }
     }

@@ -36,7 +36,7 @@ use crate::neighbourhood::Neighbourhoods;
 use crate::observe;
 use crate::registry::ActorInfo;
 use crate::report::LaunchReport;
-use crate::runtime::Runtime;
+use crate::runtime::{RUNTIME, Runtime};
 use crate::shutdown::Survey;
 use crate::supervision::{Tree, leaves};
 
@@ -112,7 +112,7 @@ impl Sim {
                 Hooks::new(faults.clone()),
                 shard.pulse().clone(),
             );
-            shard.attach(runtime);
+            shard.attach(&RUNTIME, runtime);
             shards.push(shard);
         }
         engine.set_report(report);
@@ -418,7 +418,7 @@ impl Sim {
 
     fn ask_all<R>(&self, mut question: impl FnMut(&Shard, &Runtime) -> R) -> Vec<R> {
         let ask = |shard: &Rc<Shard>| {
-            shard.enter(|shard| Some(question(shard, shard.attached::<Runtime>()?)))
+            shard.enter(|shard| Some(question(shard, shard.attached(&RUNTIME)?)))
         };
         self.shards.iter().filter_map(ask).collect()
     }

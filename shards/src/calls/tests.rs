@@ -168,3 +168,45 @@ fn waiters_are_served_in_order() {
     assert!(calls.is_first(1, fourth, Waker::noop()));
     assert!(!calls.is_first(1, second, Waker::noop()));
 }
+
+#[test]
+fn whoever_was_served_goes_on_for_a_burst() {
+    let calls = calls();
+    let first = calls.wait_for_credit(1, 7, Waker::noop().clone());
+    let _second = calls.wait_for_credit(1, 8, Waker::noop().clone());
+    assert!(!calls.goes_on(1, 7), "it has not been served");
+    calls.served(1, first);
+    assert!(!calls.goes_on(1, 8) && !calls.goes_on(0, 7) && !calls.goes_on(1, NO_SENDER));
+    let burst = (0..100).take_while(|_| calls.goes_on(1, 7)).count();
+    assert_eq!(burst, BURST as usize);
+}
+
+#[test]
+fn a_burst_ends_where_the_sender_must_queue_again() {
+    let calls = calls();
+    let first = calls.wait_for_credit(1, 7, Waker::noop().clone());
+    let second = calls.wait_for_credit(1, 8, Waker::noop().clone());
+    calls.served(1, first);
+    assert!(calls.goes_on(1, 7));
+    let _third = calls.wait_for_credit(1, 7, Waker::noop().clone());
+    assert!(!calls.goes_on(1, 7), "it would overtake its own message");
+    calls.served(1, second);
+    assert!(!calls.goes_on(1, 7) && calls.goes_on(1, 8));
+}
+
+#[test]
+fn a_sender_with_more_in_the_queue_gets_no_burst() {
+    let calls = calls();
+    let first = calls.wait_for_credit(1, 7, Waker::noop().clone());
+    let second = calls.wait_for_credit(1, 7, Waker::noop().clone());
+    calls.served(1, first);
+    assert!(!calls.goes_on(1, 7), "it would overtake its own message");
+    calls.served(1, second);
+    assert!(calls.goes_on(1, 7));
+    let nobody = calls.wait_for_credit(1, NO_SENDER, Waker::noop().clone());
+    calls.served(1, nobody);
+    assert!(
+        !calls.goes_on(1, NO_SENDER),
+        "nobody in particular may be many"
+    );
+}

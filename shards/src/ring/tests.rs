@@ -48,6 +48,40 @@ fn small_messages_take_one_slot_and_the_largest_all() {
 }
 
 #[test]
+fn a_message_is_made_only_where_there_is_room_for_it() {
+    let (producer, consumer) = ring::<Seen>(MAX_SLOTS, 7);
+    let seen = Seen::default();
+    for id in 0..MAX_SLOTS as u64 {
+        assert!(producer.push_with(|| Words::<1>::new(id)));
+    }
+    assert!(!producer.push_with(|| -> Words<1> { unreachable!("no room") }));
+    producer.publish();
+    assert_eq!(consumer.deliver_up_to(usize::MAX, &seen), MAX_SLOTS);
+    assert_eq!(
+        *seen.borrow(),
+        (0..MAX_SLOTS as u64).collect::<Vec<_>>(),
+        "in order"
+    );
+}
+
+#[test]
+fn a_message_that_pushes_while_it_is_made_harms_only_itself() {
+    let (producer, consumer) = ring::<Seen>(64, 7);
+    let seen = Seen::default();
+    let nested = catch_unwind(AssertUnwindSafe(|| {
+        producer.push_with(|| {
+            assert!(producer.push_with(|| Words::<40>::new(1)));
+            Words::<1>::new(2)
+        })
+    }));
+    assert!(nested.is_err());
+    assert!(producer.push_with(|| Words::<1>::new(3)));
+    producer.publish();
+    assert_eq!(consumer.deliver_up_to(usize::MAX, &seen), 2);
+    assert_eq!(*seen.borrow(), [1, 3]);
+}
+
+#[test]
 fn nothing_is_seen_before_it_is_published() {
     let (producer, consumer) = ring::<Seen>(64, 7);
     let seen = Seen::default();

@@ -23,7 +23,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         }
 
         fn copy(&self) -> ::core::option::Option<Self> {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "used by arguments that are not Clone")]
             use ::quark::__private::NotClone as _;
             ::core::option::Option::Some(Self {
                 #(#names: ::quark::__private::Copied(&self.#names).copied()?,)*
@@ -32,7 +32,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         }
 
         fn show(&self) -> ::std::string::String {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "used by arguments that are not Debug")]
             use ::quark::__private::NotDebug as _;
             ::quark::__private::show(&[#(::quark::__private::Shown(&self.#names).shown()),*])
         }
