@@ -543,7 +543,8 @@ pub(crate) const fn slots<T>() -> u16 {
 
 impl<M: Method> Call<'_, M> {
     /// Gives back what the call holds on the shard where it was begun.
-    #[inline]
+    #[cold]
+    #[inline(never)]
     fn give_up(&self) {
         match self.state {
             State::Fresh | State::Done | State::Outside(_) => {}
@@ -565,9 +566,11 @@ impl<M: Method> Call<'_, M> {
 }
 
 impl<M: Method> Drop for Call<'_, M> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        self.give_up();
+        if !matches!(self.state, State::Fresh | State::Done) {
+            self.give_up();
+        }
     }
 }
 

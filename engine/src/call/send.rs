@@ -47,34 +47,15 @@ struct Place {
 impl<M: Method> Future for Send<'_, M> {
     type Output = Result<(), TellError<M>>;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let first = match this.place {
-            Some(place) if !is_first(place, cx.waker()) => return Poll::Pending,
-            place => place.is_some(),
-        };
-        let patience = if first {
-            Patience::First
-        } else {
-            Patience::Waits
-        };
-        match this.call.try_tell(patience) {
-            Ok(()) => {
-                if let Some(place) = this.place.take() {
-                    served(place);
-                }
-                Poll::Ready(Ok(()))
-            }
-            Err(Refusal::Overloaded | Refusal::MailboxFull) => {
-                if !first {
-                    this.wait_for_room(cx.waker());
-                }
-                Poll::Pending
-            }
-            Err(refusal) => Poll::Ready(Err(TellError {
-                message: this.call.take_message(),
-                reason: refusal.into(),
-            })),
+        if this.place.is_some() {
+            return this.poll_queued(cx.waker());
+        }
+        match this.call.try_tell(Patience::Waits) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(refusal) => this.refused(refusal, cx.waker()),
         }
     }
 }
@@ -82,6 +63,39 @@ impl<M: Method> Future for Send<'_, M> {
 impl<M: Method> Send<'_, M> {
     pub(super) fn take_message(&mut self) -> M {
         self.call.take_message()
+    }
+
+    #[inline(never)]
+    fn poll_queued(&mut self, waker: &Waker) -> Poll<<Self as Future>::Output> {
+        if self.place.is_some_and(|place| !is_first(place, waker)) {
+            return Poll::Pending;
+        }
+        match self.call.try_tell(Patience::First) {
+            Ok(()) => {
+                if let Some(place) = self.place.take() {
+                    served(place);
+                }
+                Poll::Ready(Ok(()))
+            }
+            Err(refusal) => self.refused(refusal, waker),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refused(&mut self, refusal: Refusal, waker: &Waker) -> Poll<<Self as Future>::Output> {
+        match refusal {
+            Refusal::Overloaded | Refusal::MailboxFull => {
+                if self.place.is_none() {
+                    self.wait_for_room(waker);
+                }
+                Poll::Pending
+            }
+            refusal => Poll::Ready(Err(TellError {
+                message: self.call.take_message(),
+                reason: refusal.into(),
+            })),
+        }
     }
 
     fn wait_for_room(&mut self, waker: &Waker) {
