@@ -1,5 +1,7 @@
 //! Latency: recorded in a histogram, counted from a schedule that is fixed beforehand.
 
+use std::time::Duration;
+
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
@@ -46,6 +48,13 @@ impl Latency {
         self.0
             .add(&other.0)
             .expect("all recorders have the same bounds");
+    }
+
+    /// How many took at least `limit`.
+    #[must_use]
+    pub fn slower_than(&self, limit: Duration) -> u64 {
+        let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        self.0.count_between(limit, u64::MAX)
     }
 
     /// How many latencies were recorded.

@@ -1,5 +1,6 @@
 use std::rc::Rc;
 
+use super::credit::BURST;
 use super::*;
 
 type Large = ([u64; 40], Rc<()>);
