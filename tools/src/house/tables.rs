@@ -192,6 +192,10 @@ pub(super) const UNSAFE: &[Unsafe] = &[
         reason: "an actor type's table is found by number, and an actor by its cell's address",
     },
     Unsafe {
+        path: "shards/examples/wakes.rs",
+        reason: "hands operations to the kernel, to measure them",
+    },
+    Unsafe {
         path: "shards/src/block.rs",
         reason: "hands out uninitialised memory, and takes it back",
     },
