@@ -7,14 +7,15 @@ fail() {
     exit 1
 }
 
-# Sets up the machine. Arguments: rustup components that the caller needs besides cargo.
+# Sets up the machine. Arguments: rustup components that the caller needs besides cargo; after a
+# --, programs, each by the name of its Debian package.
 set_up() {
     check_rust
-    local component
-    for component in "$@"; do
-        check_component "$component"
+    while (($#)) && [[ $1 != -- ]]; do
+        check_component "$1"
+        shift
     done
-    install_packages
+    install_packages "${@:2}"
 }
 
 check_rust() {
@@ -36,7 +37,8 @@ check_component() {
     rustup component add "$1" || fail "$1 is missing: rustup component add $1"
 }
 
-# Each package is asked for only if what it brings is not there, whoever brought it.
+# Arguments: programs to install too. Each package is asked for only if what it brings is not
+# there, whoever brought it.
 install_packages() {
     local missing=()
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
@@ -46,6 +48,10 @@ install_packages() {
     else
         missing+=(pkg-config libhwloc-dev libudev-dev)
     fi
+    local tool
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || missing+=("$tool")
+    done
     ((${#missing[@]})) || return 0
 
     local as_root=()
