@@ -1,5 +1,7 @@
 //! The shard and its loop.
 
+mod idling;
+
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,11 +61,6 @@ const MAX_BATCHES: usize = 1024;
 const CLOCK_PASSES: u32 = 16;
 /// Times that tasks are dropped which others, in being dropped, have started.
 const CLEAR_ROUNDS: usize = 16;
-/// Looks for arrivals between two idle passes of a spinning shard.
-const SPIN_LOOKS: u32 = 16;
-/// Looks at the mesh's rings in each of them.
-const RING_LOOKS: u32 = 4;
-
 /// One core's world. Never leaves its thread.
 pub struct Shard {
     id: u16,
@@ -223,57 +220,6 @@ impl Shard {
     /// Ends [`run`](Self::run) after the current pass.
     pub fn stop(&self) {
         self.stopping.set(true);
-    }
-
-    /// Parks until something arrives or is due. Looks once more before it does; a sender that
-    /// publishes after that look sees the flag and rings (see [`crate::park`]).
-    ///
-    /// A simulated park returns at once, and the simulator lets the shard alone until it ends;
-    /// [`unpark`](Self::unpark) comes then.
-    pub fn park(&self) {
-        self.sleeper.prepare();
-        if self.may_park() {
-            let until = self.next_due();
-            self.pulse.sleep();
-            let mut driver = self.driver.borrow_mut();
-            driver.park(until);
-            if driver.is_simulated() {
-                self.parked.set(true);
-                return;
-            }
-        }
-        self.unpark();
-    }
-
-    /// Ends a park: the next pass looks at its timers.
-    pub fn unpark(&self) {
-        self.sleeper.awake();
-        self.parked.set(false);
-        // What arrived counts its deadlines from now, not from when the shard went to sleep.
-        self.read_clock();
-        self.clock_age.set(CLOCK_PASSES);
-    }
-
-    /// Whether a simulated park is under way: [`unpark`](Self::unpark) has not come yet.
-    #[must_use]
-    pub fn is_parked(&self) -> bool {
-        self.parked.get()
-    }
-
-    /// Whether nothing at all is left to do now: the look between raising the sleeping flag and
-    /// sleeping.
-    fn may_park(&self) -> bool {
-        !self.has_arrivals(|peer| !self.driver.borrow_mut().mesh_is_held(peer))
-            && !self.tasks.has_ready()
-            && self.local.is_empty()
-            && !self.stopping.get()
-    }
-
-    /// When the shard must run again even if nothing arrives.
-    fn next_due(&self) -> Option<Time> {
-        let timer = self.timers.next_due();
-        let call = self.calls.next_deadline(self.now.get());
-        timer.into_iter().chain(call).min()
     }
 
     /// Its number in its engine.
@@ -636,52 +582,6 @@ impl Shard {
             ran += 1;
         }
         ran + self.tasks.run_ready(TURN_BATCH)
-    }
-
-    /// Looks at what can bring work, until something has (true) or a while has passed. Most looks
-    /// are at the rings alone: they are where the nanoseconds count.
-    #[inline]
-    fn look_around(&self) -> bool {
-        for _ in 0..SPIN_LOOKS {
-            for _ in 0..RING_LOOKS {
-                for (out, inward) in self.out.iter().zip(&self.inward) {
-                    if let (Some(out), Some(inward)) = (out, inward)
-                        && (inward.has_requests() || out.has_replies())
-                    {
-                        return true;
-                    }
-                }
-            }
-            if self.has_arrivals(|_| true) {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Whether anything has come from outside the shard; `counts` says of a peer whether its
-    /// messages do.
-    #[inline]
-    fn has_arrivals(&self, counts: impl Fn(u16) -> bool) -> bool {
-        for (peer, (out, inward)) in self.out.iter().zip(&self.inward).enumerate() {
-            let (Some(out), Some(inward)) = (out, inward) else {
-                continue;
-            };
-            let peer = peer as u16;
-            if (out.has_replies() || inward.has_requests()) && counts(peer)
-                || out.tells().has_news() && self.calls.has_waiters(peer)
-            {
-                return true;
-            }
-        }
-        !self.inbox.is_empty()
-            || !self.wakes.is_empty()
-            || self
-                .ports
-                .borrow()
-                .iter()
-                .flatten()
-                .any(|port| port.has_requests())
     }
 }
 
