@@ -236,7 +236,7 @@ impl<C: ?Sized + 'static> Consumer<C> {
     /// that message only, and delivering may look at this ring again.
     #[inline]
     pub fn deliver_next(&self, context: &C) -> bool {
-        let some = self.take_next(context);
+        let some = self.take_at(self.head.get(), context).is_some();
         self.release();
         some
     }
@@ -245,10 +245,14 @@ impl<C: ?Sized + 'static> Consumer<C> {
     #[inline]
     pub fn deliver_up_to(&self, budget: usize, context: &C) -> usize {
         let mut delivered = 0;
-        while delivered < budget && self.take_next(context) {
+        let mut head = self.head.get();
+        while delivered < budget
+            && let Some(next) = self.take_at(head, context)
+        {
+            head = next;
             delivered += 1;
             // A long batch must not starve the producer of room.
-            if self.head.get().wrapping_sub(self.released.get()) > self.lines.capacity() / 4 {
+            if head.wrapping_sub(self.released.get()) > self.lines.capacity() / 4 {
                 self.release();
             }
         }
@@ -263,17 +267,36 @@ impl<C: ?Sized + 'static> Consumer<C> {
         self.lines.peek(self.head.get()).is_none()
     }
 
-    #[inline]
-    fn take_next(&self, context: &C) -> bool {
-        let head = self.head.get();
-        let Some(vtable) = self.lines.peek(head) else {
-            return false;
+    /// Delivers the message at `head`, where the consumer stands, and says where it stands then.
+    ///
+    /// That follows from branches, not from what was loaded: so a core that foresees them begins
+    /// with the next message before it has read this one's header and table (measured in
+    /// one thread, sent and taken: 4.0 → 3.0 ns a message in batches of 16, 4.4 → 3.1 in
+    /// batches of 64).
+    #[inline(always)]
+    fn take_at(&self, head: usize, context: &C) -> Option<usize> {
+        let vtable = self.lines.peek(head)?;
+        let next = if vtable.slots == 1 {
+            head.wrapping_add(1)
+        } else {
+            behind_long(head, vtable)
         };
-        self.head.set(head.wrapping_add(vtable.slots));
+        self.head.set(next);
         // SAFETY: the header shows a message of the vtable's type here, and moving the head on
         // says that it is taken.
         unsafe { (vtable.deliver)(&self.lines, head, context, self.from) };
-        true
+        if self.head.get() == next {
+            Some(next)
+        } else {
+            Some(self.head_since())
+        }
+    }
+
+    /// Where it stands when delivering has taken more.
+    #[cold]
+    #[inline(never)]
+    fn head_since(&self) -> usize {
+        self.head.get()
     }
 
     #[inline]
@@ -300,7 +323,7 @@ impl<C: ?Sized + 'static> Drop for Consumer<C> {
                 break;
             };
             taken.0.head.set(head.wrapping_add(vtable.slots));
-            // SAFETY: as in `take_next`.
+            // SAFETY: as in `take_at`.
             unsafe { (vtable.discard)(&taken.0.lines, head) };
         }
     }
@@ -340,6 +363,13 @@ impl<C: ?Sized + 'static> Drop for Shared<C> {
         // SAFETY: the views in both ends went with them.
         unsafe { self.lines.free() };
     }
+}
+
+/// The position behind a message of more than one slot. A call, or the compiler would make one sum
+/// of it and of the other branch.
+#[inline(never)]
+fn behind_long<C: ?Sized + 'static>(head: usize, vtable: &Vtable<C>) -> usize {
+    head.wrapping_add(vtable.slots)
 }
 
 /// What a message type does, behind its header. Aligned, so that bit 0 is free for the lap.

@@ -31,10 +31,11 @@ pub fn allowed_cores() -> Vec<usize> {
 }
 
 /// Runs `measured` on a thread of its own, pinned to `core`.
-pub(super) fn on<T: Send>(
-    core: usize,
-    measured: impl FnOnce() -> T + Send,
-) -> Result<T, FloorError> {
+///
+/// # Errors
+///
+/// When the core may not be used.
+pub fn on<T: Send>(core: usize, measured: impl FnOnce() -> T + Send) -> Result<T, FloorError> {
     check(core)?;
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
@@ -46,8 +47,12 @@ pub(super) fn on<T: Send>(
 }
 
 /// Runs `first` and `second` at the same time, each on a thread pinned to its core, both pinned
-/// before either begins. Returns what `first` does.
-pub(super) fn on_both<T: Send>(
+/// before either begins. Returns what `first` does, which is told of the other's thread.
+///
+/// # Errors
+///
+/// When the cores are one, or either may not be used.
+pub fn on_both<T: Send>(
     cores: (usize, usize),
     first: impl FnOnce(&std::thread::Thread) -> T + Send,
     second: impl FnOnce() + Send,
