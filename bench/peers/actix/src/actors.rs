@@ -13,8 +13,8 @@ use crate::stage::{self, On};
 /// The peer.
 pub enum Actix {}
 
-/// What a counter's mailbox holds: with the default of 16, an ask that finds it full is never
-/// sent, since nothing wakes it.
+/// What a counter's mailbox holds: asks beyond the default of 16 would wait for good, since nothing
+/// wakes the task of one that found the mailbox full.
 const ROOM: usize = 1_024;
 
 #[derive(Default)]

@@ -28,7 +28,7 @@ pub const POOL: Mode = Mode {
 };
 
 /// Nothing that a workload waits for takes as long: something was lost.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The cores that a workload runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +136,8 @@ impl Stage {
     }
 }
 
-/// A current-thread runtime, with drivers for what the peer's build has of them.
+/// A current-thread runtime, with the drivers that the peer's build has of tokio: without `net`,
+/// none for sockets, and the runtime needs no call of the system to look for other work.
 ///
 /// # Panics
 /// If the system has no room for it.

@@ -13,7 +13,7 @@ static PEER: Peer = Peer {
     name: "xtra",
     version: "0.6.0",
     is_virtual: false,
-    mailbox: "no default; 1,024 here",
+    mailbox: "no default; 256 here",
     modes: &[CURRENT_THREAD, POOL],
 };
 
