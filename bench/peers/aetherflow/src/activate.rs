@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aetherflow::{Actor, ActorRef, System};
 use peers_common::workload::{CALLEES, OUTSTANDING};
-use peers_common::{Answer, CALLER_CORE, Job, memory};
+use peers_common::{Answer, CALLER_CORE, Job, Measured, memory};
 
 use crate::set_up::{reported, system};
 
@@ -50,7 +50,7 @@ pub fn activate(job: &Job) -> Answer {
     }
     let seconds = begun.elapsed().as_secs_f64();
     let count = leaves.len() as u64;
-    let measured = peers_common::Measured {
+    let measured = Measured {
         count,
         seconds,
         median_ns: seconds * 1e9 / count as f64,
@@ -64,13 +64,16 @@ pub fn activate(job: &Job) -> Answer {
 /// An actor lives as long as somebody has its address: that is part of what it takes.
 fn bytes_per_idle_actor(job: &Job) -> f64 {
     let system = system(job, 1);
-    let mut leaves = Vec::with_capacity(job.keys as usize);
+    let mut leaves = Vec::with_capacity(job.keys as usize + 2 * CHUNK);
+    // What the first ones use up is no part of it.
+    activate_some(&system, &mut leaves, CHUNK);
     let before = memory::resident_bytes();
-    while (leaves.len() as u64) < job.keys {
+    let first = leaves.len();
+    while ((leaves.len() - first) as u64) < job.keys {
         activate_some(&system, &mut leaves, CHUNK);
     }
     let grown = memory::resident_bytes().saturating_sub(before);
-    grown as f64 / leaves.len() as f64 - size_of::<Leaf>() as f64
+    grown as f64 / (leaves.len() - first) as f64 - size_of::<Leaf>() as f64
 }
 
 /// Makes `many` actors and asks each once.

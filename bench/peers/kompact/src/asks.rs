@@ -57,6 +57,14 @@ struct Caller {
 
 ignore_lifecycle!(Caller);
 
+impl Caller {
+    fn new() -> Self {
+        Caller {
+            ctx: ComponentContext::uninitialised(),
+        }
+    }
+}
+
 /// What a caller is to do, and whom it tells of it.
 enum Errand {
     Ask(Callee, Job, Sender<(Measured, Stamps)>),
@@ -190,12 +198,4 @@ fn fan(job: &Job, workers: usize, many: usize) -> Measured {
     let (end, ends) = mpsc::channel();
     strong(&caller).tell(Errand::Walk(callees, many, *job, end));
     reported(&ends)
-}
-
-impl Caller {
-    fn new() -> Self {
-        Caller {
-            ctx: ComponentContext::uninitialised(),
-        }
-    }
 }
