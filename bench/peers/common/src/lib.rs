@@ -9,6 +9,8 @@ mod laps;
 pub mod memory;
 mod pin;
 mod stamps;
+#[cfg(feature = "tokio")]
+pub mod tokio_modes;
 mod window;
 pub mod workload;
 
