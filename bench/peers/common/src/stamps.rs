@@ -5,6 +5,10 @@ use quanta::Clock;
 
 use crate::answer::Summary;
 
+/// A unit that took longer is recorded as if it had taken so long. Given here, since a histogram
+/// without bounds begins with next to none, and records all that lies beyond as these.
+const LONGEST_NS: u64 = 60_000_000_000;
+
 /// Latencies recorded so far.
 pub struct Stamps {
     clock: Clock,
@@ -15,7 +19,8 @@ impl Default for Stamps {
     fn default() -> Self {
         Stamps {
             clock: Clock::new(),
-            histogram: Histogram::new(3).expect("three digits are allowed"),
+            histogram: Histogram::new_with_bounds(1, LONGEST_NS, 3)
+                .expect("the bounds are in order, and three digits are allowed"),
         }
     }
 }
@@ -57,5 +62,22 @@ impl Stamps {
             p999: at(0.999),
             max: self.histogram.max(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn long_units_are_recorded_as_long_as_they_took() {
+        let mut stamps = Stamps::new();
+        let begun = stamps.now();
+        thread::sleep(Duration::from_millis(3));
+        stamps.record(begun);
+        assert!(stamps.median_ns() >= 2_900_000.0);
     }
 }
