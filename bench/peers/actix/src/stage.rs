@@ -3,8 +3,9 @@
 use std::future::Future;
 
 use actix::{Arbiter, ArbiterHandle, System, SystemRunner};
-use peers_common::tokio_modes::{Cores, Home, Stage, current_thread};
+use peers_common::tokio_modes::{Cores, Home, Stage};
 use peers_common::{CALLEE_CORE, CALLER_CORE, pin};
+use tokio::runtime::Builder;
 
 /// Refers to an arbiter.
 #[derive(Clone)]
@@ -49,9 +50,14 @@ impl Drop for Life {
     }
 }
 
+/// Without tokio's driver for sockets, which arbiters have if nobody says: they would ask the system
+/// for news of sockets every 61 messages.
 fn arbiter(core: usize) -> Arbiter {
     Arbiter::with_tokio_rt(move || {
         pin(core);
-        current_thread()
+        Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("the system has room for a runtime")
     })
 }

@@ -1,4 +1,5 @@
-//! What the workloads need of xtra.
+//! What the workloads need of xtra. Its mailboxes are heaps by priority, which don't keep messages
+//! of one priority in order.
 
 use std::hint::black_box;
 
