@@ -15,7 +15,7 @@ const WIDTH: f64 = 960.0;
 const LEFT: f64 = 40.0;
 const RIGHT: f64 = 690.0;
 const END: f64 = 944.0;
-const HEAD: f64 = 84.0;
+const HEAD: f64 = 100.0;
 const BAR: f64 = 12.0;
 const BAR_STEP: f64 = 16.0;
 /// Above the bars of a figure, its name.
@@ -121,15 +121,16 @@ fn head(out: &mut String, table: &Table, height: f64) {
          <text class=\"title\" x=\"{LEFT}\" y=\"36\">Quark and the best of its peers</text>\n\
          <text class=\"quiet\" x=\"{LEFT}\" y=\"60\">{subtitle}</text>\n",
         full = escape(&subtitle),
-        subtitle = escape(&fitted(&subtitle, 440.0)),
+        subtitle = escape(&fitted(&subtitle, END - LEFT)),
     );
     let legend = [
-        ("q0", "Quark, spinning", 500.0, 36.0),
-        ("p0", "best peer that spins", 650.0, 36.0),
-        ("q1", "Quark, parking", 500.0, 60.0),
-        ("p1", "best peer that parks", 650.0, 60.0),
+        ("q0", "Quark, spinning", LEFT),
+        ("p0", "best peer that spins", LEFT + 140.0),
+        ("q1", "Quark, parking", LEFT + 310.0),
+        ("p1", "best peer that parks", LEFT + 440.0),
     ];
-    for (class, label, x, y) in legend {
+    let y = 88.0;
+    for (class, label, x) in legend {
         let _ = writeln!(
             out,
             "<rect class=\"{class}\" x=\"{x}\" y=\"{box_y}\" width=\"{BAR}\" height=\"{BAR}\"/>\
@@ -140,8 +141,8 @@ fn head(out: &mut String, table: &Table, height: f64) {
     }
     let _ = writeln!(
         out,
-        "<text class=\"quiet\" x=\"820\" y=\"36\">bars: medians</text>\
-         <text class=\"quiet\" x=\"820\" y=\"60\">lines: all runs</text>"
+        "<text class=\"quiet\" x=\"{}\" y=\"{y}\">bars: medians; lines: least to most</text>",
+        LEFT + 620.0
     );
 }
 
@@ -211,7 +212,7 @@ fn draw_row(out: &mut String, row: &Row, bars: &[Bar], axis: Axis, top: f64) {
         let y = top + NAME + BAR_STEP * index as f64;
         let [least, median, most] =
             [bar.least, bar.median, bar.most].map(|value| axis.place(value));
-        let label = format!("{}  {}", row.figure.unit.show(bar.median), bar.label);
+        let label = format!("{} · {}", row.figure.unit.show(bar.median), bar.label);
         let text = median.max(most) + 8.0;
         let _ = writeln!(
             out,
@@ -296,9 +297,9 @@ mod tests {
         let text = draw(&Table::of(&records()));
         for said in [
             ">hop in a ring of 100 actors on one core<",
-            ">14.0 ns  Quark, spin<",
-            ">44.0 µs  a&lt;b (pool)<",
-            ">60.0 M/s  Quark, spin<",
+            ">14.0 ns · Quark, spin<",
+            ">44.0 µs · a&lt;b (pool)<",
+            ">60.0 M/s · Quark, spin<",
             ">Time (ns to µs, logarithmic; shorter is better)<",
             ">1 ns<",
             ">100 µs<",
@@ -319,7 +320,8 @@ mod tests {
             let width = rest.split("width=\"").nth(1)?.split('"').next()?;
             is_bar.then(|| width.parse::<f64>().unwrap())
         });
-        let widths: Vec<f64> = widths.collect();
+        // The legend's boxes are no bars.
+        let widths: Vec<f64> = widths.filter(|width| *width != BAR).collect();
         assert_eq!(widths.len(), 4);
         assert!(
             widths

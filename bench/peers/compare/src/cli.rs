@@ -25,8 +25,8 @@ pub(crate) struct Options {
     /// How long each of a workload's loops takes.
     #[arg(long, value_name = "S", default_value_t = 0.3, value_parser = seconds)]
     pub(crate) seconds: f64,
-    /// A process that takes longer is ended, and not tried again.
-    #[arg(long, value_name = "S", default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    /// A process that takes longer is ended; a peer's is not tried again.
+    #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) limit: u64,
     /// Where the files go.
     #[arg(long, value_name = "DIR", default_value = ".")]

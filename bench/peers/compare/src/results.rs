@@ -10,7 +10,7 @@ use crate::record::Run;
 use crate::rounds::SLOW_ROUNDS;
 use crate::spread::Spread;
 use crate::table::{Cell, Row, Table};
-use crate::units::{Unit, significant};
+use crate::units::{Unit, significant, times};
 
 /// The whole file.
 pub(crate) fn write(table: &Table) -> String {
@@ -121,7 +121,7 @@ fn leads(out: &mut String, table: &Table) {
                 held += u32::from(verdict.held);
                 let word = if verdict.held { "held" } else { "**missed**" };
                 let peer = table.contenders[verdict.against].title();
-                Some(format!("{word}: {} × {peer}", significant(verdict.ratio)))
+                Some(format!("{word}: {} {peer}", times(verdict.ratio)))
             };
             let spinning = verdict(true, &|peer| peer.spins);
             let best = verdict(true, &|_| true);
@@ -174,9 +174,7 @@ fn against_the_best(table: &Table, rows: &[&Row], notes: &mut Footnotes) -> Stri
             let ratio = own
                 .zip(theirs)
                 .and_then(|(own, theirs)| row.figure.ratio(own, theirs));
-            cells.push(ratio.map_or("–".to_owned(), |ratio| {
-                format!("{} ×", significant(ratio))
-            }));
+            cells.push(ratio.map_or("–".to_owned(), times));
         }
         grid.row(&cells);
     }
@@ -247,7 +245,11 @@ fn who(out: &mut String, table: &Table) {
             .iter()
             .filter(|one| one.name == contender.name);
         let modes = modes.map(|one| {
-            let verb = if one.spins { "spins" } else { "parks" };
+            let verb = match (one.spins, table.is_restless(one)) {
+                (_, true) => "means to park, but is busy when idle: counted among those that spin",
+                (true, false) => "spins",
+                (false, false) => "parks",
+            };
             format!("{} ({verb})", one.mode)
         });
         grid.row(&[

@@ -5,6 +5,7 @@ use crate::figures::{self, Figure};
 use crate::record::{Head, Record, Round, Run};
 use crate::spread::Spread;
 use crate::states::{State, States};
+use crate::units::Unit;
 
 /// Everything that tables and chart are made from.
 pub(crate) struct Table {
@@ -13,6 +14,8 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Row>,
     pub(crate) rounds: Vec<Round>,
     pub(crate) runs: Vec<Run>,
+    /// Names and modes of those that mean to park and don't.
+    restless: Vec<(String, String)>,
     /// Runs across cores that no row has, for the cores came nearer or went farther meanwhile.
     pub(crate) left_out: usize,
 }
@@ -34,6 +37,8 @@ pub(crate) struct Cell {
     pub(crate) note: Option<String>,
 }
 
+/// Of one core's time: far above what timers and housekeeping take.
+const RESTLESS_PERCENT: f64 = 10.0;
 const NOT_THEN: &str = "None of its runs was at a time when the cores were that far apart.";
 
 impl Table {
@@ -44,6 +49,7 @@ impl Table {
             rows: Vec::new(),
             rounds: Vec::new(),
             runs: Vec::new(),
+            restless: Vec::new(),
             left_out: 0,
         };
         for record in records {
@@ -64,7 +70,14 @@ impl Table {
             .flat_map(|figure| table.rows_of(figure, &states))
             .collect();
         table.left_out = table.left_out(&states);
+        table.find_restless();
         table
+    }
+
+    /// Whether a contender says that it parks, but its idle system is busy.
+    pub(crate) fn is_restless(&self, contender: &Contender) -> bool {
+        let mut restless = self.restless.iter();
+        restless.any(|(name, mode)| *name == contender.name && *mode == contender.mode)
     }
 
     /// The contender's median in a row.
@@ -156,6 +169,25 @@ impl Table {
                 && run.name == contender.name
                 && run.mode == contender.mode
         })
+    }
+
+    /// What takes a core's time while it has nothing to do spins, whatever it calls that.
+    fn find_restless(&mut self) {
+        let idle = self
+            .rows
+            .iter()
+            .find(|row| row.figure.unit == Unit::Percent);
+        let Some(idle) = idle else {
+            return;
+        };
+        for (index, contender) in self.contenders.iter_mut().enumerate() {
+            let percent = Self::median(idle, index).unwrap_or(0.0);
+            if !contender.is_quark() && !contender.spins && percent > RESTLESS_PERCENT {
+                contender.spins = true;
+                let who = (contender.name.clone(), contender.mode.clone());
+                self.restless.push(who);
+            }
+        }
     }
 
     fn left_out(&self, states: &States) -> usize {
@@ -313,5 +345,22 @@ pub(crate) mod tests {
         ]);
         assert_eq!(table.best(&table.rows[0], |_| true), Some(1));
         assert_eq!(table.best(&table.rows[0], |one| !one.spins), Some(0));
+    }
+
+    #[test]
+    fn those_who_are_busy_when_idle_spin() {
+        let idle = |percent: f64| json!({"figures": {"cpu_percent": percent}});
+        let table = Table::of(&[
+            contender("Quark", "park", false),
+            contender("still", "one", false),
+            contender("busy", "backoff", false),
+            run(("Quark", "park"), "idle", 110.0, idle(50.0)),
+            run(("still", "one"), "idle", 110.0, idle(0.5)),
+            run(("busy", "backoff"), "idle", 110.0, idle(21.0)),
+        ]);
+        let spins: Vec<bool> = table.contenders.iter().map(|one| one.spins).collect();
+        // Quark's policy is what it was told; what it makes of it stands in the table.
+        assert_eq!(spins, [false, false, true]);
+        assert!(table.is_restless(&table.contenders[2]));
     }
 }

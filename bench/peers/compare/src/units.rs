@@ -49,6 +49,17 @@ pub(crate) fn significant(value: f64) -> String {
     format!("{value:.digits$}")
 }
 
+/// How many times as good; of small ones, two digits.
+pub(crate) fn times(ratio: f64) -> String {
+    match ratio {
+        small @ 1e-9..0.0995 => {
+            let digits = (1.0 - small.log10().floor()) as usize;
+            format!("{small:.digits$} ×")
+        }
+        other => format!("{} ×", significant(other)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +77,14 @@ mod tests {
         assert_eq!(Unit::Percent.show(199.6), "200 %");
         assert_eq!(Unit::Bytes.show(-3.0), "-3.00 B");
         assert_eq!(Unit::PerS.range(9e5, 31e6, 2e6), "0.90–31.0");
+    }
+
+    #[test]
+    fn small_ratios_are_not_nothing() {
+        assert_eq!(times(2.5), "2.50 ×");
+        assert_eq!(times(104.2), "104 ×");
+        assert_eq!(times(0.0038), "0.0038 ×");
+        assert_eq!(times(0.095), "0.095 ×");
+        assert_eq!(times(0.0), "0 ×");
     }
 }
