@@ -69,7 +69,7 @@ for folder in "$here"/*/; do
 done
 
 if [[ -n $list ]]; then
-    printf '%s\n' "${peers[@]}"
+    ((${#peers[@]} == 0)) || printf '%s\n' "${peers[@]}"
     exit
 fi
 case $only in
