@@ -16,6 +16,9 @@ pub(crate) struct Contender {
     pub(crate) mode: String,
     /// Whether its threads spin while they have nothing to do.
     pub(crate) spins: bool,
+    /// Whether actors run on the cores that they are put on; else a pool runs them where it likes.
+    #[serde(default = "usually")]
+    pub(crate) places: bool,
     /// Whether its actors are found and made by key.
     pub(crate) is_virtual: bool,
     /// What its mailboxes hold.
@@ -68,6 +71,7 @@ pub(crate) fn quark(program: &Path) -> [Contender; 2] {
         name: QUARK.to_owned(),
         mode: mode.to_owned(),
         spins: mode == "spin",
+        places: true,
         is_virtual: true,
         mailbox: "1,024".to_owned(),
         version: version.clone(),
@@ -103,6 +107,8 @@ fn modes_of(line: &str, program: &Path) -> Result<Vec<Contender>, String> {
             name: text(&said, "peer")?,
             mode: text(mode, "name")?,
             spins: flag(mode, "spins")?,
+            // Only said where it does not hold.
+            places: flag(mode, "places").unwrap_or_else(|_| usually()),
             is_virtual: flag(&said, "is_virtual")?,
             mailbox: text(&said, "mailbox")?,
             version: text(&said, "version")?,
@@ -112,6 +118,10 @@ fn modes_of(line: &str, program: &Path) -> Result<Vec<Contender>, String> {
     modes.iter().map(contender).collect()
 }
 
+fn usually() -> bool {
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,11 +129,12 @@ mod tests {
     #[test]
     fn a_peer_has_a_contender_for_each_mode() {
         let line = r#"{"peer":"acme","version":"1.2.3","is_virtual":false,"mailbox":"64",
-            "modes":[{"name":"one","spins":false},{"name":"hot","spins":true}]}"#;
+            "modes":[{"name":"one","spins":false},{"name":"hot","spins":true,"places":false}]}"#;
         let found = modes_of(line, Path::new("peer-acme")).unwrap();
         let titles: Vec<_> = found.iter().map(Contender::title).collect();
         assert_eq!(titles, ["acme (one)", "acme (hot)"]);
         assert!(found[1].spins && !found[1].is_virtual);
+        assert!(found[0].places && !found[1].places);
         assert_eq!(
             found[1].arguments("ring", 0.3),
             ["ring", "--mode", "hot", "--seconds", "0.3"]

@@ -18,7 +18,7 @@ pub(crate) fn write(table: &Table) -> String {
     let mut out = String::new();
     head(&mut out, table);
     out.push_str("\n![The figures as bars](results.svg)\n");
-    leads(&mut out, table);
+    leads(&mut out, table, &mut notes);
     for group in &GROUPS {
         let rows: Vec<&Row> = rows_of(table, group.title);
         if !rows.is_empty() {
@@ -103,7 +103,7 @@ fn head(out: &mut String, table: &Table) {
 }
 
 /// A verdict for each that is asked.
-fn leads(out: &mut String, table: &Table) {
+fn leads(out: &mut String, table: &Table, notes: &mut Footnotes) {
     let mut grid = Grid::new(&[
         "figure",
         "asked",
@@ -120,7 +120,7 @@ fn leads(out: &mut String, table: &Table) {
                 all += 1;
                 held += u32::from(verdict.held);
                 let word = if verdict.held { "held" } else { "**missed**" };
-                let peer = table.contenders[verdict.against].title();
+                let peer = named(table, row, verdict.against, notes);
                 Some(format!("{word}: {} {peer}", times(verdict.ratio)))
             };
             let spinning = verdict(true, &|peer| peer.spins);
@@ -168,7 +168,7 @@ fn against_the_best(table: &Table, rows: &[&Row], notes: &mut Footnotes) -> Stri
                 continue;
             };
             let shown = show(table, row, &row.cells[peer], notes);
-            cells.push(format!("{}: {shown}", table.contenders[peer].title()));
+            cells.push(format!("{}: {shown}", named(table, row, peer, notes)));
             let own = quark.and_then(|quark| Table::median(row, quark));
             let theirs = Table::median(row, peer);
             let ratio = own
@@ -201,6 +201,19 @@ fn title(row: &Row) -> String {
         None => row.figure.title.to_owned(),
     }
 }
+
+/// A peer's name; where it matters, with the word that it may not have crossed cores at all.
+fn named(table: &Table, row: &Row, index: usize, notes: &mut Footnotes) -> String {
+    let contender = &table.contenders[index];
+    let mut name = contender.title();
+    if row.figure.crosses && !contender.places {
+        name.push_str(&notes.mark(NOT_PLACED));
+    }
+    name
+}
+
+const NOT_PLACED: &str = "Its pool runs actors where it likes, so that they may well have been on \
+                          one core.";
 
 /// `14.1 ns (13.9–15.2)`, or a dash; and a footnote where there is something to say.
 fn show(table: &Table, row: &Row, cell: &Cell, notes: &mut Footnotes) -> String {
@@ -352,7 +365,7 @@ mod tests {
         for said in [
             "2026-11-20T12:00:00Z; rustc 1.95; Quark at abc",
             "| ask across cores, p50 (cores near, 110 ns apart) | 120 ns (100–140) | 20.0 µs |",
-            "| hot (busy): 110 ns | 0.92 × | acme (pool): 44.0 µs | 2.20 × |",
+            "| hot (busy): 110 ns | 0.92 × | acme (pool)[^1]: 44.0 µs | 2.20 × |",
             "**missed**: 0.92 × hot (busy)",
             "held: 2.20 × acme (pool)",
             "| hot | 1.0.0 | no | 64 | busy (spins) |",

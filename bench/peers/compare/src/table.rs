@@ -221,6 +221,7 @@ pub(crate) mod tests {
             name: name.to_owned(),
             mode: mode.to_owned(),
             spins,
+            places: mode != "pool",
             is_virtual: name == "Quark" || name == "keyed",
             mailbox: "64".to_owned(),
             version: "1.0.0".to_owned(),
