@@ -7,9 +7,9 @@ started=$PWD
 cd "$here/../.."
 source tools/setup.sh
 
-# About half an hour on two cores, the building included.
 rounds=5
 seconds=0.3
+minutes=38
 out=$here
 only=
 workloads=
@@ -21,12 +21,14 @@ bench/peers/run.sh [options]
 
 Builds quark-bench and its peers' programs, runs each workload of each by turns, every time in a
 process of its own, and writes RESULTS.md, results.svg and runs.jsonl (each line as it came).
-Takes about half an hour on two cores that have nothing else to do.
+Nothing else should be running meanwhile.
 
   --rounds N         times that everyone's turn comes [5]; idle systems and new actors, 3 at most
   --peers A,B        only these peers; none: Quark alone
   --workloads A,B    only these workloads
   --seconds S        how long each timed loop takes [0.3]
+  --minutes N        how long all may take, the building included [38]: rounds that would take
+                     longer are left out
   --out DIR          where the files go [bench/peers]
   --list             name the peers, and end
 
@@ -52,11 +54,13 @@ while (($#)); do
         --peers) only=$2 ;;
         --workloads) workloads=$2 ;;
         --seconds) seconds=$2 ;;
+        --minutes) minutes=$2 ;;
         --out) out=$(realpath -m -- "$(cd "$started" && realpath -m -- "$2")") ;;
         *) fail "unknown option $1: see bench/peers/run.sh --help" ;;
     esac
     shift 2
 done
+[[ $minutes =~ ^[0-9]{1,4}$ ]] || fail "--minutes takes a whole number, not $minutes"
 
 # Every folder that builds a package called peer-FOLDER, and those that build themselves.
 peers=()
@@ -117,8 +121,10 @@ for name in "${peers[@]}"; do
 done
 printf '== built in %s s\n' "$SECONDS" >&2
 
+# One round there must be.
+left=$((minutes - (SECONDS + 59) / 60))
 mkdir -p "$out"
 "$target/release/peer-compare" --quark "$quark_target/release/quark-bench" \
-    --rounds "$rounds" --seconds "$seconds" ${workloads:+--workloads "$workloads"} \
-    --out "$out" "${programs[@]}"
+    --rounds "$rounds" --seconds "$seconds" --minutes "$((left > 0 ? left : 0))" \
+    ${workloads:+--workloads "$workloads"} --out "$out" "${programs[@]}"
 printf '== all in %s s\n' "$SECONDS" >&2

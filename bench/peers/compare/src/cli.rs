@@ -25,6 +25,9 @@ pub(crate) struct Options {
     /// How long each of a workload's loops takes.
     #[arg(long, value_name = "S", default_value_t = 0.3, value_parser = seconds)]
     pub(crate) seconds: f64,
+    /// After the first, no round is begun that would end later than this.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=1440))]
+    pub(crate) minutes: u64,
     /// A process that takes longer is ended; a peer's is not tried again.
     #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) limit: u64,

@@ -70,6 +70,12 @@ impl Progress {
         eprintln!("{}, {workload}: {why}", contender.title());
     }
 
+    /// Says that there is no time for this round.
+    pub(crate) fn cut_short(&self, round: u32) {
+        self.clear();
+        eprintln!("== no time for round {round} and later; --minutes gives more");
+    }
+
     pub(crate) fn end(&self) {
         self.clear();
         eprintln!("== done in {}", minutes(self.begun.elapsed()));

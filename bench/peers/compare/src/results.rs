@@ -7,7 +7,6 @@ use crate::figures::GROUPS;
 use crate::leads::{Asked, LEVEL};
 use crate::markdown::{Footnotes, Grid};
 use crate::record::Run;
-use crate::rounds::SLOW_ROUNDS;
 use crate::spread::Spread;
 use crate::table::{Cell, Row, Table};
 use crate::units::{Unit, significant, times};
@@ -70,8 +69,8 @@ fn head(out: &mut String, table: &Table) {
          time stolen in a round.\n\
          - {}; {}; Quark at {}. Everyone has mimalloc, fat LTO and one codegen unit, where that is \
          theirs to have.\n\
-         - Medians of {} rounds (of {} for new actors and idle systems), in brackets the least and \
-         the most; loops of {} s. In each round, each workload comes to everyone in turn, each \
+         - Medians of {} rounds (of 3 at most for new actors, 2 for idle systems), in brackets the \
+         least and the most; loops of {} s. In each round, each workload comes to everyone in turn, each \
          time in a process of its own.",
         machine.cpu,
         machine.cores,
@@ -82,8 +81,7 @@ fn head(out: &mut String, table: &Table) {
         head.date,
         head.rustc,
         head.commit,
-        head.rounds,
-        head.rounds.min(SLOW_ROUNDS),
+        table.rounds.len(),
         head.seconds,
     );
     out.push_str(
@@ -364,6 +362,7 @@ mod tests {
         let text = write(&Table::of(&records()));
         for said in [
             "2026-11-20T12:00:00Z; rustc 1.95; Quark at abc",
+            "- Medians of 1 rounds",
             "| ask across cores, p50 (cores near, 110 ns apart) | 120 ns (100–140) | 20.0 µs |",
             "| hot (busy): 110 ns | 0.92 × | acme (pool)[^1]: 44.0 µs | 2.20 × |",
             "**missed**: 0.92 × hot (busy)",

@@ -14,9 +14,6 @@ use crate::process;
 use crate::progress::Progress;
 use crate::record::{Head, Record, Recorder, Round, Run};
 
-/// Rounds with the workloads that take their own time: what they count differs little.
-pub(crate) const SLOW_ROUNDS: u32 = 3;
-
 /// Runs all that is asked for; keeps it in runs.jsonl.
 pub(crate) fn run(options: &Options) -> Result<Vec<Record>, Error> {
     let contenders = contenders(options)?;
@@ -33,7 +30,13 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Record>, Error> {
     let mut progress = Progress::begin(&turns, contenders.len(), options.seconds);
     let mut lost: Vec<(usize, &str)> = Vec::new();
     let mut before = floor::round_trip_ns();
+    let (all_begun, mut last) = (Instant::now(), Duration::ZERO);
+    let most = Duration::from_secs(60 * options.minutes);
     for round in 1..=options.rounds {
+        if round > 1 && all_begun.elapsed() + last > most {
+            progress.cut_short(round);
+            break;
+        }
         let (begun, steal) = (Instant::now(), Steal::begin());
         for (_, workload) in turns.iter().filter(|(in_round, _)| *in_round == round) {
             for (index, contender) in contenders.iter().enumerate() {
@@ -65,9 +68,10 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Record>, Error> {
                 before = after;
             }
         }
+        last = begun.elapsed();
         recorder.keep(Record::Round(Round {
             round,
-            seconds: begun.elapsed().as_secs_f64(),
+            seconds: last.as_secs_f64(),
             load: machine::load(),
             steal_percent: steal.percent(),
         }))?;
@@ -100,7 +104,7 @@ fn turns(options: &Options) -> Vec<(u32, &'static str)> {
     let workloads = options.workloads();
     let all = (1..=options.rounds)
         .flat_map(|round| workloads.iter().map(move |workload| (round, *workload)));
-    all.filter(|(round, workload)| *round <= SLOW_ROUNDS || !figures::is_slow(workload))
+    all.filter(|(round, workload)| *round <= figures::most_rounds(workload))
         .collect()
 }
 
@@ -124,15 +128,7 @@ mod tests {
 
     #[test]
     fn slow_workloads_come_in_fewer_rounds() {
-        let arguments = [
-            "x",
-            "--quark",
-            "q",
-            "--workloads",
-            "idle,ring",
-            "--rounds",
-            "5",
-        ];
+        let arguments = ["x", "--quark", "q", "--workloads", "idle,ring,activate"];
         let turns = turns(&Options::parse_from(arguments));
         let of = |name| {
             turns
@@ -140,8 +136,30 @@ mod tests {
                 .filter(|(_, workload)| *workload == name)
                 .count()
         };
-        assert_eq!((of("ring"), of("idle"), turns.len()), (5, 3, 8));
-        assert_eq!(turns[..2], [(1, "ring"), (1, "idle")]);
+        assert_eq!((of("ring"), of("activate"), of("idle")), (5, 3, 2));
+        assert_eq!(turns[..3], [(1, "ring"), (1, "activate"), (1, "idle")]);
+    }
+
+    #[test]
+    fn there_is_one_round_and_no_more_than_time_for() {
+        let folder = std::env::temp_dir().join(format!("peer-rounds-{}", std::process::id()));
+        let out = folder.to_str().unwrap();
+        let quark = "/nowhere/quark-bench";
+        let options = Options::parse_from([
+            "x",
+            "--quark",
+            quark,
+            "--workloads",
+            "ring",
+            "--minutes",
+            "0",
+            "--out",
+            out,
+        ]);
+        let records = run(&options).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        let is_round = |record: &&Record| matches!(record, Record::Round(_));
+        assert_eq!(records.iter().filter(is_round).count(), 1);
     }
 
     #[test]
