@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::contender::Contender;
-use crate::figures::GROUPS;
+use crate::figures::{GROUPS, Group};
 use crate::leads::{Asked, LEVEL};
 use crate::markdown::{Footnotes, Grid};
 use crate::record::Run;
@@ -19,7 +19,7 @@ pub(crate) fn write(table: &Table) -> String {
     out.push_str("\n![The figures as bars](results.svg)\n");
     leads(&mut out, table, &mut notes);
     for group in &GROUPS {
-        let rows: Vec<&Row> = rows_of(table, group.title);
+        let rows: Vec<&Row> = rows_of(table, group);
         if !rows.is_empty() {
             let _ = write!(out, "\n## {}\n\n", group.title);
             out.push_str(&against_the_best(table, &rows, &mut notes));
@@ -27,7 +27,7 @@ pub(crate) fn write(table: &Table) -> String {
     }
     out.push_str("\n## Everyone, in every mode\n");
     for group in &GROUPS {
-        let rows: Vec<&Row> = rows_of(table, group.title);
+        let rows: Vec<&Row> = rows_of(table, group);
         if !rows.is_empty() {
             let _ = write!(out, "\n### {}: all\n\n", group.title);
             out.push_str(&everyone(table, &rows, &mut notes));
@@ -42,17 +42,12 @@ pub(crate) fn write(table: &Table) -> String {
     out
 }
 
-fn rows_of<'a>(table: &'a Table, group: &str) -> Vec<&'a Row> {
-    let of_group = |row: &&Row| {
-        let group = GROUPS.iter().find(|one| one.title == group);
-        group.is_some_and(|group| {
-            group
-                .figures
-                .iter()
-                .any(|one| std::ptr::eq(one, row.figure))
-        })
+fn rows_of<'a>(table: &'a Table, group: &Group) -> Vec<&'a Row> {
+    let is_of_group = |row: &&Row| {
+        let mut figures = group.figures.iter();
+        figures.any(|figure| std::ptr::eq(figure, row.figure))
     };
-    table.rows.iter().filter(of_group).collect()
+    table.rows.iter().filter(is_of_group).collect()
 }
 
 fn head(out: &mut String, table: &Table) {
