@@ -98,17 +98,20 @@ target=$(realpath -m -- "${CARGO_TARGET_DIR:-$here/target}")
 printf '== building Quark\n' >&2
 CARGO_TARGET_DIR=$quark_target cargo build --locked --release -p quark-bench
 
-packages=(-p peer-compare)
+packages=(peer-compare)
 others=()
 for name in "${peers[@]}"; do
     if [[ -x $here/$name/build.sh ]]; then
         others+=("$name")
     else
-        packages+=(-p "peer-$name")
+        packages+=("peer-$name")
     fi
 done
 printf '== building the peers: %s\n' "${peers[*]}" >&2
-(cd "$here" && CARGO_TARGET_DIR=$target cargo build --locked --release "${packages[@]}")
+# One by one, for built together all would have what any of them asks of tokio: sockets to look after.
+for package in "${packages[@]}"; do
+    (cd "$here" && CARGO_TARGET_DIR=$target cargo build --locked --release -p "$package")
+done
 
 # What is missing for these is theirs to say; they then don't take part.
 left_out=()
