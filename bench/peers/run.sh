@@ -55,7 +55,7 @@ while (($#)); do
         --workloads) workloads=$2 ;;
         --seconds) seconds=$2 ;;
         --minutes) minutes=$2 ;;
-        --out) out=$(realpath -m -- "$(cd "$started" && realpath -m -- "$2")") ;;
+        --out) out=$(cd "$started" && realpath -m -- "$2") ;;
         *) fail "unknown option $1: see bench/peers/run.sh --help" ;;
     esac
     shift 2

@@ -358,7 +358,7 @@ mod tests {
         for said in [
             "2026-11-20T12:00:00Z; rustc 1.95; Quark at abc",
             "- Medians of 1 rounds",
-            "| ask across cores, p50 (cores near, 110 ns apart) | 120 ns (100–140) | 20.0 µs |",
+            "| ask across cores, p50 (cores 110 ns apart) | 120 ns (100–140) | 20.0 µs |",
             "| hot (busy): 110 ns | 0.92 × | acme (pool)[^1]: 44.0 µs | 2.20 × |",
             "**missed**: 0.92 × hot (busy)",
             "held: 2.20 × acme (pool)",

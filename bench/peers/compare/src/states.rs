@@ -59,8 +59,12 @@ impl States {
             State::Far => ("far", self.far),
             State::Drifting | State::Unknown => return None,
         };
-        let ns = floors?.median;
-        Some(format!("cores {name}, {} apart", Unit::Ns.show(ns)))
+        let apart = Unit::Ns.show(floors?.median);
+        // Near and far are words for two of them.
+        Some(match (self.near, self.far) {
+            (Some(_), Some(_)) => format!("cores {name}, {apart} apart"),
+            _ => format!("cores {apart} apart"),
+        })
     }
 }
 
@@ -96,6 +100,13 @@ pub(crate) mod tests {
         assert_eq!(title, "cores near, 112 ns apart");
         assert_eq!(states.title(State::Far).unwrap(), "cores far, 500 ns apart");
         assert_eq!(states.title(State::Unknown), None);
+    }
+
+    #[test]
+    fn one_state_is_neither_near_nor_far() {
+        let states = States::of([run(Some((550.0, 560.0)))].iter());
+        let title = states.title(State::Near);
+        assert_eq!(title.as_deref(), Some("cores 555 ns apart"));
     }
 
     #[test]
