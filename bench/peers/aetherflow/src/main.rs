@@ -32,14 +32,17 @@ static PEER: Peer = Peer {
         Mode {
             name: SPIN,
             spins: true,
+            places: true,
         },
         Mode {
             name: "backoff",
             spins: false,
+            places: true,
         },
         Mode {
             name: SPIN_MESSAGES,
             spins: true,
+            places: true,
         },
     ],
 };

@@ -18,6 +18,7 @@ use crate::pin::{CALLEE_CORE, CALLER_CORE, pin};
 pub const CURRENT_THREAD: Mode = Mode {
     name: "current-thread",
     spins: false,
+    places: true,
 };
 
 /// The multi-thread runtime, with a pinned worker for each core in use. It parks. Its workers hand
@@ -25,6 +26,7 @@ pub const CURRENT_THREAD: Mode = Mode {
 pub const POOL: Mode = Mode {
     name: "pool",
     spins: false,
+    places: false,
 };
 
 /// Nothing that a workload waits for takes as long: something was lost.

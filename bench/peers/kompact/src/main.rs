@@ -33,16 +33,19 @@ const MODES: &[Mode] = &[
     Mode {
         name: "pool",
         spins: false,
+        places: false,
     },
     Mode {
         name: DEDICATED,
         spins: false,
+        places: true,
     },
 ];
 #[cfg(feature = "spin")]
 const MODES: &[Mode] = &[Mode {
     name: "pool-spin",
     spins: true,
+    places: false,
 }];
 
 fn main() -> ExitCode {
