@@ -29,6 +29,9 @@ pub struct Mode {
     pub name: &'static str,
     /// Whether its threads spin while they have nothing to do; else they sleep.
     pub spins: bool,
+    /// Whether actors stay on the core that they were meant for; else a pool moves them about, and
+    /// what is to cross cores may stay on one.
+    pub places: bool,
 }
 
 /// What is to be done.
@@ -112,7 +115,7 @@ fn describe(peer: &Peer) -> serde_json::Value {
     let modes: Vec<_> = peer
         .modes
         .iter()
-        .map(|mode| serde_json::json!({ "name": mode.name, "spins": mode.spins }))
+        .map(|mode| serde_json::json!({ "name": mode.name, "spins": mode.spins, "places": mode.places }))
         .collect();
     serde_json::json!({
         "peer": peer.name,

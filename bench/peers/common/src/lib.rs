@@ -8,7 +8,11 @@ mod cli;
 mod laps;
 pub mod memory;
 mod pin;
+#[cfg(feature = "tokio")]
+pub mod spawned;
 mod stamps;
+#[cfg(feature = "tokio")]
+pub mod tokio_modes;
 mod window;
 pub mod workload;
 

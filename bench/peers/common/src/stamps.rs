@@ -5,6 +5,9 @@ use quanta::Clock;
 
 use crate::answer::Summary;
 
+/// Longer latencies are recorded as this one.
+const LONGEST_NS: u64 = 60_000_000_000;
+
 /// Latencies recorded so far.
 pub struct Stamps {
     clock: Clock,
@@ -15,7 +18,7 @@ impl Default for Stamps {
     fn default() -> Self {
         Stamps {
             clock: Clock::new(),
-            histogram: Histogram::new(3).expect("three digits are allowed"),
+            histogram: Histogram::new_with_max(LONGEST_NS, 3).expect("three digits are allowed"),
         }
     }
 }
@@ -57,5 +60,20 @@ impl Stamps {
             p999: at(0.999),
             max: self.histogram.max(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_latencies_are_recorded_as_they_are() {
+        let mut stamps = Stamps::new();
+        let begun = stamps.now();
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        stamps.record(begun);
+        let median = stamps.median_ns();
+        assert!((1.9e6..1e9).contains(&median), "{median} ns");
     }
 }

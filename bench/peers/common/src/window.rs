@@ -25,7 +25,7 @@ impl Window {
     /// The receiver's part: `received` messages so far, this one counted.
     #[inline]
     pub fn took(&self, received: u64) {
-        if received % 64 == 0 {
+        if received.is_multiple_of(64) {
             self.0.0.store(received, Ordering::Release);
         }
     }
