@@ -13,7 +13,7 @@ use crate::calls::Calls;
 use crate::current::{self, Attachment, Extension};
 use crate::driver::{Completion, Driver};
 use crate::foreign;
-use crate::idle::{IdlePolicy, SpinBudget};
+use crate::idle::IdlePolicy;
 use crate::inbox::{Inbox, Wake, WakeInbox};
 use crate::io::{IoContext, Operations};
 use crate::local_ring::{LocalMessage, LocalRing};
@@ -156,17 +156,10 @@ impl Shard {
 
     /// Runs the loop until [`stop`](Self::stop).
     pub fn run(&self) {
-        let mut budget = match self.config.idle {
-            IdlePolicy::Adaptive { spin } => SpinBudget::new(spin),
-            IdlePolicy::Spin | IdlePolicy::Park => SpinBudget::new(Duration::ZERO),
-        };
-        // Since when there has been no work; unknown for gaps that no clock was read in.
         let mut idle_since = None;
         while !self.stopping.get() {
             if self.guarded_pass() {
-                if let Some(since) = idle_since.take() {
-                    budget.record(self.now() - since);
-                }
+                idle_since = None;
                 continue;
             }
             match self.config.idle {
@@ -174,13 +167,14 @@ impl Shard {
                     self.look_around();
                 }
                 IdlePolicy::Park => self.park(),
-                IdlePolicy::Adaptive { .. } => {
+                IdlePolicy::Adaptive { spin } => {
                     if self.look_around() {
                         continue;
                     }
                     let now = self.read_clock();
-                    if now - *idle_since.get_or_insert(now) >= budget.get() {
+                    if now - *idle_since.get_or_insert(now) >= spin {
                         self.park();
+                        idle_since = None;
                     }
                 }
             }
