@@ -65,6 +65,10 @@ pub struct Replay {
     /// Skip and count malformed lines instead of refusing the feed.
     #[arg(long)]
     pub lenient: bool,
+    /// Tell the p999 of each S seconds by itself, and the most memory held in each,
+    /// after a tenth of S to warm up.
+    #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = seconds)]
+    pub window: Option<Duration>,
     /// How to run it.
     #[command(flatten)]
     pub options: Options,

@@ -9,6 +9,7 @@ mod exchange;
 mod gateway;
 mod in_order;
 mod order_book;
+mod windows;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -66,7 +67,7 @@ pub fn command(asked: &Replay, interrupt: &Interrupt, out: &mut impl Write) -> R
 /// See [`command`].
 pub fn replay(asked: &Replay, setup: &Setup, out: &mut impl Write) -> Result<Report, Error> {
     let prepared = Prepared::new(asked)?;
-    let exchange = Exchange::open(&prepared.feed, setup)?;
+    let exchange = Exchange::open(&prepared.feed, asked.window, setup)?;
     if asked.options.format == Format::Text {
         writeln!(
             out,

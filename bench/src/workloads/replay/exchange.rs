@@ -11,11 +11,13 @@ use super::WORKLOAD;
 use super::account::{Account, passes};
 use super::gateway::{End, Gateway, GatewayRef, Measured, Plan, Status};
 use super::order_book::{Lap, Laps, OrderBook, OrderBookRef, WINDOW};
+use super::windows::warm_up;
 use crate::busy::Busy;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::feed::{Event, Feed};
 use crate::launch;
+use crate::memory;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::workloads::Setup;
@@ -46,7 +48,11 @@ pub(super) struct Outcome {
 
 impl Exchange {
     /// Launches the engine and activates all actors.
-    pub(super) fn open(feed: &Arc<Feed>, setup: &Setup) -> Result<Self, Error> {
+    pub(super) fn open(
+        feed: &Arc<Feed>,
+        window: Option<Duration>,
+        setup: &Setup,
+    ) -> Result<Self, Error> {
         let options = &setup.options;
         let plan = Arc::new(Plan {
             feed: feed.clone(),
@@ -56,6 +62,7 @@ impl Exchange {
                 (None, None) => End::Laps(USUAL_TIME),
             },
             rate: options.rate,
+            window,
             clock: Clock::new(),
             interrupt: setup.interrupt.clone(),
         });
@@ -109,11 +116,11 @@ impl Exchange {
                 .wait()
                 .map_err(|error| error.reason),
         )?;
-        self.watch()?;
+        let memory = self.watch()?;
         let busy = busy.shards();
         let measured = self.answered(self.gateway.close().wait())?;
         let laps = self.answered(self.book.close().wait())?;
-        let report = self.report(&measured, &laps);
+        let report = self.report(&measured, &laps, &memory);
         let report = report.figure("shards_busy", busy);
         self.check(&measured, &laps)?;
         let interrupted = self.plan.interrupt.is_set();
@@ -128,8 +135,9 @@ impl Exchange {
         })
     }
 
-    /// Waits for the end, and says how far it is.
-    fn watch(&self) -> Result<(), Error> {
+    /// Waits for the end, and says how far it is. Gives the most bytes held in each window:
+    /// a lap's book comes and goes within it.
+    fn watch(&self) -> Result<Vec<u64>, Error> {
         let goal = match self.plan.end {
             End::Count(count) => count,
             End::Time(time) | End::Laps(time) => time.as_millis() as u64,
@@ -137,14 +145,24 @@ impl Exchange {
         let progress = Progress::begin(WORKLOAD.name, goal);
         let begun = self.plan.clock.now();
         let (mut last, mut still) = (0, 0);
+        let mut held = Vec::new();
         loop {
             let status = self.answered(self.gateway.status().wait())?;
+            let elapsed = Duration::from_nanos(self.plan.clock.now() - begun);
+            if let Some(window) = self.plan.window {
+                if elapsed >= warm_up(window) + window * held.len() as u32 {
+                    held.push(0);
+                }
+                if let Some(most) = held.last_mut() {
+                    *most = memory::resident().max(*most);
+                }
+            }
             if status.done {
-                return Ok(());
+                return Ok(held);
             }
             progress.reach(match self.plan.end {
                 End::Count(_) => status.acknowledged,
-                End::Time(_) | End::Laps(_) => (self.plan.clock.now() - begun) / 1_000_000,
+                End::Time(_) | End::Laps(_) => elapsed.as_millis() as u64,
             });
             let Status {
                 sent, acknowledged, ..
@@ -161,14 +179,22 @@ impl Exchange {
         }
     }
 
-    fn report(&self, measured: &Measured, laps: &Laps) -> Report {
+    fn report(&self, measured: &Measured, laps: &Laps, held: &[u64]) -> Report {
         let shards = usize::from(self.engine.shards());
         let idle = launch::idle_of(&self.engine.report());
-        Report::new(&WORKLOAD, shards, idle, measured.events, measured.elapsed)
-            .latency(&measured.latency)
+        let report = Report::new(&WORKLOAD, shards, idle, measured.events, measured.elapsed)
+            .latency(&measured.latency.whole())
             .figure("laps", laps.more + u64::from(laps.first.events > 0))
             .figure("refused", laps.first.refused)
-            .figure("came_early", laps.came_early)
+            .figure("came_early", laps.came_early);
+        let p999 = measured.latency.p999_ns(measured.elapsed);
+        if p999.is_empty() {
+            return report;
+        }
+        report.figure("windows_p999_ns", listed(&p999)).figure(
+            "windows_most_resident_bytes",
+            listed(&held[..p999.len().min(held.len())]),
+        )
     }
 
     /// Refuses a run whose book is not what the feed says.
@@ -213,6 +239,12 @@ impl Exchange {
             reason,
         }
     }
+}
+
+/// Numbers in a row, as people read them and scripts split them.
+fn listed(numbers: &[u64]) -> String {
+    let numbers = numbers.iter().map(u64::to_string);
+    numbers.collect::<Vec<_>>().join(" ")
 }
 
 /// What events make of a book when they are applied one after the other, past the same risk

@@ -11,10 +11,11 @@ use quark::prelude::*;
 
 use super::account::{ACCOUNTS, Account, AccountRef, RETRY};
 use super::order_book::WINDOW;
+use super::windows::Windows;
 use crate::clock::Clock;
 use crate::feed::Feed;
 use crate::interrupt::Interrupt;
-use crate::latency::{Latency, Schedule};
+use crate::latency::Schedule;
 
 /// Shorter waits are spent looking, longer ones asleep: a timer may be late by a tick of 16 µs.
 const WAKE_EARLY: Duration = Duration::from_micros(50);
@@ -28,6 +29,8 @@ pub(super) struct Plan {
     pub(super) end: End,
     /// Open loop: events per second.
     pub(super) rate: Option<f64>,
+    /// How long each part is that is reported by itself.
+    pub(super) window: Option<Duration>,
     pub(super) clock: Clock,
     pub(super) interrupt: Interrupt,
 }
@@ -57,7 +60,7 @@ pub(super) struct Status {
 pub(super) struct Measured {
     pub(super) events: u64,
     pub(super) elapsed: Duration,
-    pub(super) latency: Latency,
+    pub(super) latency: Windows,
 }
 
 /// The gateway.
@@ -80,7 +83,7 @@ struct State {
     ended: u64,
     /// When each event under way was sent, by its number.
     sent_at: Box<[u64; WINDOW]>,
-    latency: Latency,
+    latency: Windows,
 }
 
 impl Gateway {
@@ -98,7 +101,7 @@ impl Gateway {
             limit,
             ended: 0,
             sent_at: Box::new([0; WINDOW]),
-            latency: Latency::new(),
+            latency: Windows::new(None, 0),
         };
         Gateway {
             plan,
@@ -184,6 +187,7 @@ impl Gateway {
             let now = self.plan.clock.now();
             state.begun = Some(now);
             state.ended = now;
+            state.latency = Windows::new(self.plan.window, now);
             state.schedule = self.plan.rate.map(|rate| Schedule::new(now, rate));
         }
         loop {
@@ -213,12 +217,13 @@ impl Gateway {
         {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
+            let latency = state.latency.at(now);
             for number in state.acknowledged..until {
                 let since = match &state.schedule {
                     Some(schedule) => schedule.due(number),
                     None => state.sent_at[number as usize % WINDOW],
                 };
-                state.latency.record(now.saturating_sub(since));
+                latency.record(now.saturating_sub(since));
             }
             state.acknowledged = until;
             state.ended = now;
