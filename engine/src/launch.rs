@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::io;
+use std::rc::Rc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -18,8 +19,9 @@ use quark_shards::mesh::{MeshEnd, mesh};
 use quark_shards::shard::{Shard, ShardConfig};
 use quark_shards::stall::{Pulse, StallWatcher};
 
-use crate::builder::EngineBuilder;
+use crate::builder::{EngineBuilder, OnStall};
 use crate::density::MemoryWatcher;
+use crate::driver_kind::{DriverKind, DriverKindError};
 use crate::engine::{Engine, Stage};
 use crate::error::RegisterError;
 use crate::neighbourhood::Neighbourhoods;
@@ -43,6 +45,9 @@ pub enum LaunchError {
         /// Why.
         source: DriverError,
     },
+    /// The driver asked for is unknown, or was not built in.
+    #[error(transparent)]
+    DriverKind(#[from] DriverKindError),
     /// An actor type can't be used.
     #[error(transparent)]
     Register(#[from] RegisterError),
@@ -70,101 +75,157 @@ pub(crate) struct Running {
 }
 
 struct Threads {
-    shards: Vec<JoinHandle<()>>,
+    shards: Vec<Ending>,
     /// Ends when dropped.
     _watcher: Option<StallWatcher>,
     _memory: Option<MemoryWatcher>,
 }
 
-/// What a shard's thread says when it is up.
-struct Up {
-    driver: DriverReport,
-    pulse: Arc<Pulse>,
+/// How the end of a shard is waited for.
+pub(crate) enum Ending {
+    /// It has a thread of its own.
+    Thread(JoinHandle<()>),
+    /// It runs in somebody else's thread, and lets go of the other end.
+    #[cfg(feature = "glommio")]
+    Hosted(Receiver<()>),
 }
+
+/// What a shard's thread says when it is up.
+pub(crate) struct Up {
+    pub(crate) driver: DriverReport,
+    pub(crate) pulse: Arc<Pulse>,
+}
+
+/// Whether a shard is up, from its thread.
+pub(crate) type UpResult = Result<Up, LaunchError>;
 
 /// Entries of a shard's submission queue.
 const URING_ENTRIES: u32 = 256;
 
 pub(crate) fn launch(builder: EngineBuilder) -> Result<Engine, LaunchError> {
-    if let Some(refused) = builder.refused {
-        return Err(refused.into());
-    }
-    let topology = match builder.topology {
-        Some(topology) => topology,
-        None => Topology::detect()?,
-    };
-    let placement = topology.place()?;
-    let (idle, idle_because) = choose_idle(builder.idle, &placement);
-    let mut settings = builder.settings;
-    settings.idle = idle;
-    settings.neighbourhoods = Neighbourhoods::of(&topology, &placement.shards);
-    let shards = u16::try_from(placement.shards.len()).expect("shards are numbered by u16");
-    let ends = mesh(shards, builder.credits, idle.sleeps());
-    let config = ShardConfig {
-        idle,
-        quota: builder.quota,
-        ..ShardConfig::default()
-    };
-    let engine = Engine::new(settings, ends[0].shared().clone(), builder.registry);
-
-    let start = uring::clock();
-    let mut threads = Vec::new();
+    let kind = DriverKind::choose(builder.driver)?;
+    let (launching, plans) = Launching::new(builder)?;
+    kind.prepare();
+    let mut endings = Vec::new();
     let mut ups = Vec::new();
     let mut goes = Vec::new();
-    for (end, place) in ends.into_iter().zip(&placement.shards) {
+    for plan in plans {
         let (up_sender, up) = mpsc::channel();
         let (go, go_receiver) = mpsc::channel();
-        let plan = Plan {
+        let shard = plan.place.shard;
+        let thread = thread::Builder::new()
+            .name(format!("quark-{shard}"))
+            .spawn(move || run_shard(plan, kind, &up_sender, &go_receiver))
+            .map_err(|source| LaunchError::Thread { shard, source })?;
+        endings.push(Ending::Thread(thread));
+        ups.push((shard, up));
+        goes.push(go);
+    }
+    launching.finish(ups, goes, endings)
+}
+
+/// An engine whose shards are yet to come up.
+pub(crate) struct Launching {
+    engine: Engine,
+    placement: Placement,
+    idle: IdlePolicy,
+    idle_because: String,
+    on_stall: Option<OnStall>,
+}
+
+impl Launching {
+    /// Decides everything, and makes a plan for each shard.
+    pub(crate) fn new(builder: EngineBuilder) -> Result<(Self, Vec<Plan>), LaunchError> {
+        if let Some(refused) = builder.refused {
+            return Err(refused.into());
+        }
+        let topology = match builder.topology {
+            Some(topology) => topology,
+            None => Topology::detect()?,
+        };
+        let placement = topology.place()?;
+        let (idle, idle_because) = choose_idle(builder.idle, &placement);
+        let mut settings = builder.settings;
+        settings.idle = idle;
+        settings.neighbourhoods = Neighbourhoods::of(&topology, &placement.shards);
+        let shards = u16::try_from(placement.shards.len()).expect("shards are numbered by u16");
+        let ends = mesh(shards, builder.credits, idle.sleeps());
+        let config = ShardConfig {
+            idle,
+            quota: builder.quota,
+            ..ShardConfig::default()
+        };
+        let engine = Engine::new(settings, ends[0].shared().clone(), builder.registry);
+        let start = uring::clock();
+        let plans = ends.into_iter().zip(&placement.shards);
+        let plans = plans.map(|(end, place)| Plan {
             end,
             place: *place,
             config,
             engine: engine.clone(),
             start,
+        });
+        let plans = plans.collect();
+        let launching = Launching {
+            engine,
+            placement,
+            idle,
+            idle_because,
+            on_stall: builder.on_stall,
         };
-        let shard = place.shard;
-        let thread = thread::Builder::new()
-            .name(format!("quark-{shard}"))
-            .spawn(move || run_shard(plan, &up_sender, &go_receiver))
-            .map_err(|source| LaunchError::Thread { shard, source })?;
-        threads.push(thread);
-        ups.push((shard, up));
-        goes.push(go);
+        Ok((launching, plans))
     }
-    let mut driver = DriverReport::default();
-    let mut pulses = Vec::new();
-    for (shard, up) in ups {
-        // Dropping the other ends of `goes` on the way out ends the shards that are up.
-        let up = up.recv().map_err(|_| LaunchError::Died { shard })??;
-        driver = up.driver;
-        pulses.push(up.pulse);
-    }
-    for go in goes {
-        // A shard that has died since is found when it is joined.
-        let _ = go.send(());
-    }
-    engine.set_report(report(placement, idle, idle_because, driver));
-    let on_stall = builder.on_stall;
-    let watcher = StallWatcher::start(engine.settings().stall, pulses, move |stall| {
-        if let Some(report) = &on_stall {
-            report(stall);
+
+    /// Waits until every shard is up, and sets them going.
+    pub(crate) fn finish(
+        self,
+        ups: Vec<(u16, Receiver<UpResult>)>,
+        goes: Vec<Sender<()>>,
+        endings: Vec<Ending>,
+    ) -> Result<Engine, LaunchError> {
+        let mut driver = DriverReport::default();
+        let mut pulses = Vec::new();
+        for (shard, up) in ups {
+            // Dropping the other ends of `goes` on the way out ends the shards that are up.
+            let up = up.recv().map_err(|_| LaunchError::Died { shard })??;
+            driver = up.driver;
+            pulses.push(up.pulse);
         }
-    });
-    let watcher = watcher.inspect_err(|error| tracing::warn!(%error, "nobody watches for stalls"));
-    let memory = match engine.settings().memory_limit {
-        u64::MAX => None,
-        limit => MemoryWatcher::start(engine.clone(), limit)
-            .inspect_err(|error| tracing::warn!(%error, "nobody watches over memory"))
-            .ok(),
-    };
-    let running = Running {
-        threads: Mutex::new(Some(Threads {
-            shards: threads,
-            _watcher: watcher.ok(),
-            _memory: memory,
-        })),
-        engine: engine.clone(),
-    };
-    Ok(engine.owned_by(Arc::new(running)))
+        for go in goes {
+            // A shard that has died since is found when it is joined.
+            let _ = go.send(());
+        }
+        let Launching {
+            engine,
+            placement,
+            idle,
+            idle_because,
+            on_stall,
+        } = self;
+        engine.set_report(report(placement, idle, idle_because, driver));
+        let watcher = StallWatcher::start(engine.settings().stall, pulses, move |stall| {
+            if let Some(report) = &on_stall {
+                report(stall);
+            }
+        });
+        let watcher =
+            watcher.inspect_err(|error| tracing::warn!(%error, "nobody watches for stalls"));
+        let memory = match engine.settings().memory_limit {
+            u64::MAX => None,
+            limit => MemoryWatcher::start(engine.clone(), limit)
+                .inspect_err(|error| tracing::warn!(%error, "nobody watches over memory"))
+                .ok(),
+        };
+        let running = Running {
+            threads: Mutex::new(Some(Threads {
+                shards: endings,
+                _watcher: watcher.ok(),
+                _memory: memory,
+            })),
+            engine: engine.clone(),
+        };
+        Ok(engine.owned_by(Arc::new(running)))
+    }
 }
 
 fn choose_idle(asked: Option<IdlePolicy>, placement: &Placement) -> (IdlePolicy, String) {
@@ -194,57 +255,75 @@ fn report(
     }
 }
 
-struct Plan {
-    end: MeshEnd,
-    place: ShardPlace,
+/// All that one shard is made from.
+pub(crate) struct Plan {
+    pub(crate) end: MeshEnd,
+    pub(crate) place: ShardPlace,
     config: ShardConfig,
     engine: Engine,
-    start: Instant,
+    pub(crate) start: Instant,
 }
 
-fn run_shard(plan: Plan, up: &Sender<Result<Up, LaunchError>>, go: &Receiver<()>) {
-    let made = make_shard(plan);
-    let shard = match made {
-        Ok((shard, driver)) => {
-            let _ = up.send(Ok(Up {
-                driver,
-                pulse: shard.pulse().clone(),
-            }));
-            shard
-        }
-        Err(error) => {
-            let _ = up.send(Err(error));
+impl Plan {
+    /// The seed of the shard's randomness.
+    pub(crate) fn seed(&self) -> u64 {
+        self.engine.settings().seed
+            ^ u64::from(self.place.shard).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+
+    /// Makes the shard, on the thread where it will live.
+    pub(crate) fn shard(self, driver: Box<dyn Driver>) -> Rc<Shard> {
+        let shard = Shard::new(self.end, self.config, driver);
+        shard.attach(
+            &RUNTIME,
+            Runtime::new(self.engine, Hooks::default(), shard.pulse().clone()),
+        );
+        shard
+    }
+}
+
+fn run_shard(plan: Plan, kind: DriverKind, up: &Sender<UpResult>, go: &Receiver<()>) {
+    if let Some(cpu) = plan.place.cpu
+        && let Err(error) = pin_current_thread(cpu)
+    {
+        let _ = up.send(Err(error.into()));
+        return;
+    }
+    match kind {
+        DriverKind::Uring => run_on_uring(plan, up, go),
+        #[cfg(feature = "glommio")]
+        DriverKind::Glommio => crate::hosted::run_shard(plan, up, go),
+        #[cfg(not(feature = "glommio"))]
+        DriverKind::Glommio => unreachable!("it is not chosen when it is not built"),
+    }
+}
+
+fn run_on_uring(plan: Plan, up: &Sender<UpResult>, go: &Receiver<()>) {
+    let number = plan.place.shard;
+    let config = UringConfig {
+        entries: URING_ENTRIES,
+        seed: plan.seed(),
+        start: plan.start,
+        worker_cpus: plan.place.cpu.into_iter().collect(),
+    };
+    let driver = match UringDriver::new(config) {
+        Ok(driver) => driver,
+        Err(source) => {
+            let shard = number;
+            let _ = up.send(Err(LaunchError::Driver { shard, source }));
             return;
         }
     };
+    let report = driver.report();
+    let shard = plan.shard(Box::new(driver));
+    let _ = up.send(Ok(Up {
+        driver: report,
+        pulse: shard.pulse().clone(),
+    }));
     if go.recv().is_ok() {
         shard.run();
     }
     close(&shard);
-}
-
-fn make_shard(plan: Plan) -> Result<(std::rc::Rc<Shard>, DriverReport), LaunchError> {
-    let number = plan.place.shard;
-    if let Some(cpu) = plan.place.cpu {
-        pin_current_thread(cpu)?;
-    }
-    let config = UringConfig {
-        entries: URING_ENTRIES,
-        seed: plan.engine.settings().seed ^ u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15),
-        start: plan.start,
-        worker_cpus: plan.place.cpu.into_iter().collect(),
-    };
-    let driver = UringDriver::new(config).map_err(|source| LaunchError::Driver {
-        shard: number,
-        source,
-    })?;
-    let report = driver.report();
-    let shard = Shard::new(plan.end, plan.config, Box::new(driver));
-    shard.attach(
-        &RUNTIME,
-        Runtime::new(plan.engine, Hooks::default(), shard.pulse().clone()),
-    );
-    Ok((shard, report))
 }
 
 /// Ends a shard that runs no more: everyone who still waits is answered.
@@ -314,7 +393,8 @@ impl Drop for Running {
         let Some(threads) = lock(&self.threads).take() else {
             return;
         };
-        if on_shard() {
+        // A hosted shard may be a task of this very thread.
+        if on_shard() || threads.are_hosted() {
             let engine = self.engine.clone();
             self.elsewhere(move || threads.end(&engine));
         } else {
@@ -330,13 +410,30 @@ impl Threads {
         for shard in 0..engine.shards() {
             run_on(engine, shard, |shard, _| shard.stop());
         }
-        for thread in self.shards {
-            if thread.join().is_err() {
-                tracing::error!("a shard's thread had ended by a panic");
-            }
+        for shard in self.shards {
+            shard.wait();
         }
         engine.advance(Stage::Ended);
         engine.clear_inboxes();
+    }
+
+    fn are_hosted(&self) -> bool {
+        !matches!(self.shards.first(), None | Some(Ending::Thread(_)))
+    }
+}
+
+impl Ending {
+    fn wait(self) {
+        match self {
+            Ending::Thread(thread) => {
+                if thread.join().is_err() {
+                    tracing::error!("a shard's thread had ended by a panic");
+                }
+            }
+            // Nothing is ever sent.
+            #[cfg(feature = "glommio")]
+            Ending::Hosted(ended) => drop(ended.recv()),
+        }
     }
 }
 

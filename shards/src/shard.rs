@@ -23,6 +23,8 @@ use crate::stall::Pulse;
 use crate::task::{TaskId, Tasks};
 use crate::time::Time;
 
+mod hosted;
+
 /// Something to be done on a shard, brought by any thread.
 pub type Errand = Box<dyn FnOnce(&Shard) + Send>;
 
