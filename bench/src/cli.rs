@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use quark::DriverKind;
 use quark_numa::CpuList;
 use serde::Serialize;
 
@@ -114,6 +115,9 @@ pub struct Options {
     /// What a shard does without work [default: what suits the machine and the workload].
     #[arg(long, value_enum)]
     pub idle: Option<Idle>,
+    /// What shards stand on, uring or glommio [default: uring, or what QUARK_DRIVER names].
+    #[arg(long, value_name = "DRIVER")]
+    pub driver: Option<DriverKind>,
     /// Stop after so many seconds.
     #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = seconds, conflicts_with = "count")]
     pub seconds: Option<Duration>,
@@ -156,6 +160,7 @@ impl Default for Options {
             shards: None,
             cpus: None,
             idle: None,
+            driver: None,
             seconds: None,
             count: None,
             rate: None,
@@ -391,6 +396,7 @@ mod tests {
             shards,
             cpus,
             idle,
+            driver,
             seconds,
             count,
             rate,

@@ -342,6 +342,10 @@ pub fn topology(options: &Options) -> Result<Topology, Error> {
 #[must_use = "nothing runs until it is launched"]
 pub fn builder(topology: Topology, idle: Option<Idle>, options: &Options) -> EngineBuilder {
     let builder = Engine::builder().topology(topology).seed(options.seed);
+    let builder = match options.driver {
+        Some(kind) => builder.driver(kind),
+        None => builder,
+    };
     match idle {
         None => builder,
         Some(Idle::Spin) => builder.idle(IdlePolicy::Spin),

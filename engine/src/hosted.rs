@@ -27,7 +27,7 @@
 //!     .map(|shard| {
 //!         LocalExecutorBuilder::new(Placement::Unbound)
 //!             .io_memory(64 << 10)
-//!             .preempt_timer(std::time::Duration::from_millis(1))
+//!             .preempt_timer(std::time::Duration::from_millis(10))
 //!             .spawn(|| async move {
 //!                 // Other tasks of this executor run beside the shard.
 //!                 glommio::spawn_local(async { /* … */ }).detach();

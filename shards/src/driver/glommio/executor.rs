@@ -14,7 +14,10 @@ use crate::driver::DriverError;
 /// them, which the driver does not do; this is the least that glommio takes.
 const IO_MEMORY: usize = 64 << 10;
 /// How long other tasks of the executor may keep it from its reactor.
-const PREEMPT_AFTER: Duration = Duration::from_millis(1);
+///
+/// Not less: each time that it passes before any task has run, the executor may sleep with tasks
+/// that wait (see [`super`]), and on a machine with more threads than cores milliseconds pass so.
+const PREEMPT_AFTER: Duration = Duration::from_millis(10);
 
 /// To be called once before the threads of the executors are started: what it does takes tens of
 /// milliseconds later, out of the first park.
@@ -35,11 +38,6 @@ pub fn run<F: Future>(make: impl FnOnce() -> F) -> Result<F::Output, DriverError
         .make()
         .map_err(explain)?;
     Ok(executor.run(async { make().await }))
-}
-
-/// Sleeps, in the executor that polls this.
-pub async fn nap(duration: Duration) {
-    ::glommio::timer::sleep(duration).await;
 }
 
 fn explain(error: GlommioError<()>) -> DriverError {

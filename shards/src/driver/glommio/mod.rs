@@ -27,12 +27,12 @@
 //!
 //! - *It can park with runnable work* (glommio issue 53): when its preemption ring has an event
 //!   just before it would run a task, and none after it. Whatever waits is then found by the next
-//!   timer only, so that a parked shard always has one, its [heartbeat](BEAT_FIRST), and a
-//!   yielding one has the one it yields by. What is lost is time, never the wake.
+//!   timer only, which may be lost in the same way. So a shard always has a whole row of timers
+//!   armed, its heartbeat: the first is due in a millisecond ([`BEAT_FIRST`]), or in 16 when it
+//!   has been asleep for long ([`BEAT_LAST`]). What is lost is time, never the wake.
 //! - *Foreign wakes wait for the reactor*: at most a slice of the shard's own, but as long as the
 //!   other tasks of the executor like. Those must yield, and an executor made by the program
-//!   should have a `preempt_timer` of 1 ms instead of the usual 100, or the shard a task queue
-//!   with `Latency::Matters`.
+//!   should have a `preempt_timer` of 10 ms instead of the usual 100.
 //! - *A panic in a task of any queue but the first aborts the process.* The shard's passes catch
 //!   panics of turns and of wakers, so none reaches the executor.
 //! - *The wakers of a task are counted in 16 bits.* The bell keeps one.
@@ -54,16 +54,15 @@
 mod bell;
 mod executor;
 mod flight;
+mod guard;
 mod handles;
 #[cfg(test)]
 mod tests;
 mod work;
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -74,10 +73,12 @@ use ::glommio::timer::Timer;
 /// The very glommio that the driver uses.
 pub use ::glommio as library;
 
-pub use self::executor::{nap, prepare, run};
+pub use self::executor::{prepare, run};
+pub use self::guard::nap;
 
 use self::bell::TaskBell;
 use self::flight::{Flight, Waits};
+use self::guard::{Guards, armed};
 use self::handles::{Handles, Open, Socket};
 use super::random::SplitMix64;
 use super::{
@@ -88,7 +89,7 @@ use crate::time::Time;
 /// A timer that has run out when the reactor looks at it next, and not before.
 const YIELD: Duration = Duration::from_nanos(500);
 
-/// How long a parked shard goes without a look, at first: see "It can park with runnable work".
+/// How long a shard goes without a look, at first: see "It can park with runnable work".
 const BEAT_FIRST: Duration = Duration::from_millis(1);
 /// Each beat of a park is twice as long as the one before, up to this, so that an idle shard
 /// costs next to nothing.
@@ -111,9 +112,13 @@ pub struct GlommioDriver {
     bell: Arc<TaskBell>,
     /// What the reactor fires to end a yield.
     yielding: Option<Timer>,
-    /// What it fires to end a park, or a beat of it.
-    parking: Option<Timer>,
+    /// What it fires when the park's time has come, if that is before the next beat.
+    deadline: Option<Timer>,
+    parked: bool,
+    guards: Guards,
     beat: Duration,
+    /// When the first of the guards is due.
+    next_beat: Time,
     start: Instant,
     random: SplitMix64,
 }
@@ -139,8 +144,11 @@ impl GlommioDriver {
             inside: Rc::new(Cell::new(true)),
             bell: Arc::default(),
             yielding: None,
-            parking: None,
+            deadline: None,
+            parked: false,
+            guards: Guards::default(),
             beat: BEAT_FIRST,
+            next_beat: Time::ZERO,
             start: config.start,
             random: SplitMix64::new(config.seed),
         }
@@ -234,6 +242,11 @@ impl GlommioDriver {
         Ok(())
     }
 
+    fn arm_guards(&mut self, now: Time, cx: &mut Context<'_>) {
+        self.guards.arm(self.beat, cx);
+        self.next_beat = now + self.beat;
+    }
+
     fn has_news(&self, until: Option<Time>, now: Time) -> bool {
         self.bell.take() || self.flight.has_done() || until.is_some_and(|until| until <= now)
     }
@@ -283,23 +296,23 @@ impl Driver for GlommioDriver {
 
     fn poll_park(&mut self, until: Option<Time>, cx: &mut Context<'_>) -> Poll<()> {
         let now = self.now();
-        let first = self.parking.take().is_none();
+        self.deadline = None;
         self.bell.listen(cx.waker());
         if self.has_news(until, now) {
             self.flight.silence();
-            self.beat = BEAT_FIRST;
+            self.parked = false;
             return Poll::Ready(());
         }
         self.flight.wake_when_done(cx.waker());
-        if !first {
-            self.beat = (self.beat * 2).min(BEAT_LAST);
-        }
-        let limit = until.map_or(self.beat, |until| until.since(now).min(self.beat));
-        let mut timer = Timer::new(limit);
-        if Pin::new(&mut timer).poll(cx).is_ready() {
-            cx.waker().wake_by_ref();
-        }
-        self.parking = Some(timer);
+        self.beat = if std::mem::replace(&mut self.parked, true) {
+            (self.beat * 2).min(BEAT_LAST)
+        } else {
+            BEAT_FIRST
+        };
+        self.arm_guards(now, cx);
+        self.deadline = until
+            .filter(|until| *until < self.next_beat)
+            .map(|until| armed(until.since(now), cx));
         Poll::Pending
     }
 
@@ -307,11 +320,12 @@ impl Driver for GlommioDriver {
         if self.yielding.take().is_some() {
             return Poll::Ready(());
         }
-        let mut timer = Timer::new(YIELD);
-        if Pin::new(&mut timer).poll(cx).is_ready() {
-            cx.waker().wake_by_ref();
+        let now = self.now();
+        if now >= self.next_beat {
+            self.beat = BEAT_FIRST;
+            self.arm_guards(now, cx);
         }
-        self.yielding = Some(timer);
+        self.yielding = Some(armed(YIELD, cx));
         Poll::Pending
     }
 
