@@ -385,8 +385,8 @@ mod tests {
         assert!(matches!(parsed(""), Ok(Command::Main)));
         assert!(matches!(parsed("list"), Ok(Command::List)));
         let Ok(Command::Run(run)) = parsed(
-            "run ask-cross ring --shards 2 --cpus 0,2-3 --idle spin --seconds 0.5 --rate 1e5 --seed 9 \
-             --oversubscribe --format json --hgrm kept --plot all.svg --name before.1",
+            "run ask-cross ring --shards 2 --cpus 0,2-3 --idle spin --driver glommio --seconds 0.5 --rate 1e5 \
+             --seed 9 --oversubscribe --format json --hgrm kept --plot all.svg --name before.1",
         ) else {
             panic!("run does not parse");
         };
@@ -411,6 +411,7 @@ mod tests {
         assert_eq!(name.as_deref(), Some("before.1"));
         assert_eq!(cpus.map(|cpus| cpus.to_string()).as_deref(), Some("0,2-3"));
         assert_eq!((shards, idle, count), (Some(2), Some(Idle::Spin), None));
+        assert_eq!(driver, Some(DriverKind::Glommio));
         assert_eq!(
             (seconds, rate),
             (Some(Duration::from_millis(500)), Some(1e5))
@@ -464,6 +465,7 @@ mod tests {
             ("run ring --cpus 3-1", "ends before it starts"),
             ("run ring --cpus 9999999", "beyond the highest cpu number"),
             ("run ring --idle nap", "spin, adaptive, park"),
+            ("run ring --driver epoll", "choose uring or glommio"),
             ("run ring --seconds 0", "expected seconds, above 0"),
             ("run ring --seconds nan", "expected seconds, above 0"),
             ("run ring --seconds 1e99", "at most 604800"),

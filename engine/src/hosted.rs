@@ -103,7 +103,8 @@ impl HostedShard {
     }
 
     /// Runs the shard as a task of the glommio executor that polls this, until its engine is
-    /// shut down. Dropped before, it answers its callers as a shutdown does.
+    /// shut down. Dropped before, it answers those who wait as a shutdown does; later calls to
+    /// its actors go unanswered until their timeouts.
     ///
     /// # Panics
     /// If no glommio executor polls it.
