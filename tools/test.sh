@@ -9,6 +9,20 @@ source tools/setup.sh
 # The models in quark-shards, by the name of their module.
 LOOM_TESTS=loom_models
 EXAMPLES=(hello counter order_book game)
+# Built once with both drivers in it, and run on each.
+BOTH_DRIVERS=(--features quark-tests/glommio,quark-bench/glommio)
+# The programs whose tests launch engines, or programs that do: they run on glommio, too. All other
+# tests are of parts that no driver is under, of the simulator's, or run on both by themselves.
+ENGINES=(
+    allocations callers calls dead_letters density doubles fault_points flood footprint hosted launch
+    lifecycle lives overload placement resilience restart shutdown stall turns values wake
+    command_line game records replay
+)
+# What cannot hold there, each with its reason.
+NOT_ON_GLOMMIO=(
+    # Its timers, which end every slice of a shard's loop, are allocated.
+    a_steady_state_call_allocates_nothing
+)
 
 full=
 for argument in "$@"; do
@@ -37,14 +51,18 @@ run() {
 
 # Steps name the whole workspace, so that they build with the same features and share what is
 # built; so does the test profile for examples.
-clippy_all() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
+clippy_all() { cargo clippy --locked --workspace "${BOTH_DRIVERS[@]}" --all-targets -- -D warnings; }
 clippy_bare() { cargo clippy --locked -p quark-numa -p quark-shards -p quark-engine --lib -- -D warnings; }
-tests() { cargo test --locked --workspace --tests -- ${full:+--show-output}; }
+tests() { cargo test --locked --workspace "${BOTH_DRIVERS[@]}" --tests -- ${full:+--show-output}; }
+on_glommio() {
+    QUARK_DRIVER=glommio cargo test --locked --workspace "${BOTH_DRIVERS[@]}" \
+        "${ENGINES[@]/#/--test=}" -- "${NOT_ON_GLOMMIO[@]/#/--skip=}"
+}
 planted_bugs() {
     cargo test --locked -p quark-tests --features planted-bugs --test planted -- --show-output
 }
-doc_tests() { cargo test --locked --workspace --doc; }
-rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps; }
+doc_tests() { cargo test --locked --workspace "${BOTH_DRIVERS[@]}" --doc; }
+rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace "${BOTH_DRIVERS[@]}" --no-deps; }
 example() { cargo run --locked --quiet --profile test --example "$1"; }
 
 # Optimised, for the models try many orders; but linked fast.
@@ -69,6 +87,7 @@ run "format" cargo fmt --all --check
 run "clippy" clippy_all
 run "clippy without hwloc" clippy_bare
 run "tests" tests
+run "tests on glommio" on_glommio
 run "planted bugs" planted_bugs
 run "doc tests" doc_tests
 run "documentation" rustdoc

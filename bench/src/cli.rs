@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use quark::DriverKind;
 use quark_numa::CpuList;
 use serde::Serialize;
 
@@ -118,6 +119,9 @@ pub struct Options {
     /// What a shard does without work [default: what suits the machine and the workload].
     #[arg(long, value_enum)]
     pub idle: Option<Idle>,
+    /// What shards stand on, uring or glommio [default: uring, or what QUARK_DRIVER names].
+    #[arg(long, value_name = "DRIVER")]
+    pub driver: Option<DriverKind>,
     /// Stop after so many seconds.
     #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = seconds, conflicts_with = "count")]
     pub seconds: Option<Duration>,
@@ -160,6 +164,7 @@ impl Default for Options {
             shards: None,
             cpus: None,
             idle: None,
+            driver: None,
             seconds: None,
             count: None,
             rate: None,
@@ -384,8 +389,8 @@ mod tests {
         assert!(matches!(parsed(""), Ok(Command::Main)));
         assert!(matches!(parsed("list"), Ok(Command::List)));
         let Ok(Command::Run(run)) = parsed(
-            "run ask-cross ring --shards 2 --cpus 0,2-3 --idle spin --seconds 0.5 --rate 1e5 --seed 9 \
-             --oversubscribe --format json --hgrm kept --plot all.svg --name before.1",
+            "run ask-cross ring --shards 2 --cpus 0,2-3 --idle spin --driver glommio --seconds 0.5 --rate 1e5 \
+             --seed 9 --oversubscribe --format json --hgrm kept --plot all.svg --name before.1",
         ) else {
             panic!("run does not parse");
         };
@@ -395,6 +400,7 @@ mod tests {
             shards,
             cpus,
             idle,
+            driver,
             seconds,
             count,
             rate,
@@ -409,6 +415,7 @@ mod tests {
         assert_eq!(name.as_deref(), Some("before.1"));
         assert_eq!(cpus.map(|cpus| cpus.to_string()).as_deref(), Some("0,2-3"));
         assert_eq!((shards, idle, count), (Some(2), Some(Idle::Spin), None));
+        assert_eq!(driver, Some(DriverKind::Glommio));
         assert_eq!(
             (seconds, rate),
             (Some(Duration::from_millis(500)), Some(1e5))
@@ -462,6 +469,7 @@ mod tests {
             ("run ring --cpus 3-1", "ends before it starts"),
             ("run ring --cpus 9999999", "beyond the highest cpu number"),
             ("run ring --idle nap", "spin, adaptive, park"),
+            ("run ring --driver epoll", "choose uring or glommio"),
             ("run ring --seconds 0", "expected seconds, above 0"),
             ("run ring --seconds nan", "expected seconds, above 0"),
             ("run ring --seconds 1e99", "at most 604800"),

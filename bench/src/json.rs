@@ -21,7 +21,7 @@ mod tests {
 
     use super::*;
     use crate::cli::Idle;
-    use crate::report::tests::sample;
+    use crate::report::tests::{ground, sample};
     use crate::workloads;
 
     fn line(report: &Report) -> String {
@@ -34,7 +34,7 @@ mod tests {
     fn every_field_of_the_contract_in_its_order() {
         assert_eq!(
             line(&sample()),
-            r#"{"workload":"ask-cross","shards":2,"idle":"spin","count":4000,"seconds":0.5,"#
+            r#"{"workload":"ask-cross","shards":2,"idle":"spin","driver":"uring","count":4000,"seconds":0.5,"#
                 .to_owned()
                 + r#""rate_per_s":8000.0,"latency_ns":{"mean":130.0,"p50":120,"p90":160,"#
                 + r#""p99":160,"p999":160,"max":160},"floor":{"name":"cache-line round trip","#
@@ -47,7 +47,12 @@ mod tests {
     #[test]
     fn what_has_no_meaning_is_null() {
         let workload = workloads::find("idle").unwrap();
-        let report = Report::new(workload, 1, Idle::Adaptive, 0, Duration::from_secs(2));
+        let report = Report::new(
+            workload,
+            ground(1, Idle::Adaptive),
+            0,
+            Duration::from_secs(2),
+        );
         let line = line(
             &report
                 .figure("cpu_percent", f64::NAN)

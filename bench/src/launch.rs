@@ -4,7 +4,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use quark::{Engine, EngineBuilder, IdlePolicy, LaunchReport, Topology};
+use quark::{Engine, EngineBuilder, IdlePolicy, Topology};
 use quark_numa::Placement;
 
 use crate::cli::{Idle, Options};
@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::floors::{Bracket, Bracketed, Cores, Kind, allowed_cores};
 use crate::pace::{Goal, Measured, Pace};
-use crate::report::Report;
+use crate::report::{Ground, Report};
 use crate::workloads::{Setup, Workload};
 
 /// Longer than any run may take (a week), and so that a lost answer ends it all the same.
@@ -51,10 +51,8 @@ pub struct Session<'a> {
 /// Where a session ran, for its report.
 #[derive(Clone, Debug)]
 pub struct Ran {
-    /// How many shards.
-    pub shards: usize,
-    /// What they did without work.
-    pub idle: Idle,
+    /// On what it ran.
+    pub ground: Ground,
     interrupted: bool,
 }
 
@@ -283,8 +281,7 @@ impl Session<'_> {
     #[must_use]
     pub fn end(self) -> Ran {
         let ran = Ran {
-            shards: usize::from(self.engine.shards()),
-            idle: idle_of(&self.engine.report()),
+            ground: Ground::of(&self.engine),
             interrupted: self.setup.interrupt.is_set(),
         };
         self.engine.shutdown();
@@ -297,7 +294,7 @@ impl Ran {
     #[must_use]
     pub fn report(&self, workload: &Workload, measured: &Measured) -> Report {
         let (count, elapsed) = (measured.count, measured.elapsed());
-        let report = Report::new(workload, self.shards, self.idle, count, elapsed);
+        let report = Report::new(workload, self.ground, count, elapsed);
         if self.interrupted {
             report.figure("interrupted", true)
         } else {
@@ -342,21 +339,15 @@ pub fn topology(options: &Options) -> Result<Topology, Error> {
 #[must_use = "nothing runs until it is launched"]
 pub fn builder(topology: Topology, idle: Option<Idle>, options: &Options) -> EngineBuilder {
     let builder = Engine::builder().topology(topology).seed(options.seed);
+    let builder = match options.driver {
+        Some(kind) => builder.driver(kind),
+        None => builder,
+    };
     match idle {
         None => builder,
         Some(Idle::Spin) => builder.idle(IdlePolicy::Spin),
         Some(Idle::Adaptive) => builder.idle(IdlePolicy::ADAPTIVE),
         Some(Idle::Park) => builder.idle(IdlePolicy::Park),
-    }
-}
-
-/// The idle policy that is in use.
-#[must_use]
-pub fn idle_of(report: &LaunchReport) -> Idle {
-    match report.idle {
-        IdlePolicy::Spin => Idle::Spin,
-        IdlePolicy::Adaptive { .. } => Idle::Adaptive,
-        IdlePolicy::Park => Idle::Park,
     }
 }
 
@@ -391,7 +382,7 @@ mod tests {
         });
         let session = Plan::new("ring", &setup, ONE).unwrap().launch().unwrap();
         let ran = session.end();
-        assert_eq!((ran.shards, ran.idle), (3, Idle::Adaptive));
+        assert_eq!((ran.ground.shards, ran.ground.idle), (3, Idle::Adaptive));
     }
 
     #[test]

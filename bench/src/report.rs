@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use quark::{Engine, IdlePolicy};
 use serde::{Serialize, Serializer};
 
 use crate::cli::Idle;
@@ -15,10 +16,9 @@ use crate::workloads::Workload;
 pub struct Report {
     /// The workload's name.
     pub workload: &'static str,
-    /// How many shards it ran on.
-    pub shards: usize,
-    /// The idle policy of those shards.
-    pub idle: Idle,
+    /// What it ran on.
+    #[serde(flatten)]
+    pub ground: Ground,
     /// How many of the workload's units were done.
     pub count: u64,
     /// In how many seconds.
@@ -47,6 +47,34 @@ pub struct Report {
     readings: Option<(f64, f64)>,
 }
 
+/// What a workload runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Ground {
+    /// How many shards.
+    pub shards: usize,
+    /// Their idle policy.
+    pub idle: Idle,
+    /// The name of their driver.
+    pub driver: &'static str,
+}
+
+impl Ground {
+    /// What `engine` runs on.
+    #[must_use]
+    pub fn of(engine: &Engine) -> Self {
+        let report = engine.report();
+        Ground {
+            shards: usize::from(engine.shards()),
+            idle: match report.idle {
+                IdlePolicy::Spin => Idle::Spin,
+                IdlePolicy::Adaptive { .. } => Idle::Adaptive,
+                IdlePolicy::Park => Idle::Park,
+            },
+            driver: report.driver.name,
+        }
+    }
+}
+
 /// A latency distribution, whole.
 #[derive(Clone, Debug)]
 pub struct Recorded {
@@ -62,18 +90,11 @@ const DRIFT: f64 = 1.3;
 impl Report {
     /// `count` units in `elapsed`; nothing else yet.
     #[must_use]
-    pub fn new(
-        workload: &Workload,
-        shards: usize,
-        idle: Idle,
-        count: u64,
-        elapsed: Duration,
-    ) -> Self {
+    pub fn new(workload: &Workload, ground: Ground, count: u64, elapsed: Duration) -> Self {
         let seconds = elapsed.as_secs_f64();
         Report {
             workload: workload.name,
-            shards,
-            idle,
+            ground,
             count,
             seconds,
             rate_per_s: if seconds > 0.0 {
@@ -148,6 +169,11 @@ impl Report {
             after,
         } = floor;
         self.ratio = (best.value > 0.0).then(|| measured / best.value);
+        if let (Some(floor), Some(latency)) = (best.p99, self.latency_ns) {
+            self = self
+                .figure("floor_p99", floor)
+                .figure("p99_ratio", latency.p99 as f64 / floor);
+        }
         self.floor = Some(best);
         self.readings = Some((before, after));
         self.figure("floor_before", before)
@@ -222,6 +248,15 @@ pub(crate) mod tests {
     use super::*;
     use crate::workloads;
 
+    /// So many shards on the usual driver.
+    pub(crate) fn ground(shards: usize, idle: Idle) -> Ground {
+        Ground {
+            shards,
+            idle,
+            driver: "uring",
+        }
+    }
+
     pub(crate) fn sample() -> Report {
         sample_between(101.0, 100.0)
     }
@@ -236,19 +271,25 @@ pub(crate) mod tests {
             name: "cache-line round trip",
             value: 100.0,
             unit: "ns",
+            p99: None,
         };
         let workload = workloads::find("ask-cross").unwrap();
-        Report::new(workload, 2, Idle::Spin, 4_000, Duration::from_millis(500))
-            .latency(&latency)
-            .against(
-                Bracketed {
-                    best: floor,
-                    before,
-                    after,
-                },
-                120.0,
-            )
-            .figure("unanswered", 0_u64)
+        Report::new(
+            workload,
+            ground(2, Idle::Spin),
+            4_000,
+            Duration::from_millis(500),
+        )
+        .latency(&latency)
+        .against(
+            Bracketed {
+                best: floor,
+                before,
+                after,
+            },
+            120.0,
+        )
+        .figure("unanswered", 0_u64)
     }
 
     #[test]
@@ -262,7 +303,7 @@ pub(crate) mod tests {
     #[test]
     fn no_time_is_no_rate() {
         let workload = workloads::find("ring").unwrap();
-        let report = Report::new(workload, 1, Idle::Park, 0, Duration::ZERO);
+        let report = Report::new(workload, ground(1, Idle::Park), 0, Duration::ZERO);
         assert_eq!(report.rate_per_s, 0.0);
         assert_eq!(report.ratio, None);
     }

@@ -79,15 +79,15 @@ fn write_cells(
 
 /// The line below a row: `2 shards, spin, 4.00 k asks in 500 ms · floor: … · figures`.
 fn below(report: &Report) -> String {
-    let shards = if report.shards == 1 {
+    let shards = if report.ground.shards == 1 {
         "shard"
     } else {
         "shards"
     };
     let mut line = format!(
         "{} {shards}, {}, {} in {}",
-        report.shards,
-        report.idle,
+        report.ground.shards,
+        report.ground.idle,
         quantity(report.count as f64, report.unit),
         time(report.seconds * 1e9)
     );

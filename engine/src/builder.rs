@@ -9,6 +9,7 @@ use quark_shards::mesh::Credits;
 use quark_shards::stall::Stall;
 
 use crate::actor::Actor;
+use crate::driver_kind::DriverKind;
 use crate::engine::{Engine, Settings};
 use crate::error::RegisterError;
 use crate::launch::{LaunchError, launch};
@@ -23,6 +24,7 @@ use crate::testing::{Double, Sim, SimOptions};
 pub struct EngineBuilder {
     pub(crate) topology: Option<Topology>,
     pub(crate) idle: Option<IdlePolicy>,
+    pub(crate) driver: Option<DriverKind>,
     pub(crate) settings: Settings,
     pub(crate) credits: Credits,
     pub(crate) quota: Duration,
@@ -39,6 +41,7 @@ impl Default for EngineBuilder {
         EngineBuilder {
             topology: None,
             idle: None,
+            driver: None,
             settings: Settings {
                 seed: 0,
                 idle: IdlePolicy::default(),
@@ -75,6 +78,13 @@ impl EngineBuilder {
     /// [`IdlePolicy::Park`] where there are more shards than cores.
     pub fn idle(mut self, policy: IdlePolicy) -> Self {
         self.idle = Some(policy);
+        self
+    }
+
+    /// What the shards stand on. By default [`DriverKind::Uring`], unless the environment variable
+    /// `QUARK_DRIVER` names another.
+    pub fn driver(mut self, kind: DriverKind) -> Self {
+        self.driver = Some(kind);
         self
     }
 
@@ -247,6 +257,19 @@ impl EngineBuilder {
     /// [`LaunchError`], a line that says what is missing and what to do.
     pub fn launch(self) -> Result<Engine, LaunchError> {
         launch(self)
+    }
+
+    /// Makes an engine whose shards run on glommio executors of the program's own; see
+    /// [`hosted`](crate::hosted). The topology says how many, and how near to each other they
+    /// count as; where they really run is the executors' affair.
+    ///
+    /// # Errors
+    /// [`LaunchError`], a line that says what is missing and what to do.
+    #[cfg(feature = "glommio")]
+    pub fn host(
+        self,
+    ) -> Result<(crate::hosted::Hosting, Vec<crate::hosted::HostedShard>), LaunchError> {
+        crate::hosted::host(self)
     }
 
     /// Makes the engine in this thread alone, in a simulated world that does everything by

@@ -7,7 +7,7 @@ use quark_shards::shard::Shard;
 use crate::dead_letter::{DeadLetter, DeadLetters};
 use crate::density::Collected;
 use crate::engine::Engine;
-use crate::launch::ask_all;
+use crate::errand::ask_all;
 use crate::limits::breaker::BreakerInfo;
 use crate::registry::ActorInfo;
 use crate::runtime::Runtime;

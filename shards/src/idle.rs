@@ -1,8 +1,12 @@
 //! What a shard does when there is nothing to do.
 
+mod budget;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
+
+pub(crate) use budget::SpinBudget;
 
 /// How a shard waits for work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +15,8 @@ pub enum IdlePolicy {
     Spin,
     /// Looks for work for a while, then sleeps until it is woken.
     Adaptive {
-        /// How long it looks.
+        /// How long it looks at most. Where work mostly comes sooner or later than that, it looks
+        /// just as long as pays: not at all while there is none.
         spin: Duration,
     },
     /// Sleeps at once: for more shards than free cores, containers and test machines.

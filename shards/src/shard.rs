@@ -1,5 +1,6 @@
 //! The shard and its loop.
 
+mod hosted;
 mod idling;
 
 use std::cell::{Cell, RefCell};
@@ -24,6 +25,8 @@ use crate::sleep::Timers;
 use crate::stall::Pulse;
 use crate::task::{TaskId, Tasks};
 use crate::time::Time;
+
+use idling::Lull;
 
 /// Something to be done on a shard, brought by any thread.
 pub type Errand = Box<dyn FnOnce(&Shard) + Send>;
@@ -156,27 +159,12 @@ impl Shard {
 
     /// Runs the loop until [`stop`](Self::stop).
     pub fn run(&self) {
-        let mut idle_since = None;
+        let mut lull = Lull::new(self.config.idle);
         while !self.stopping.get() {
             if self.guarded_pass() {
-                idle_since = None;
-                continue;
-            }
-            match self.config.idle {
-                IdlePolicy::Spin => {
-                    self.look_around();
-                }
-                IdlePolicy::Park => self.park(),
-                IdlePolicy::Adaptive { spin } => {
-                    if self.look_around() {
-                        continue;
-                    }
-                    let now = self.read_clock();
-                    if now - *idle_since.get_or_insert(now) >= spin {
-                        self.park();
-                        idle_since = None;
-                    }
-                }
+                lull.end(self.now());
+            } else if self.wants_park(&mut lull) {
+                self.park();
             }
         }
     }
@@ -406,7 +394,10 @@ impl Shard {
             let (Some(out), Some(inward)) = (out, inward) else {
                 continue;
             };
-            if out.has_replies() || inward.has_requests() || out.tells().has_news() {
+            if out.has_replies()
+                || inward.has_requests()
+                || self.calls.has_waiters(peer as u16) && out.tells().has_news()
+            {
                 taken += self.take_from(peer as u16, out, inward);
             }
         }
@@ -418,7 +409,9 @@ impl Shard {
 
     #[inline]
     fn take_from(&self, peer: u16, out: &Outbound, inward: &Inbound) -> usize {
-        if out.tells().has_news() && self.calls.has_waiters(peer) {
+        // In this order: news are on a line that the peer writes to, and who need not hear of
+        // them should not fetch it.
+        if self.calls.has_waiters(peer) && out.tells().has_news() {
             self.calls.wake_waiters(peer);
         }
         if !out.has_replies() && !inward.has_requests() {

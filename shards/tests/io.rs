@@ -12,6 +12,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+#[cfg(feature = "glommio")]
+use quark_shards::driver::glommio::{GlommioConfig, GlommioDriver};
 use quark_shards::driver::sim::{SimConfig, SimWorld};
 use quark_shards::driver::uring::{UringConfig, UringDriver};
 use quark_shards::driver::{Driver, Handle, Op, OpenOptions, Outcome};
@@ -49,25 +51,38 @@ impl IoContext for Bench {
 }
 
 impl Bench {
-    fn uring() -> Self {
+    /// With a driver of the real world, and a folder there.
+    fn real(driver: impl Driver + 'static) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("io-{}-{count}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder to write in");
-        let config = UringConfig {
-            entries: 8,
-            seed: 1,
-            start: Instant::now(),
-            worker_cpus: Vec::new(),
-        };
-        let driver = UringDriver::new(config).expect("io_uring works here");
         Bench {
             driver: RefCell::new(Box::new(driver)),
             operations: Operations::new(),
             world: None,
             folder,
         }
+    }
+
+    fn uring() -> Self {
+        let config = UringConfig {
+            entries: 8,
+            seed: 1,
+            start: Instant::now(),
+            worker_cpus: Vec::new(),
+        };
+        Self::real(UringDriver::new(config).expect("io_uring works here"))
+    }
+
+    /// To be made and used inside an executor.
+    #[cfg(feature = "glommio")]
+    fn glommio() -> Self {
+        Self::real(GlommioDriver::new(GlommioConfig {
+            seed: 1,
+            start: Instant::now(),
+        }))
     }
 
     fn sim(seed: u64, config: SimConfig) -> Self {
@@ -114,6 +129,46 @@ impl Bench {
         for completion in done {
             self.operations.complete(completion);
         }
+    }
+
+    /// `block_on` for a driver that must not block.
+    #[cfg(feature = "glommio")]
+    async fn host<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        let limit = self.driver.borrow_mut().now() + Duration::from_secs(60);
+        poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(value) = future.as_mut().poll(cx) {
+                    return Poll::Ready(value);
+                }
+                let mut driver = self.driver.borrow_mut();
+                assert!(driver.now() < limit, "nothing happened for 60 s");
+                self.operations.sweep(&mut **driver);
+                if driver.poll_park(Some(limit), cx).is_pending() {
+                    return Poll::Pending;
+                }
+                let mut done = Vec::new();
+                driver.poll(&mut done);
+                drop(driver);
+                for completion in done {
+                    self.operations.complete(completion);
+                }
+            }
+        })
+        .await
+    }
+
+    /// `settle` for a driver that must not block.
+    #[cfg(feature = "glommio")]
+    async fn settle_hosted(&self) {
+        self.host(poll_fn(|_| {
+            self.operations.sweep(&mut **self.driver.borrow_mut());
+            if self.operations.is_empty() && self.driver.borrow().in_flight() == 0 {
+                return Poll::Ready(());
+            }
+            Poll::Pending
+        }))
+        .await;
     }
 
     /// Lets what was dropped end.
@@ -179,7 +234,7 @@ async fn start_and_drop(future: impl Future) {
     assert!(polled, "it should still be going on");
 }
 
-/// Runs `test` on io_uring, on a calm world, and on one where every transfer may fall short.
+/// Runs `test` on io_uring, on glommio where it is built in, on a calm world, and on one where every transfer may fall short.
 fn on_every_driver(test: impl AsyncFn(&Bench)) {
     let short = SimConfig {
         short_probability: 0.5,
@@ -195,6 +250,13 @@ fn on_every_driver(test: impl AsyncFn(&Bench)) {
         bench.block_on(test(&bench));
         bench.settle();
     }
+    #[cfg(feature = "glommio")]
+    quark_shards::driver::glommio::run(async || {
+        let bench = Bench::glommio();
+        bench.host(test(&bench)).await;
+        bench.settle_hosted().await;
+    })
+    .expect("an executor");
 }
 
 fn loopback() -> SocketAddr {

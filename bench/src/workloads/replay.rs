@@ -134,6 +134,7 @@ mod tests {
     use super::*;
     use crate::cli::Idle;
     use crate::report::Figure;
+    use crate::report::tests::ground;
 
     #[test]
     fn the_file_holds_the_changes_and_the_report_counts_them() {
@@ -146,7 +147,12 @@ mod tests {
         let prepared = Prepared::new(&asked).unwrap();
         let lap = exchange::replay(&prepared.feed.events);
         let log = &lap.log;
-        let report = Report::new(&WORKLOAD, 1, Idle::Park, 2_000, Duration::from_secs(1));
+        let report = Report::new(
+            &WORKLOAD,
+            ground(1, Idle::Park),
+            2_000,
+            Duration::from_secs(1),
+        );
         let report = prepared.conclude(report, &lap).unwrap();
         let lines = std::fs::read_to_string(&path).unwrap().lines().count();
         std::fs::remove_file(&path).unwrap();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use crate::engine::Engine;
-use crate::launch::run_on;
+use crate::errand::run_on;
 
 /// How far apart the looks are: what is shed has left by the next.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -61,6 +61,18 @@ pub enum DriverError {
         /// The most there can be.
         most: u32,
     },
+    /// glommio asks for more locked memory than the process may have.
+    #[cfg(feature = "glommio")]
+    #[error(
+        "glommio wants {wanted} bytes of locked memory a process and the limit is {limit}: raise it \
+         (`ulimit -l`, or LimitMEMLOCK= in a systemd unit)"
+    )]
+    LockedMemory {
+        /// The limit that stands, in bytes.
+        limit: u64,
+        /// What it must be at least, in bytes.
+        wanted: u64,
+    },
     /// Anything else the system said.
     #[error("{call} failed while starting a shard's driver: {source}")]
     System {

@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 
@@ -16,6 +17,8 @@ use crate::time::Time;
 
 mod check;
 mod error;
+#[cfg(all(feature = "glommio", not(loom)))]
+pub mod glommio;
 mod random;
 pub mod sim;
 pub mod uring;
@@ -48,6 +51,22 @@ pub trait Driver {
 
     /// Blocks until the bell rings, something completes, or `until` has come.
     fn park(&mut self, until: Option<Time>);
+
+    /// [`park`](Driver::park) for a shard that is a task of somebody else's executor, which must
+    /// not be blocked: ready once the park has ended. Drivers with a thread to themselves park
+    /// right here.
+    fn poll_park(&mut self, until: Option<Time>, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        self.park(until);
+        Poll::Ready(())
+    }
+
+    /// Lets the executor that hosts the shard see to its own I/O and its other tasks: ready once
+    /// it has. At once where there is none.
+    fn poll_yield(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
+    }
 
     /// What other threads ring to end this shard's [`park`](Driver::park).
     fn bell(&self) -> Arc<dyn Bell>;

@@ -1,6 +1,9 @@
 //! What a shard does between passes that find nothing: it looks around, and sleeps.
 
+use std::time::Duration;
+
 use super::{CLOCK_PASSES, Shard};
+use crate::idle::{IdlePolicy, SpinBudget};
 use crate::time::Time;
 
 /// Looks for arrivals between two idle passes of a spinning shard.
@@ -8,7 +11,53 @@ const SPIN_LOOKS: u32 = 16;
 /// Looks at the mesh's rings in each of them.
 const RING_LOOKS: u32 = 4;
 
+/// A time without work, and what the ones before it taught.
+pub(super) struct Lull {
+    budget: SpinBudget,
+    /// Since when; unknown for lulls so short that no clock was read in them.
+    since: Option<Time>,
+}
+
+impl Lull {
+    pub(super) fn new(policy: IdlePolicy) -> Self {
+        let most = match policy {
+            IdlePolicy::Adaptive { spin } => spin,
+            IdlePolicy::Spin | IdlePolicy::Park => Duration::ZERO,
+        };
+        Lull {
+            budget: SpinBudget::new(most),
+            since: None,
+        }
+    }
+
+    /// There was work again, at `now`.
+    #[inline]
+    pub(super) fn end(&mut self, now: Time) {
+        if let Some(since) = self.since.take() {
+            self.budget.record(now - since);
+        }
+    }
+}
+
 impl Shard {
+    /// Looks around after a pass that found nothing; whether it is time to sleep.
+    #[inline]
+    pub(super) fn wants_park(&self, lull: &mut Lull) -> bool {
+        match self.config.idle {
+            IdlePolicy::Spin => {
+                self.look_around();
+                false
+            }
+            IdlePolicy::Park => true,
+            IdlePolicy::Adaptive { .. } => {
+                !self.look_around() && {
+                    let now = self.read_clock();
+                    now - *lull.since.get_or_insert(now) >= lull.budget.get()
+                }
+            }
+        }
+    }
+
     /// Parks until something arrives or is due. Looks once more before it does; a sender that
     /// publishes after that look sees the flag and rings (see [`crate::park`]).
     ///
@@ -46,7 +95,7 @@ impl Shard {
 
     /// Whether nothing at all is left to do now: the look between raising the sleeping flag and
     /// sleeping.
-    fn may_park(&self) -> bool {
+    pub(super) fn may_park(&self) -> bool {
         !self.has_arrivals(|peer| !self.driver.borrow_mut().mesh_is_held(peer))
             && !self.tasks.has_ready()
             && self.local.is_empty()
@@ -54,7 +103,7 @@ impl Shard {
     }
 
     /// When the shard must run again even if nothing arrives.
-    fn next_due(&self) -> Option<Time> {
+    pub(super) fn next_due(&self) -> Option<Time> {
         let timer = self.timers.next_due();
         let call = self.calls.next_deadline(self.now.get());
         timer.into_iter().chain(call).min()
@@ -91,7 +140,7 @@ impl Shard {
             };
             let peer = peer as u16;
             if (out.has_replies() || inward.has_requests()) && counts(peer)
-                || out.tells().has_news() && self.calls.has_waiters(peer)
+                || self.calls.has_waiters(peer) && out.tells().has_news()
             {
                 return true;
             }

@@ -161,8 +161,18 @@ pub(super) const EXEMPT: &[Exempt] = &[
     },
     Exempt {
         path: "engine/src/launch.rs",
+        services: &[Service::Clock],
+        reason: "launches run on plain threads, before the loops",
+    },
+    Exempt {
+        path: "engine/src/errand.rs",
+        services: &[Service::Sleep],
+        reason: "threads outside wait for what they have shards do",
+    },
+    Exempt {
+        path: "engine/src/running.rs",
         services: &[Service::Clock, Service::Sleep],
-        reason: "launch and shutdown run on plain threads, before and after the loops",
+        reason: "shutdowns run on plain threads, after the loops",
     },
 ];
 

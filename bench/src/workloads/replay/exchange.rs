@@ -19,7 +19,7 @@ use crate::feed::{Event, Feed};
 use crate::launch;
 use crate::memory;
 use crate::progress::Progress;
-use crate::report::Report;
+use crate::report::{Ground, Report};
 use crate::workloads::Setup;
 
 /// How long whole laps go on when nothing else is asked for.
@@ -180,9 +180,8 @@ impl Exchange {
     }
 
     fn report(&self, measured: &Measured, laps: &Laps, held: &[u64]) -> Report {
-        let shards = usize::from(self.engine.shards());
-        let idle = launch::idle_of(&self.engine.report());
-        let report = Report::new(&WORKLOAD, shards, idle, measured.events, measured.elapsed)
+        let ground = Ground::of(&self.engine);
+        let report = Report::new(&WORKLOAD, ground, measured.events, measured.elapsed)
             .latency(&measured.latency.whole())
             .figure("laps", laps.more + u64::from(laps.first.events > 0))
             .figure("refused", laps.first.refused)

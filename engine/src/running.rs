@@ -1,0 +1,205 @@
+//! A running engine, and how it ends: calls are drained, actors put to sleep, shards closed.
+//!
+//! Runs on the user's thread and on shards' threads after their loops: the clock and the sleeps
+//! here are never a shard's.
+#![allow(clippy::disallowed_methods)]
+
+#[cfg(feature = "glommio")]
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use quark_shards::shard::Shard;
+use quark_shards::stall::StallWatcher;
+
+use crate::density::MemoryWatcher;
+use crate::engine::{Engine, Stage};
+use crate::errand::{ask_all, run_on};
+use crate::runtime::{Closing, RUNTIME, try_with_runtime};
+use crate::shutdown::Survey;
+
+/// A running engine's shards, until it is shut down.
+pub(crate) struct Running {
+    /// Held while they are ended: who comes second waits for the first.
+    shards: Mutex<Option<Shards>>,
+    engine: Engine,
+}
+
+struct Shards {
+    endings: Vec<Ending>,
+    /// End when dropped.
+    _watcher: Option<StallWatcher>,
+    _memory: Option<MemoryWatcher>,
+}
+
+/// How the end of a shard is waited for.
+pub(crate) enum Ending {
+    /// It has a thread of its own.
+    Thread(JoinHandle<()>),
+    /// It runs in somebody else's thread, and lets go of the other end.
+    #[cfg(feature = "glommio")]
+    Hosted(Receiver<()>),
+}
+
+impl Running {
+    pub(crate) fn new(
+        engine: Engine,
+        endings: Vec<Ending>,
+        watcher: Option<StallWatcher>,
+        memory: Option<MemoryWatcher>,
+    ) -> Self {
+        let shards = Shards {
+            endings,
+            _watcher: watcher,
+            _memory: memory,
+        };
+        Running {
+            shards: Mutex::new(Some(shards)),
+            engine,
+        }
+    }
+
+    /// Shuts the engine down, once; later callers wait for the first. On a shard, which must not
+    /// wait, it is only begun: a thread of its own goes on with it.
+    pub(crate) fn shut_down(self: &Arc<Self>) {
+        self.engine.advance(Stage::Draining);
+        if on_shard() {
+            let running = self.clone();
+            self.elsewhere(move || running.end());
+        } else {
+            self.end();
+        }
+    }
+
+    fn end(&self) {
+        let mut shards = lock(&self.shards);
+        if let Some(shards) = shards.take() {
+            shards.end(&self.engine);
+        }
+    }
+
+    fn elsewhere(&self, end: impl FnOnce() + std::marker::Send + 'static) {
+        let thread = thread::Builder::new().name("quark-end".into()).spawn(end);
+        if let Err(error) = thread {
+            tracing::error!(%error, "no thread for the shutdown: its engine stays, and takes no calls");
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.engine.advance(Stage::Draining);
+        let Some(shards) = lock(&self.shards).take() else {
+            return;
+        };
+        // A hosted shard may be a task of this very thread.
+        if on_shard() || shards.are_hosted() {
+            let engine = self.engine.clone();
+            self.elsewhere(move || shards.end(&engine));
+        } else {
+            shards.end(&self.engine);
+        }
+    }
+}
+
+impl Shards {
+    fn end(self, engine: &Engine) {
+        drain(engine, Instant::now() + engine.settings().grace);
+        engine.advance(Stage::Stopped);
+        for shard in 0..engine.shards() {
+            run_on(engine, shard, |shard, _| shard.stop());
+        }
+        for ending in self.endings {
+            ending.wait();
+        }
+        engine.advance(Stage::Ended);
+        engine.clear_inboxes();
+    }
+
+    fn are_hosted(&self) -> bool {
+        !matches!(self.endings.first(), None | Some(Ending::Thread(_)))
+    }
+}
+
+impl Ending {
+    fn wait(self) {
+        match self {
+            Ending::Thread(thread) => {
+                if thread.join().is_err() {
+                    tracing::error!("a shard's thread had ended by a panic");
+                }
+            }
+            // Nothing is ever sent.
+            #[cfg(feature = "glommio")]
+            Ending::Hosted(ended) => drop(ended.recv()),
+        }
+    }
+}
+
+fn on_shard() -> bool {
+    try_with_runtime(|here| here.is_some())
+}
+
+/// Waits until nothing is under way, then until every actor sleeps; no longer than `deadline`.
+fn drain(engine: &Engine, deadline: Instant) {
+    const LOOK_EVERY: Duration = Duration::from_millis(1);
+    let mut before = None;
+    while Instant::now() < deadline {
+        let Some(survey) = survey(engine) else { return };
+        if survey.is_quiet() && before == Some(survey) {
+            break;
+        }
+        before = Some(survey);
+        thread::sleep(LOOK_EVERY);
+    }
+    while Instant::now() < deadline {
+        let closed = ask_all(engine, |shard, runtime| runtime.close_actors(shard));
+        if closed.is_none_or(|closed| closed.into_iter().all(|closed| closed)) {
+            return;
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn survey(engine: &Engine) -> Option<Survey> {
+    let surveys = ask_all(engine, |shard, runtime| runtime.survey(shard))?;
+    Some(surveys.into_iter().fold(Survey::default(), Survey::and))
+}
+
+/// Ends a shard that runs no more: everyone who still waits is answered.
+pub(crate) fn close(shard: &Shard) {
+    shard.close_inbox();
+    shard.enter(|shard| {
+        if let Some(runtime) = shard.attached(&RUNTIME) {
+            runtime.set_closing(Closing::All);
+            for types in runtime.types.iter() {
+                types.refuse_all(shard, runtime);
+            }
+        }
+    });
+    // Turns that never end must not keep the shard.
+    shard.clear_tasks();
+    // Messages that lie in the rings yet find every actor closed.
+    for _ in 0..CLOSING_PASSES {
+        if !shard.guarded_pass() {
+            break;
+        }
+    }
+    shard.clear_tasks();
+    shard.enter(|shard| {
+        if let Some(runtime) = shard.attached(&RUNTIME) {
+            runtime.types.iter().for_each(|types| types.drop_all());
+            // What the messages among them hold may be what somebody outside waits for.
+            runtime.clear_dead_letters();
+        }
+    });
+    shard.clear();
+}
+
+/// Passes of a closing shard at most, in case somebody sends without end.
+const CLOSING_PASSES: usize = 100_000;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

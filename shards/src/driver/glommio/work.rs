@@ -1,0 +1,171 @@
+//! What each operation does, as a future on glommio's files and sockets.
+
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::rc::Rc;
+
+use ::glommio::GlommioError;
+use ::glommio::io::{BufferedFile, PollableFd};
+use bytes::{Bytes, BytesMut};
+use socket2::{Domain, Protocol, Type};
+
+use super::handles::Socket;
+use crate::driver::{OpenOptions, Outcome};
+
+/// The most bytes that one operation moves. glommio's files want buffers of their own, so that
+/// every byte is copied once, and a receive clears its buffer first.
+const MOVED_MOST: usize = 1 << 20;
+/// The same for a receive.
+const RECEIVED_MOST: usize = 64 << 10;
+
+pub(super) async fn open(path: &Path, options: OpenOptions) -> io::Result<BufferedFile> {
+    if path.as_os_str().as_bytes().contains(&0) {
+        // glommio would panic.
+        let why = "a path has no zero bytes in it";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    let file = ::glommio::io::OpenOptions::new()
+        .read(options.read)
+        .write(options.write)
+        .create(options.create)
+        .truncate(options.truncate)
+        .buffered_open(path)
+        .await;
+    file.map_err(plain)
+}
+
+pub(super) async fn read(
+    file: Rc<BufferedFile>,
+    mut buffer: BytesMut,
+    offset: u64,
+) -> io::Result<Outcome> {
+    let room = (buffer.capacity() - buffer.len()).min(MOVED_MOST);
+    let read = file.read_at(offset, room).await.map_err(plain)?;
+    buffer.extend_from_slice(&read);
+    Ok(Outcome::Filled(buffer))
+}
+
+pub(super) async fn write(
+    file: Rc<BufferedFile>,
+    buffer: Bytes,
+    offset: u64,
+) -> io::Result<Outcome> {
+    let part = buffer[..buffer.len().min(MOVED_MOST)].to_vec();
+    let wrote = file.write_at(part, offset).await.map_err(plain)?;
+    Ok(Outcome::Wrote(wrote))
+}
+
+pub(super) async fn sync(file: Rc<BufferedFile>) -> io::Result<Outcome> {
+    file.fdatasync().await.map_err(plain)?;
+    Ok(Outcome::Done)
+}
+
+/// Closes a file that nobody else uses; who else does, closes it at the end.
+pub(super) async fn close_file(file: Rc<BufferedFile>) -> io::Result<Outcome> {
+    if let Ok(file) = Rc::try_unwrap(file) {
+        file.close().await.map_err(plain)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// A listener. What it accepts inherits its TCP_NODELAY.
+///
+/// Not glommio's own, which shares its port with whoever asks (SO_REUSEPORT): two servers by one
+/// address would each take half of the connections, and neither be told.
+pub(super) fn listen(addr: SocketAddr, backlog: u32) -> io::Result<Socket> {
+    let socket = stream(addr)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    watched(socket)
+}
+
+pub(super) async fn accept(listener: Rc<Socket>) -> io::Result<Socket> {
+    let (socket, _) = when_ready(&listener, Side::Read, |listener| listener.accept()).await?;
+    socket.set_nonblocking(true)?;
+    watched(socket)
+}
+
+pub(super) async fn connect(addr: SocketAddr) -> io::Result<Socket> {
+    let socket = watched(stream(addr)?)?;
+    match socket.get_ref().connect(&addr.into()) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
+        _ => {}
+    }
+    socket.writable().await.map_err(plain)?;
+    match socket.get_ref().take_error()? {
+        Some(error) => Err(error),
+        None => Ok(socket),
+    }
+}
+
+pub(super) async fn recv(socket: Rc<Socket>, mut buffer: BytesMut) -> io::Result<Outcome> {
+    let start = buffer.len();
+    let room = (buffer.capacity() - start).min(RECEIVED_MOST);
+    buffer.resize(start + room, 0);
+    let received = when_ready(&socket, Side::Read, |mut socket| {
+        socket.read(&mut buffer[start..])
+    });
+    let received = received.await?;
+    buffer.truncate(start + received);
+    Ok(Outcome::Filled(buffer))
+}
+
+pub(super) async fn send(socket: Rc<Socket>, buffer: Bytes) -> io::Result<Outcome> {
+    let sent = when_ready(&socket, Side::Write, |socket| {
+        socket.send_with_flags(&buffer, libc::MSG_NOSIGNAL)
+    });
+    Ok(Outcome::Wrote(sent.await?))
+}
+
+/// What a socket is waited on for.
+#[derive(Clone, Copy)]
+enum Side {
+    Read,
+    Write,
+}
+
+/// Tries at once, which is usually enough to send and often to receive, and whenever glommio
+/// says that it may work now. Takes nothing from the socket while it waits, so that a future
+/// dropped then loses no bytes.
+async fn when_ready<T>(
+    socket: &Socket,
+    side: Side,
+    mut attempt: impl FnMut(&socket2::Socket) -> io::Result<T>,
+) -> io::Result<T> {
+    loop {
+        match attempt(socket.get_ref()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            done => return done,
+        }
+        let ready = match side {
+            Side::Read => socket.readable().await,
+            Side::Write => socket.writable().await,
+        };
+        ready.map_err(plain)?;
+    }
+}
+
+/// A TCP socket for `addr`'s family, with small messages sent at once.
+fn stream(addr: SocketAddr) -> io::Result<socket2::Socket> {
+    let socket =
+        socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)?;
+    Ok(socket)
+}
+
+fn watched(socket: socket2::Socket) -> io::Result<Socket> {
+    PollableFd::new(socket).map_err(plain)
+}
+
+/// The system's own error, without glommio's words round it: who reads it looks for its number.
+fn plain(error: GlommioError<()>) -> io::Error {
+    match error {
+        GlommioError::EnhancedIoError { source, .. } => source,
+        other => other.into(),
+    }
+}
