@@ -76,6 +76,27 @@ impl Slots {
         }
     }
 
+    /// Has the line of the slot at `position` come from whichever core has it, to be written to.
+    /// A hint: nothing waits for it.
+    ///
+    /// An instruction of its own, since compilers for any x86-64 make a hint to read of the usual
+    /// one to write, and what is fetched so has to be asked for again. Where there is none,
+    /// nothing happens.
+    #[inline(always)]
+    pub(crate) fn fetch_to_write(&self, position: usize) {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        // SAFETY: a hint, which changes nothing and faults on no address.
+        unsafe {
+            std::arch::asm!(
+                "prefetchw [{}]",
+                in(reg) self.header(position).addr(),
+                options(nomem, nostack, preserves_flags)
+            );
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        let _ = position;
+    }
+
     /// Gives the memory back; what lies in it is forgotten.
     ///
     /// # Safety

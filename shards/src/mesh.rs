@@ -179,7 +179,7 @@ pub(crate) fn lane(
     (
         Outbound {
             requests: request_in,
-            unannounced: Cell::new(0),
+            unannounced: Unannounced::default(),
             replies: reply_out,
             tells,
             bell: to_bell,
@@ -187,6 +187,7 @@ pub(crate) fn lane(
         Inbound {
             requests: request_out,
             replies: reply_in,
+            unannounced: Unannounced::default(),
             admitted: Cell::new(0),
             told: Cell::new(0),
             admitted_shared: admitted,
@@ -195,22 +196,46 @@ pub(crate) fn lane(
     )
 }
 
-/// Requests that become visible together, at most.
+/// Messages that become visible together, at most.
 const SEND_BATCH: u32 = 16;
+
+/// Messages pushed since the receiver was last looked after, at the end of a pass.
+///
+/// The first of a pass is shown at once: a receiver that waits for it reads its line over and
+/// over, takes it from us between the message and a header that comes later, and it has to cross
+/// twice.
+#[derive(Default)]
+struct Unannounced(Cell<u32>);
+
+impl Unannounced {
+    /// Counts a message; whether what has been pushed is now to be shown.
+    #[inline]
+    fn one_more(&self) -> bool {
+        let before = self.0.get();
+        self.0.set(before + 1);
+        before.is_multiple_of(SEND_BATCH)
+    }
+
+    /// Whether there were any.
+    #[inline]
+    fn clear(&self) -> bool {
+        self.0.replace(0) != 0
+    }
+}
 
 /// The sending side towards one shard.
 pub struct Outbound {
     requests: Producer<Shard>,
-    /// Requests sent since the receiver was last looked after: see [`publish`](Self::publish).
-    unannounced: Cell<u32>,
+    unannounced: Unannounced,
     replies: Consumer<Calls>,
     tells: TellMeter,
     bell: Doorbell,
 }
 
 impl Outbound {
-    /// Sends a request; visible at the end of the pass, or with the 16th of a long batch, so that
-    /// the receiver works while the sender still sends. The caller holds credit for it.
+    /// Sends a request. The first of a pass is visible at once (see [`Unannounced`]), the others
+    /// at its end or with the 16th of a long batch, so that the receiver works while the sender
+    /// still sends. The caller holds credit for it.
     ///
     /// # Panics
     /// If the ring is full, which credits rule out.
@@ -226,15 +251,11 @@ impl Outbound {
     /// As for [`send`](Self::send).
     #[inline(always)]
     pub fn send_with<M: Message<Shard>>(&self, make: impl FnOnce() -> M) {
+        let show = self.unannounced.one_more();
         assert!(
-            self.requests.push_with(make),
+            self.requests.push_and_show_if(show, make),
             "credits keep rings from filling"
         );
-        let unannounced = self.unannounced.get() + 1;
-        self.unannounced.set(unannounced);
-        if unannounced.is_multiple_of(SEND_BATCH) {
-            self.requests.publish();
-        }
     }
 
     /// Whether the shard is gone.
@@ -263,7 +284,7 @@ impl Outbound {
     #[inline]
     pub(crate) fn publish(&self) -> bool {
         self.requests.publish();
-        self.unannounced.replace(0) != 0
+        self.unannounced.clear()
     }
 
     #[inline]
@@ -276,6 +297,7 @@ impl Outbound {
 pub struct Inbound {
     requests: Consumer<Shard>,
     replies: Producer<Calls>,
+    unannounced: Unannounced,
     /// Slots of one-way messages admitted, and what the sender was told of it.
     admitted: Cell<u64>,
     told: Cell<u64>,
@@ -284,7 +306,7 @@ pub struct Inbound {
 }
 
 impl Inbound {
-    /// Sends a reply; visible at the end of the pass.
+    /// Sends a reply; visible as requests are.
     ///
     /// # Panics
     /// If the ring is full, which credits rule out.
@@ -299,8 +321,9 @@ impl Inbound {
     /// As for [`reply`](Self::reply).
     #[inline(always)]
     pub fn reply_with<M: Message<Calls>>(&self, make: impl FnOnce() -> M) {
+        let show = self.unannounced.one_more();
         assert!(
-            self.replies.push_with(make),
+            self.replies.push_and_show_if(show, make),
             "credits keep rings from filling"
         );
     }
@@ -324,7 +347,8 @@ impl Inbound {
     #[inline]
     pub(crate) fn publish(&self) -> bool {
         let admitted = self.admitted.get();
-        let mut news = self.replies.publish();
+        self.replies.publish();
+        let mut news = self.unannounced.clear();
         if admitted != self.told.get() {
             self.told.set(admitted);
             self.admitted_shared.store(admitted, Ordering::Release);

@@ -8,6 +8,8 @@ pub mod pinned;
 pub mod ring;
 pub mod wake;
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 pub use pinned::{FloorError, allowed_cores};
@@ -21,6 +23,9 @@ pub struct Floor {
     pub value: f64,
     /// The unit: "ns" is better small, anything per second is better large.
     pub unit: &'static str,
+    /// Of times that vary much, the 99th percentile beside their median in `value`.
+    #[serde(skip)]
+    pub p99: Option<f64>,
 }
 
 /// Which floor a workload is held against.
@@ -32,6 +37,8 @@ pub enum Kind {
     Ring,
     /// Two threads that wake each other after a pause of 1 ms.
     Wake,
+    /// The same without a pause: whoever waits sleeps.
+    Park,
     /// A call on a boxed trait object.
     VirtualCall,
     /// A message through a bare queue to the next of a ring of counters.
@@ -46,6 +53,7 @@ impl Kind {
             Kind::CacheLine => "cache-line round trip",
             Kind::Ring => "bare SPSC ring",
             Kind::Wake => "futex ping-pong",
+            Kind::Park => "futex ping-pong without a pause",
             Kind::VirtualCall => "virtual call",
             Kind::QueueHop => "bare VecDeque hop",
         }
@@ -56,7 +64,7 @@ impl Kind {
     pub const fn unit(self) -> &'static str {
         match self {
             Kind::Ring => "messages/s",
-            Kind::CacheLine | Kind::Wake | Kind::VirtualCall | Kind::QueueHop => "ns",
+            Kind::CacheLine | Kind::Wake | Kind::Park | Kind::VirtualCall | Kind::QueueHop => "ns",
         }
     }
 
@@ -68,10 +76,19 @@ impl Kind {
     /// When a core may not be used, or two are needed and the two are one.
     pub fn measure(self, cores: Cores) -> Result<Floor, FloorError> {
         let Cores { first, second } = cores;
+        let mut p99 = None;
         let value = match self {
             Kind::CacheLine => line::round_trip_ns(first, second)?,
             Kind::Ring => ring::messages_per_s(first, second)?,
-            Kind::Wake => wake::round_trip_ns(first, second)?,
+            Kind::Wake | Kind::Park => {
+                let (pause, trips) = match self {
+                    Kind::Wake => (Duration::from_millis(1), 300),
+                    _ => (Duration::ZERO, 5_000),
+                };
+                let trips = wake::round_trips(first, second, pause, trips)?;
+                p99 = Some(trips.p99);
+                trips.p50
+            }
             Kind::VirtualCall => call::virtual_call_ns(first)?,
             Kind::QueueHop => hop::hop_ns(first)?,
         };
@@ -79,6 +96,7 @@ impl Kind {
             name: self.name(),
             value,
             unit: self.unit(),
+            p99,
         })
     }
 }
@@ -145,7 +163,11 @@ impl Bracketed {
         };
         let (first, second) = (before.value, after.value);
         Bracketed {
-            best: Floor { value, ..before },
+            best: Floor {
+                value,
+                p99: before.p99.zip(after.p99).map(|(one, other)| one.min(other)),
+                ..before
+            },
             before: first,
             after: second,
         }
@@ -158,8 +180,17 @@ impl Bracketed {
 ///
 /// When there are none.
 pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
+    quantile(&mut figures, 0.5)
+}
+
+/// The figure that `quantile` (below 1) of many are below.
+///
+/// # Panics
+///
+/// When there are none.
+pub(crate) fn quantile(figures: &mut [f64], quantile: f64) -> f64 {
     figures.sort_unstable_by(f64::total_cmp);
-    figures[figures.len() / 2]
+    figures[(figures.len() as f64 * quantile) as usize]
 }
 
 #[cfg(test)]
@@ -171,6 +202,7 @@ mod tests {
             name: "x",
             value,
             unit,
+            p99: None,
         }
     }
 
@@ -189,6 +221,8 @@ mod tests {
     fn the_median_is_the_middle() {
         assert_eq!(median(vec![9.0, 1.0, 5.0]), 5.0);
         assert_eq!(median(vec![4.0]), 4.0);
+        let mut figures: Vec<_> = (0..100).map(f64::from).collect();
+        assert_eq!(quantile(&mut figures, 0.99), 99.0);
     }
 
     #[test]
@@ -218,7 +252,7 @@ mod tests {
             first: allowed[0],
             second: allowed[allowed.len() - 1],
         };
-        for kind in [Kind::CacheLine, Kind::Ring, Kind::Wake] {
+        for kind in [Kind::CacheLine, Kind::Ring, Kind::Wake, Kind::Park] {
             match kind.measure(cores) {
                 Ok(floor) => assert!(floor.value > 1.0, "{floor:?}"),
                 Err(error) => {
@@ -235,7 +269,7 @@ mod tests {
             first: allowed_cores()[0],
             second: 99_999,
         };
-        for kind in [Kind::CacheLine, Kind::Ring, Kind::Wake] {
+        for kind in [Kind::CacheLine, Kind::Ring, Kind::Wake, Kind::Park] {
             let error = kind.measure(cores).unwrap_err().to_string();
             assert!(
                 error.starts_with("core 99999 cannot be used for a floor; "),

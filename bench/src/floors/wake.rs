@@ -6,19 +6,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::{FloorError, median, pinned};
+use super::{FloorError, pinned, quantile};
 use crate::clock::Clock;
 
-const TRIPS: u64 = 200;
-const PAUSE: Duration = Duration::from_millis(1);
+/// Times from waking one thread to being woken by it.
+#[derive(Clone, Copy, Debug)]
+pub struct RoundTrips {
+    /// Their median, in nanoseconds.
+    pub p50: f64,
+    /// Their 99th percentile, in nanoseconds.
+    pub p99: f64,
+}
 
-/// Nanoseconds from waking the thread on `second` to being woken by it on `first`, both asleep
-/// for 1 ms before: the median of many.
+/// `trips` times from waking the thread on `second` to being woken by it on `first`, the latter
+/// asleep for `pause` before each, and the former for as long as it hears nothing.
 ///
 /// # Errors
 ///
 /// When the cores are one, or either may not be used.
-pub fn round_trip_ns(first: usize, second: usize) -> Result<f64, FloorError> {
+pub fn round_trips(
+    first: usize,
+    second: usize,
+    pause: Duration,
+    trips: u64,
+) -> Result<RoundTrips, FloorError> {
     let (asked, answered) = (AtomicU64::new(0), AtomicU64::new(0));
     let asking = OnceLock::new();
     let clock = Clock::new();
@@ -27,21 +38,26 @@ pub fn round_trip_ns(first: usize, second: usize) -> Result<f64, FloorError> {
         |partner| {
             // Seen by the other thread no later than the first question.
             let _ = asking.set(thread::current());
-            let mut trips = Vec::new();
-            for trip in 1..=TRIPS {
-                thread::sleep(PAUSE);
+            let mut took = Vec::new();
+            for trip in 1..=trips {
+                if !pause.is_zero() {
+                    thread::sleep(pause);
+                }
                 let begun = clock.now();
                 asked.store(trip, Ordering::Release);
                 partner.unpark();
                 while answered.load(Ordering::Acquire) != trip {
                     thread::park();
                 }
-                trips.push((clock.now() - begun) as f64);
+                took.push((clock.now() - begun) as f64);
             }
-            median(trips)
+            RoundTrips {
+                p50: quantile(&mut took, 0.5),
+                p99: quantile(&mut took, 0.99),
+            }
         },
         || {
-            for trip in 1..=TRIPS {
+            for trip in 1..=trips {
                 while asked.load(Ordering::Acquire) != trip {
                     thread::park();
                 }

@@ -3,6 +3,7 @@
 
 use super::asks::{Held, run};
 use super::{Setup, Workload};
+use crate::cli::Idle;
 use crate::error::Error;
 use crate::floors::Kind;
 use crate::report::Report;
@@ -17,5 +18,10 @@ pub const WORKLOAD: Workload = Workload {
 };
 
 fn ask_cross(setup: &Setup) -> Result<Report, Error> {
-    run(&WORKLOAD, setup, 2, Kind::CacheLine, Held::Median)
+    // Who sleeps at once can be no faster than who is woken.
+    let floor = match setup.options.idle {
+        Some(Idle::Park) => Kind::Park,
+        _ => Kind::CacheLine,
+    };
+    run(&WORKLOAD, setup, 2, floor, Held::Median)
 }

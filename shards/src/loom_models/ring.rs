@@ -43,6 +43,21 @@ fn wraps() {
     sender.join().unwrap();
 }
 
+/// The same, each shown as it is pushed; the third only by the fourth.
+fn wraps_shown_at_once() {
+    let (producer, consumer) = ring::<Seen>(2, 0);
+    let sender = thread::spawn(move || {
+        for (id, show) in (1..=4).zip([true, true, false, true]) {
+            while !producer.push_and_show_if(show, || Words::<1>::new(id)) {
+                producer.publish();
+                thread::yield_now();
+            }
+        }
+    });
+    assert_eq!(take_all(&consumer, 4), [1, 2, 3, 4]);
+    sender.join().unwrap();
+}
+
 /// Long messages that run over the ring's end and leave their bytes where headers come to lie.
 fn runs_over_the_end() {
     let (producer, consumer) = ring::<Seen>(4, 0);
@@ -116,6 +131,11 @@ fn ring_wraps() {
 }
 
 #[test]
+fn ring_wraps_shown_at_once() {
+    check(wraps_shown_at_once);
+}
+
+#[test]
 fn ring_runs_over_the_end() {
     check(runs_over_the_end);
 }
@@ -135,6 +155,13 @@ fails_without!(
     Site::Publish,
     "Causality",
     wraps()
+);
+
+fails_without!(
+    ring_fails_without_release_on_showing_at_once,
+    Site::Publish,
+    "Causality",
+    wraps_shown_at_once()
 );
 
 fails_without!(

@@ -65,6 +65,25 @@ fn a_message_is_made_only_where_there_is_room_for_it() {
 }
 
 #[test]
+fn a_message_shown_at_once_shows_those_hidden_before_it() {
+    let (producer, consumer) = ring(MAX_SLOTS, 7);
+    let seen = Seen::default();
+    let mut come = Vec::new();
+    // Laps in which each place is shown by its own store, and by that of a later one.
+    for lap in 0..50_u64 {
+        for (id, show) in (4 * lap..).zip([true, false, false, true]) {
+            assert!(producer.push_and_show_if(show, || Words::<1>::new(id)));
+            assert_eq!(producer.has_unpublished(), !show);
+        }
+        assert!(consumer.deliver_next(&seen));
+        assert_eq!(consumer.deliver_up_to(usize::MAX, &seen), 3);
+        come.extend(4 * lap..4 * lap + 4);
+    }
+    assert!(!producer.publish(), "nothing is hidden");
+    assert_eq!(*seen.borrow(), come);
+}
+
+#[test]
 fn a_message_that_pushes_while_it_is_made_harms_only_itself() {
     let (producer, consumer) = ring::<Seen>(64, 7);
     let seen = Seen::default();
