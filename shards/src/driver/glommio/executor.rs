@@ -8,7 +8,7 @@ use ::glommio::{
     GlommioError, LocalExecutorBuilder, Placement, PoolPlacement, ReactorErrorKind, early_init,
 };
 
-use crate::driver::DriverError;
+use crate::driver::{DriverError, uring};
 
 /// Bytes that an executor registers with the kernel, on three rings. Only direct I/O would use
 /// them, which the driver does not do; this is the least that glommio takes.
@@ -31,6 +31,8 @@ pub fn prepare() {
 /// # Errors
 /// If glommio has no executor for us, with the remedy.
 pub fn run<F: Future>(make: impl FnOnce() -> F) -> Result<F::Output, DriverError> {
+    // glommio remembers for all threads what it found out on the first, and says less of it.
+    uring::probe()?;
     let executor = LocalExecutorBuilder::new(Placement::Unbound)
         .io_memory(IO_MEMORY)
         .preempt_timer(PREEMPT_AFTER)
@@ -48,10 +50,6 @@ fn explain(error: GlommioError<()>) -> DriverError {
         other => {
             let source: io::Error = other.into();
             match source.raw_os_error() {
-                Some(libc::ENOSYS) => DriverError::Absent,
-                Some(libc::EPERM | libc::EACCES) => DriverError::Denied {
-                    call: "io_uring_setup",
-                },
                 Some(libc::EMFILE | libc::ENFILE) => DriverError::Descriptors,
                 _ => DriverError::System {
                     call: "glommio",

@@ -418,6 +418,12 @@ fn is_transient(error: &io::Error) -> bool {
     )
 }
 
+/// Whether this thread may have a ring: the error of [`UringDriver::new`] if not.
+#[cfg(feature = "glommio")]
+pub(super) fn probe() -> Result<(), DriverError> {
+    setup::ring(2, 0).map(drop)
+}
+
 /// The real clock now: for the [start](UringConfig::start) that an engine's shards share.
 #[must_use]
 pub fn clock() -> Instant {
