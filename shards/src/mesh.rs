@@ -233,7 +233,7 @@ pub struct Outbound {
 }
 
 impl Outbound {
-    /// Sends a request. The first of a pass is visible at once (see [`Unannounced`]), the others
+    /// Sends a request. The first of a pass is visible at once (see `Unannounced`), the others
     /// at its end or with the 16th of a long batch, so that the receiver works while the sender
     /// still sends. The caller holds credit for it.
     ///

@@ -10,7 +10,7 @@
 //!
 //! glommio looks at its rings when no task can run, or when its preemption timer has fired. A
 //! shard that were always ready to run would starve every socket of the executor, so it never
-//! is: after each slice of its loop it waits for a timer of a moment ([`YIELD`]), which only
+//! is: after each slice of its loop it waits for a timer of a moment (`YIELD`), which only
 //! fires in a pass of the reactor. Parked, it waits for its bell, for a completion and for a
 //! timer, whichever comes first.
 //!
@@ -28,8 +28,8 @@
 //! - *It can park with runnable work* (glommio issue 53): when its preemption ring has an event
 //!   just before it would run a task, and none after it. Whatever waits is then found by the next
 //!   timer only, which may be lost in the same way. So a shard always has a whole row of timers
-//!   armed, its heartbeat: the first is due in a millisecond ([`BEAT_FIRST`]), or in 16 when it
-//!   has been asleep for long ([`BEAT_LAST`]). What is lost is time, never the wake.
+//!   armed, its heartbeat: the first is due in a millisecond (`BEAT_FIRST`), or in 16 when it
+//!   has been asleep for long (`BEAT_LAST`). What is lost is time, never the wake.
 //! - *Foreign wakes wait for the reactor*: at most a slice of the shard's own, but as long as the
 //!   other tasks of the executor like. Those must yield, and an executor made by the program
 //!   should have a `preempt_timer` of 10 ms instead of the usual 100.
