@@ -11,13 +11,11 @@ LOOM_TESTS=loom_models
 EXAMPLES=(hello counter order_book game)
 # Built once with both drivers in it, and run on each.
 BOTH_DRIVERS=(--features quark-tests/glommio,quark-bench/glommio)
-# The programs whose tests launch engines, or programs that do: they run on glommio, too. All other
-# tests are of parts that no driver is under, of the simulator's, or run on both by themselves.
-ENGINES=(
-    allocations callers calls dead_letters density doubles fault_points flood footprint hosted launch
-    lifecycle lives overload placement resilience restart shutdown stall turns values wake
-    command_line game records replay
-)
+# The programs whose tests launch engines, or quark-bench, which does: they run on glommio, too. All
+# other tests are of parts that no driver is under, of the simulator's, or run on both by themselves.
+mapfile -t ENGINES < <(grep -l '\.launch()' {tests,engine}/tests/*.rs && printf '%s\n' bench/tests/*.rs)
+ENGINES=("${ENGINES[@]##*/}")
+ENGINES=("${ENGINES[@]%.rs}")
 # What cannot hold there, each with its reason.
 NOT_ON_GLOMMIO=(
     # Its timers, which end every slice of a shard's loop, are allocated.

@@ -144,9 +144,11 @@ impl Queue for Ours {
 
     #[inline(always)]
     fn send(into: &mut Self::In, batch: u64, gone: impl Fn() -> bool) -> bool {
+        // As the mesh does: what is alone is shown by the store that puts it there.
+        let alone = batch == 1;
         for _ in 0..batch {
             let word = next();
-            while !into.push_with(|| Words(words(word))) {
+            while !into.push_and_show_if(alone, || Words(words(word))) {
                 into.publish();
                 if gone() {
                     return false;

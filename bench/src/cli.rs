@@ -66,9 +66,9 @@ pub struct Replay {
     /// Skip and count malformed lines instead of refusing the feed.
     #[arg(long)]
     pub lenient: bool,
-    /// Tell the p999 of each S seconds by itself, and the most memory held in each,
-    /// after a tenth of S to warm up.
-    #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = seconds)]
+    /// Tell the p999 of each S seconds by itself, and the most memory held in each, after a tenth
+    /// of S to warm up.
+    #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = window)]
     pub window: Option<Duration>,
     /// How to run it.
     #[command(flatten)]
@@ -334,6 +334,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn window(text: &str) -> Result<Duration, String> {
+    /// Memory is looked at every 50 ms.
+    const LEAST: Duration = Duration::from_millis(100);
+    match seconds(text)? {
+        window if window >= LEAST => Ok(window),
+        _ => Err(format!("expected at least {} s", LEAST.as_secs_f64())),
+    }
+}
+
 fn count(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(count @ 1..=MOST_UNITS) => Ok(count),
@@ -470,6 +479,7 @@ mod tests {
             ("run ring --cpus 9999999", "beyond the highest cpu number"),
             ("run ring --idle nap", "spin, adaptive, park"),
             ("run ring --driver epoll", "choose uring or glommio"),
+            ("replay --window 1e-9", "expected at least 0.1 s"),
             ("run ring --seconds 0", "expected seconds, above 0"),
             ("run ring --seconds nan", "expected seconds, above 0"),
             ("run ring --seconds 1e99", "at most 604800"),

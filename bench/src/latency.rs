@@ -50,6 +50,11 @@ impl Latency {
             .expect("all recorders have the same bounds");
     }
 
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.0.reset();
+    }
+
     /// How many took at least `limit`.
     #[must_use]
     pub fn slower_than(&self, limit: Duration) -> u64 {

@@ -234,7 +234,8 @@ async fn start_and_drop(future: impl Future) {
     assert!(polled, "it should still be going on");
 }
 
-/// Runs `test` on io_uring, on glommio where it is built in, on a calm world, and on one where every transfer may fall short.
+/// Runs `test` on io_uring, on glommio where it is built in, on a calm world, and on one where every
+/// transfer may fall short.
 fn on_every_driver(test: impl AsyncFn(&Bench)) {
     let short = SimConfig {
         short_probability: 0.5,

@@ -6,17 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::{FloorError, pinned, quantile};
+use super::{FloorError, pinned};
 use crate::clock::Clock;
-
-/// Times from waking one thread to being woken by it.
-#[derive(Clone, Copy, Debug)]
-pub struct RoundTrips {
-    /// Their median, in nanoseconds.
-    pub p50: f64,
-    /// Their 99th percentile, in nanoseconds.
-    pub p99: f64,
-}
+use crate::latency::Latency;
 
 /// `trips` times from waking the thread on `second` to being woken by it on `first`, the latter
 /// asleep for `pause` before each, and the former for as long as it hears nothing.
@@ -29,7 +21,7 @@ pub fn round_trips(
     second: usize,
     pause: Duration,
     trips: u64,
-) -> Result<RoundTrips, FloorError> {
+) -> Result<Latency, FloorError> {
     let (asked, answered) = (AtomicU64::new(0), AtomicU64::new(0));
     let asking = OnceLock::new();
     let clock = Clock::new();
@@ -38,7 +30,7 @@ pub fn round_trips(
         |partner| {
             // Seen by the other thread no later than the first question.
             let _ = asking.set(thread::current());
-            let mut took = Vec::new();
+            let mut took = Latency::new();
             for trip in 1..=trips {
                 if !pause.is_zero() {
                     thread::sleep(pause);
@@ -49,12 +41,9 @@ pub fn round_trips(
                 while answered.load(Ordering::Acquire) != trip {
                     thread::park();
                 }
-                took.push((clock.now() - begun) as f64);
+                took.record(clock.now() - begun);
             }
-            RoundTrips {
-                p50: quantile(&mut took, 0.5),
-                p99: quantile(&mut took, 0.99),
-            }
+            took
         },
         || {
             for trip in 1..=trips {

@@ -182,15 +182,15 @@ impl Exchange {
     fn report(&self, measured: &Measured, laps: &Laps, held: &[u64]) -> Report {
         let ground = Ground::of(&self.engine);
         let report = Report::new(&WORKLOAD, ground, measured.events, measured.elapsed)
-            .latency(&measured.latency.whole())
+            .latency(&measured.latency)
             .figure("laps", laps.more + u64::from(laps.first.events > 0))
             .figure("refused", laps.first.refused)
             .figure("came_early", laps.came_early);
-        let p999 = measured.latency.p999_ns(measured.elapsed);
+        let p999 = &measured.windows_p999_ns;
         if p999.is_empty() {
             return report;
         }
-        report.figure("windows_p999_ns", listed(&p999)).figure(
+        report.figure("windows_p999_ns", listed(p999)).figure(
             "windows_most_resident_bytes",
             listed(&held[..p999.len().min(held.len())]),
         )

@@ -15,7 +15,7 @@ use super::windows::Windows;
 use crate::clock::Clock;
 use crate::feed::Feed;
 use crate::interrupt::Interrupt;
-use crate::latency::Schedule;
+use crate::latency::{Latency, Schedule};
 
 /// Shorter waits are spent looking, longer ones asleep: a timer may be late by a tick of 16 µs.
 const WAKE_EARLY: Duration = Duration::from_micros(50);
@@ -60,7 +60,9 @@ pub(super) struct Status {
 pub(super) struct Measured {
     pub(super) events: u64,
     pub(super) elapsed: Duration,
-    pub(super) latency: Windows,
+    pub(super) latency: Latency,
+    /// The p999 of each window, where there are any.
+    pub(super) windows_p999_ns: Vec<u64>,
 }
 
 /// The gateway.
@@ -242,7 +244,8 @@ impl Gateway {
         Measured {
             events: state.acknowledged,
             elapsed: Duration::from_nanos(state.ended - state.begun.unwrap_or(state.ended)),
-            latency: state.latency.clone(),
+            latency: state.latency.whole(),
+            windows_p999_ns: state.latency.clone().p999_ns(state.ended),
         }
     }
 }

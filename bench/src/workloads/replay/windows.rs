@@ -14,60 +14,65 @@ pub(super) fn warm_up(length: Duration) -> Duration {
     length / WARM_UP
 }
 
-/// The latencies of a run, window by window, the warm-up before the first. Without a length
-/// there is one window, of all.
+/// The latencies of a run: as a whole, and the p999 of each window. Without a length there are no
+/// windows.
 #[derive(Clone, Debug)]
 pub(super) struct Windows {
     length_ns: Option<u64>,
-    /// When the last of them ends, on the run's clock.
+    /// When the one under way ends, on the run's clock.
     ends: u64,
-    windows: Vec<Latency>,
+    is_warm: bool,
+    under_way: Latency,
+    /// Of those that are over, the warm-up among them.
+    over: Latency,
+    p999_ns: Vec<u64>,
 }
 
 impl Windows {
     /// Windows of `length` after a warm-up, which begins at `begun`.
     pub(super) fn new(length: Option<Duration>, begun: u64) -> Self {
-        let length_ns = length.map(|length| length.as_nanos() as u64);
         Windows {
-            length_ns,
+            length_ns: length.map(|length| length.as_nanos() as u64),
             ends: length.map_or(u64::MAX, |length| begun + warm_up(length).as_nanos() as u64),
-            windows: vec![Latency::new()],
+            is_warm: false,
+            under_way: Latency::new(),
+            over: Latency::new(),
+            p999_ns: Vec::new(),
         }
     }
 
-    /// The window that `now` is in.
+    /// Where what ends at `now` is recorded.
     pub(super) fn at(&mut self, now: u64) -> &mut Latency {
-        while let Some(length) = self.length_ns
-            && now >= self.ends
+        while now >= self.ends
+            && let Some(length) = self.length_ns
         {
             self.ends += length;
-            self.windows.push(Latency::new());
+            self.close();
         }
-        let last = self.windows.len() - 1;
-        &mut self.windows[last]
+        &mut self.under_way
     }
 
-    /// All windows in one, with the warm-up.
+    /// The whole run's.
     pub(super) fn whole(&self) -> Latency {
-        let mut whole = Latency::new();
-        for window in &self.windows {
-            whole.merge(window);
-        }
+        let mut whole = self.over.clone();
+        whole.merge(&self.under_way);
         whole
     }
 
-    /// The 99.9th percentile of each whole window, in nanoseconds; none unless windows have a
-    /// length. What little comes after the last whole one is left out.
-    pub(super) fn p999_ns(&self, elapsed: Duration) -> Vec<u64> {
-        let Some(length) = self.length_ns else {
-            return Vec::new();
-        };
-        let length = Duration::from_nanos(length);
-        let nearly = elapsed + length / 100;
-        let whole = nearly.saturating_sub(warm_up(length)).as_nanos() / length.as_nanos();
-        let windows = self.windows.iter().skip(1).take(whole as usize);
-        let p999 = windows.map(|window| window.summary().map_or(0, |summary| summary.p999));
-        p999.collect()
+    /// The 99.9th percentile of each window that is over at `now`, in nanoseconds; 0 where nothing
+    /// came. A run that ends with a window may end a hundredth too soon.
+    pub(super) fn p999_ns(mut self, now: u64) -> Vec<u64> {
+        self.at(now + self.length_ns.unwrap_or(0) / 100);
+        self.p999_ns
+    }
+
+    fn close(&mut self) {
+        if std::mem::replace(&mut self.is_warm, true) {
+            let summary = self.under_way.summary();
+            self.p999_ns.push(summary.map_or(0, |summary| summary.p999));
+        }
+        self.over.merge(&self.under_way);
+        self.under_way.clear();
     }
 }
 
@@ -75,34 +80,35 @@ impl Windows {
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_latency_counts_in_the_window_it_came_in() {
+    fn windows() -> Windows {
         let mut windows = Windows::new(Some(Duration::from_nanos(1_000)), 5_000);
         for (now, latency) in [
             (5_000, 9),
             (5_100, 10),
             (6_099, 20),
             (6_100, 30),
-            (8_300, 40),
+            (8_200, 40),
         ] {
             windows.at(now).record(latency);
         }
-        // The fourth window has only begun when the run ends.
-        assert_eq!(windows.p999_ns(Duration::from_nanos(3_300)), [20, 30, 0]);
-        // A run that falls a little short of its end has it whole.
-        assert_eq!(
-            windows.p999_ns(Duration::from_nanos(4_095)),
-            [20, 30, 0, 40]
-        );
-        assert_eq!(windows.whole().count(), 5);
+        windows
     }
 
     #[test]
-    fn without_a_length_all_is_one_window() {
+    fn each_latency_counts_in_the_window_it_came_in() {
+        // The fourth window has only begun when the run ends.
+        assert_eq!(windows().p999_ns(8_300), [20, 30, 0]);
+        // A run that falls a little short of its end has it whole.
+        assert_eq!(windows().p999_ns(9_095), [20, 30, 0, 40]);
+        assert_eq!(windows().whole().count(), 5);
+    }
+
+    #[test]
+    fn without_a_length_there_are_no_windows() {
         let mut windows = Windows::new(None, 0);
         windows.at(0).record(1);
         windows.at(u64::MAX).record(2);
         assert_eq!(windows.whole().count(), 2);
-        assert!(windows.p999_ns(Duration::from_secs(9)).is_empty());
+        assert!(windows.p999_ns(9_000_000_000).is_empty());
     }
 }
