@@ -5,8 +5,9 @@
 //! up where it is taken. The eighth word of ours says what to do with a message, for messages of
 //! any type lie in it; in the baselines it is padding, but for a second rtrb that carries a
 //! function there, as it would have to in the mesh. A batch is made visible at once and taken at
-//! once by those that can (ours, rtrb by its chunks). One queue of 1,024 slots, in one thread and
-//! between two pinned ones.
+//! once by those that can (ours, rtrb by its chunks). A chunk needs all its messages at hand, which
+//! turns do not have: so rtrb stands a third time, with each message pushed by itself. One queue of
+//! 1,024 slots, in one thread and between two pinned ones.
 #![allow(missing_docs)]
 
 use std::cell::Cell;
@@ -32,6 +33,7 @@ const CROSSING: u64 = 200_000;
 /// What lies in a slot of the baselines.
 trait Slot: Copy + Send + 'static {
     const RTRB: &'static str;
+    const ONE_BY_ONE: &'static str;
 
     fn new(word: u64) -> Self;
     fn act(&self, sum: &Sum);
@@ -44,6 +46,7 @@ struct Line([u64; 7]);
 
 impl Slot for Line {
     const RTRB: &'static str = "rtrb";
+    const ONE_BY_ONE: &'static str = "rtrb, one by one";
 
     #[inline(always)]
     fn new(word: u64) -> Self {
@@ -66,6 +69,7 @@ struct Acting {
 
 impl Slot for Acting {
     const RTRB: &'static str = "rtrb, any type";
+    const ONE_BY_ONE: &'static str = "rtrb, any type, one by one";
 
     #[inline(always)]
     fn new(word: u64) -> Self {
@@ -215,6 +219,30 @@ impl<S: Slot> Queue for Rtrb<S> {
     }
 }
 
+/// The same, sent as turns send: one after the other, none of which knows of the next. So each is
+/// visible at once; they are still taken together.
+struct OneByOne<S>(PhantomData<S>);
+
+impl<S: Slot> Queue for OneByOne<S> {
+    const NAME: &'static str = S::ONE_BY_ONE;
+    type In = rtrb::Producer<S>;
+    type Out = rtrb::Consumer<S>;
+
+    fn new() -> (Self::In, Self::Out) {
+        Rtrb::<S>::new()
+    }
+
+    #[inline(always)]
+    fn send(into: &mut Self::In, batch: u64, gone: impl Fn() -> bool) -> bool {
+        (0..batch).all(|_| Rtrb::<S>::send(into, 1, &gone))
+    }
+
+    #[inline(always)]
+    fn take(out: &mut Self::Out, batch: u64, sum: &Sum) -> u64 {
+        Rtrb::<S>::take(out, batch, sum)
+    }
+}
+
 struct Array;
 
 impl Queue for Array {
@@ -287,6 +315,7 @@ fn one_thread(c: &mut Criterion) {
         one_thread_of::<Ours>(&mut group, batch);
         one_thread_of::<Rtrb<Line>>(&mut group, batch);
         one_thread_of::<Rtrb<Acting>>(&mut group, batch);
+        one_thread_of::<OneByOne<Acting>>(&mut group, batch);
         one_thread_of::<Array>(&mut group, batch);
         one_thread_of::<Channel>(&mut group, batch);
         group.finish();
@@ -318,6 +347,7 @@ fn two_threads(c: &mut Criterion) {
         two_threads_of::<Ours>(&mut group, (first, second), batch);
         two_threads_of::<Rtrb<Line>>(&mut group, (first, second), batch);
         two_threads_of::<Rtrb<Acting>>(&mut group, (first, second), batch);
+        two_threads_of::<OneByOne<Acting>>(&mut group, (first, second), batch);
         two_threads_of::<Array>(&mut group, (first, second), batch);
         two_threads_of::<Channel>(&mut group, (first, second), batch);
         group.finish();
