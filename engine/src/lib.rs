@@ -82,6 +82,7 @@ mod supervision;
 pub mod testing;
 mod turn;
 mod types;
+mod whole;
 
 pub use actor::ActivateError;
 pub use builder::EngineBuilder;

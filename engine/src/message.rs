@@ -17,6 +17,7 @@ use crate::mailbox::Waiting;
 use crate::options::Priority;
 use crate::reference::Hint;
 use crate::runtime::{RUNTIME, Runtime};
+use crate::whole::whole;
 
 /// What a call of `M` is answered with.
 pub(crate) type ReplyOf<M> = Result<<M as Method>::Ok, CallError<<M as Method>::Err>>;
@@ -64,7 +65,9 @@ impl Toll {
     #[inline]
     pub(crate) fn pay(&mut self, shard: &Shard) {
         if self.slots != 0 {
-            shard.with_inbound(self.peer, |inward| inward.admit_tell(self.slots));
+            if let Some(inward) = shard.inbound(self.peer) {
+                inward.admit_tell(self.slots);
+            }
             self.slots = 0;
         }
     }
@@ -118,21 +121,23 @@ impl ReplyTo {
         match self {
             ReplyTo::Nobody => drop_quietly(reply),
             ReplyTo::Call { peer, id } if peer == shard.id() => {
-                shard.calls().complete(id, hint.0, reply);
+                shard.calls().complete(id, hint.0, whole(reply));
             }
             ReplyTo::Call { peer, id } => {
-                let _ = shard.with_inbound(peer, |inward| {
-                    let reply = || Reply {
-                        call: id,
-                        hint: hint.0,
-                        reply,
-                    };
-                    if const { fits::<Reply<R>>() } {
-                        inward.reply_with(reply);
-                    } else {
-                        inward.reply(BoxedReply(Box::new(reply())));
-                    }
-                });
+                let reply = whole(reply);
+                let Some(inward) = shard.inbound(peer) else {
+                    return;
+                };
+                let reply = move || Reply {
+                    call: id,
+                    hint: hint.0,
+                    reply,
+                };
+                if const { fits::<Reply<R>>() } {
+                    inward.reply_with(reply);
+                } else {
+                    inward.reply(BoxedReply(Box::new(reply())));
+                }
             }
             ReplyTo::Here => unreachable!("a local caller takes its reply itself"),
         }

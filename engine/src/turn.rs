@@ -31,6 +31,7 @@ use crate::limits::guarded::Watch;
 use crate::message::{Incoming, ReplyOf, ReplyTo};
 use crate::runtime::{Runtime, with_runtime};
 use crate::testing::{WatchedEnding, answer_in_vain, is_lost};
+use crate::whole::whole;
 
 /// A turn that is inside its actor. Good until its frame is dropped, which takes it off every
 /// list it is on.
@@ -203,7 +204,8 @@ impl<M: Method> Ending<M::Actor> for MessageEnding<M> {
         resident: Resident<M::Actor>,
         output: M::Output,
     ) {
-        self.answer(shard, resident, M::reply(output).map_err(CallError::Failed));
+        let reply = M::reply(output).map_err(CallError::Failed);
+        self.answer(shard, resident, whole(reply));
     }
 
     #[cold]

@@ -74,6 +74,12 @@ pub struct Calls {
     open: Cell<usize>,
 }
 
+/// What a caller learns that has no reply.
+enum Unanswered {
+    TimedOut,
+    Unknown,
+}
+
 /// Replies of up to this many bytes are kept in the entry itself.
 const INLINE: usize = 64;
 
@@ -286,7 +292,7 @@ impl Calls {
     ///
     /// # Panics
     /// If the call was opened for another type.
-    #[inline]
+    #[inline(always)]
     pub fn poll<R: 'static>(&self, id: CallId, waker: &Waker) -> Poll<Fate<R>> {
         let Some(entry) = self.find(id) else {
             return Poll::Ready(Fate::Unknown);
@@ -295,33 +301,41 @@ impl Calls {
             entry.reply.get() == TypeId::of::<R>(),
             "a call asked for another's reply"
         );
+        if entry.state.get() == State::Replied {
+            let hint = entry.hint.get();
+            // SAFETY: the reply is there, of the type just compared; it is taken once, since the
+            // entry is released just below.
+            let reply = unsafe { entry.take::<R>(&self.blocks) };
+            self.release(entry);
+            return Poll::Ready(Fate::Replied(reply, hint));
+        }
+        match self.poll_unanswered(entry, waker) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Unanswered::TimedOut) => Poll::Ready(Fate::TimedOut),
+            Poll::Ready(Unanswered::Unknown) => Poll::Ready(Fate::Unknown),
+        }
+    }
+
+    fn poll_unanswered(&self, entry: &Entry, waker: &Waker) -> Poll<Unanswered> {
         match entry.state.get() {
             State::Waiting => {
                 let kept = entry.waker.take().filter(|kept| kept.will_wake(waker));
                 entry.waker.set(Some(kept.unwrap_or_else(|| waker.clone())));
                 Poll::Pending
             }
-            State::Replied => {
-                // SAFETY: the reply is there, of the type just compared; it is taken once, since the entry
-                // is released just below.
-                let reply = unsafe { entry.take::<R>(&self.blocks) };
-                let hint = entry.hint.get();
-                self.release(entry);
-                Poll::Ready(Fate::Replied(reply, hint))
-            }
             State::TimedOut => {
                 if planted(Bug::StaleAnswer) {
                     self.release(entry);
-                    return Poll::Ready(Fate::TimedOut);
+                } else {
+                    entry.state.set(State::Abandoned);
                 }
-                entry.state.set(State::Abandoned);
-                Poll::Ready(Fate::TimedOut)
+                Poll::Ready(Unanswered::TimedOut)
             }
             State::TimedOutReplied => {
                 self.release(entry);
-                Poll::Ready(Fate::TimedOut)
+                Poll::Ready(Unanswered::TimedOut)
             }
-            State::Free | State::Abandoned => Poll::Ready(Fate::Unknown),
+            State::Free | State::Abandoned | State::Replied => Poll::Ready(Unanswered::Unknown),
         }
     }
 

@@ -5,6 +5,7 @@ mod idling;
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -64,6 +65,27 @@ const MAX_BATCHES: usize = 1024;
 const CLOCK_PASSES: u32 = 16;
 /// Times that tasks are dropped which others, in being dropped, have started.
 const CLEAR_ROUNDS: usize = 16;
+
+/// The way back to whoever has sent a message: see [`Shard::inbound`].
+pub enum WayBack<'a> {
+    /// To another shard.
+    Shard(&'a Inbound),
+    /// To a port, which may leave meanwhile.
+    Port(Rc<Inbound>),
+}
+
+impl Deref for WayBack<'_> {
+    type Target = Inbound;
+
+    #[inline(always)]
+    fn deref(&self) -> &Inbound {
+        match self {
+            WayBack::Shard(inbound) => inbound,
+            WayBack::Port(inbound) => inbound,
+        }
+    }
+}
+
 /// One core's world. Never leaves its thread.
 pub struct Shard {
     id: u16,
@@ -232,17 +254,21 @@ impl Shard {
         self.out.get(usize::from(shard))?.as_ref()
     }
 
-    /// Runs `f` with the way back to the shard or port `peer`, if it is still there.
-    #[inline]
-    pub fn with_inbound<R>(&self, peer: u16, f: impl FnOnce(&Inbound) -> R) -> Option<R> {
+    /// The way back to the shard or port `peer`, if it is still there.
+    #[must_use]
+    #[inline(always)]
+    pub fn inbound(&self, peer: u16) -> Option<WayBack<'_>> {
         match self.inward.get(usize::from(peer)) {
-            Some(inward) => inward.as_ref().map(f),
-            None => {
-                let port = usize::from(peer) - self.inward.len();
-                let port = self.ports.borrow().get(port)?.clone()?;
-                Some(f(&port))
-            }
+            Some(inward) => inward.as_ref().map(WayBack::Shard),
+            None => self.port_inbound(peer).map(WayBack::Port),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn port_inbound(&self, peer: u16) -> Option<Rc<Inbound>> {
+        let port = usize::from(peer) - self.inward.len();
+        self.ports.borrow().get(port)?.clone()
     }
 
     /// Its calls in flight.

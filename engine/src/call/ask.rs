@@ -23,6 +23,7 @@ use crate::routing::Local;
 use crate::runtime::{Runtime, try_with_runtime};
 use crate::turn::{Inline, Terms};
 use crate::types::TypeShard;
+use crate::whole::whole;
 
 impl<M: Method> Future for Call<'_, M> {
     type Output = ReplyOf<M>;
@@ -96,7 +97,7 @@ impl<M: Method> Call<'_, M> {
         };
         let args = self.take_message();
         match runtime.begin_here(shard, resident, args, terms, waker) {
-            Inline::Done(reply) => Poll::Ready(reply),
+            Inline::Done(reply) => whole(Poll::Ready(reply)),
             Inline::Waiting(id) => {
                 self.state = State::Waiting {
                     uid: shard.uid(),
@@ -397,10 +398,10 @@ impl<M: Method> Call<'_, M> {
             let Some(shard) = shard.filter(|shard| shard.uid() == uid) else {
                 return self.elsewhere();
             };
-            shard
-                .calls()
-                .poll::<ReplyOf<M>>(id, waker)
-                .map(|fate| self.settle(fate, hints))
+            match shard.calls().poll::<ReplyOf<M>>(id, waker) {
+                Poll::Ready(fate) => Poll::Ready(self.settle(fate, hints)),
+                Poll::Pending => Poll::Pending,
+            }
         })
     }
 

@@ -202,6 +202,10 @@ pub(super) const UNSAFE: &[Unsafe] = &[
         reason: "an actor type's table is found by number, and an actor by its cell's address",
     },
     Unsafe {
+        path: "engine/src/whole.rs",
+        reason: "carries a value's bytes through a register",
+    },
+    Unsafe {
         path: "shards/examples/wakes.rs",
         reason: "hands operations to the kernel, to measure them",
     },
