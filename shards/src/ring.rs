@@ -48,6 +48,7 @@ pub fn ring<C: ?Sized + 'static>(capacity_slots: usize, from: u16) -> (Producer<
         tail: Cell::new(0),
         head_seen: Cell::new(0),
         published: Cell::new(0),
+        unshown: Cell::new(ptr::null_mut()),
         shared: Arc::clone(&shared),
     };
     let consumer = Consumer {
@@ -80,9 +81,12 @@ pub struct Producer<C: ?Sized + 'static> {
     tail: Cell<usize>,
     /// The consumer's head when last read.
     head_seen: Cell<usize>,
-    /// Messages from here on are not yet visible. The first of them has a header that looks used,
-    /// and hides the others.
+    /// Messages from here on are not yet visible. The first of them has no header yet: its slot
+    /// looks used, and hides the others.
     published: Cell<usize>,
+    /// The header of that first one. Not in its slot, whose line may be with a receiver that looks
+    /// at it.
+    unshown: Cell<Header<C>>,
     shared: Arc<Shared<C>>,
 }
 
@@ -170,21 +174,23 @@ impl<C: ?Sized + 'static> Producer<C> {
         // SAFETY: the consumer has released these slots, and looks at none of them before the
         // header of the first unpublished message is stored.
         unsafe { self.lines.write(tail, message) };
-        let tag = self.lines.tag(tail);
+        let header = self.lines.header_of::<M>(tail);
         let is_first = tail == self.published.get();
         let end = tail.wrapping_add(const { slots_of::<M>() });
         self.tail.set(end);
         if show && is_first {
             self.published.set(end);
-            self.show(tail, header_of::<M, C>(tag));
+            self.show(tail, header);
             return;
         }
         self.lines
             .slots
             .fetch_to_write(tail.wrapping_add(FETCHED_AHEAD));
-        let hiding = tag ^ usize::from(is_first);
-        self.lines
-            .store(tail, header_of::<M, C>(hiding), Ordering::Relaxed);
+        if is_first {
+            self.unshown.set(header);
+        } else {
+            self.lines.store(tail, header, Ordering::Relaxed);
+        }
         if show {
             self.publish();
         }
@@ -210,8 +216,7 @@ impl<C: ?Sized + 'static> Producer<C> {
             return false;
         }
         self.published.set(self.tail.get());
-        let hidden = self.lines.header(position).load(Ordering::Relaxed);
-        self.show(position, hidden.map_addr(|address| address ^ 1));
+        self.show(position, self.unshown.get());
         true
     }
 
@@ -429,16 +434,6 @@ struct Vtable<C: ?Sized + 'static> {
 
 type Header<C> = *mut Vtable<C>;
 
-/// What shows a message of type `M` in a slot whose [tag](Lines::tag) in use is `tag`, and hides
-/// one in a slot with the other.
-#[inline(always)]
-fn header_of<M: Message<C>, C: ?Sized + 'static>(tag: usize) -> Header<C> {
-    // Added, not joined by `|`: of a pointer and a bit, compilers make the one in one instruction.
-    ptr::from_ref(VtableOf::<M, C>::VTABLE)
-        .cast_mut()
-        .wrapping_byte_add(tag)
-}
-
 /// The table of `M`, one constant per message and receiver type.
 struct VtableOf<M, C: ?Sized>(PhantomData<(M, *const C)>);
 
@@ -512,6 +507,15 @@ impl<C: ?Sized + 'static> Lines<C> {
     #[inline(always)]
     fn tag(&self, position: usize) -> usize {
         !(position >> self.lap_shift) & 1
+    }
+
+    /// What shows a message of type `M` at `position`.
+    #[inline(always)]
+    fn header_of<M: Message<C>>(&self, position: usize) -> Header<C> {
+        // Added, not joined by `|`: of a pointer and a bit, compilers make the one in one instruction.
+        ptr::from_ref(VtableOf::<M, C>::VTABLE)
+            .cast_mut()
+            .wrapping_byte_add(self.tag(position))
     }
 
     #[inline(always)]
