@@ -7,7 +7,8 @@
 //! function there, as it would have to in the mesh. A batch is made visible at once and taken at
 //! once by those that can (ours, rtrb by its chunks). A chunk needs all its messages at hand, which
 //! turns do not have: so rtrb stands a third time, with each message pushed by itself. One queue of
-//! 1,024 slots, in one thread and between two pinned ones.
+//! 1,024 slots, in one thread and between two pinned ones; and a pair of them, for single messages
+//! there and back, as a call and its answer go.
 #![allow(missing_docs)]
 
 use std::cell::Cell;
@@ -29,6 +30,8 @@ const SLOTS: usize = 1_024;
 const BATCHES: [u64; 3] = [1, 16, 64];
 /// Messages between the clock's readings, between threads.
 const CROSSING: u64 = 200_000;
+/// Round trips between them.
+const TRIPS: u64 = 20_000;
 
 /// What lies in a slot of the baselines.
 trait Slot: Copy + Send + 'static {
@@ -392,5 +395,63 @@ fn crossing<Q: Queue>(cores: (usize, usize), batch: u64) -> Duration {
     .expect("two cores that may be used")
 }
 
-criterion_group!(benches, one_thread, two_threads);
+fn there_and_back(c: &mut Criterion) {
+    let [first, .., second] = allowed_cores()[..] else {
+        return;
+    };
+    let mut group = c.benchmark_group("ring/there and back");
+    // A figure is of `TRIPS` round trips.
+    group.throughput(Throughput::Elements(TRIPS));
+    group.sample_size(20);
+    there_and_back_of::<Ours>(&mut group, (first, second));
+    there_and_back_of::<Rtrb<Line>>(&mut group, (first, second));
+    there_and_back_of::<Rtrb<Acting>>(&mut group, (first, second));
+    there_and_back_of::<Array>(&mut group, (first, second));
+    there_and_back_of::<Channel>(&mut group, (first, second));
+    group.finish();
+}
+
+fn there_and_back_of<Q: Queue>(group: &mut BenchmarkGroup<'_, WallTime>, cores: (usize, usize)) {
+    group.bench_function(Q::NAME, |b| {
+        b.iter_custom(|runs| (0..runs).map(|_| trips::<Q>(cores)).sum());
+    });
+}
+
+/// How long `TRIPS` messages take to get to the other core and be answered, one at a time.
+fn trips<Q: Queue>(cores: (usize, usize)) -> Duration {
+    let (mut there, mut arrived) = Q::new();
+    let (mut back, mut answered) = Q::new();
+    let gone = AtomicBool::new(false);
+    let gone = &gone;
+    on_both(
+        cores,
+        move |_| {
+            let sum = Sum::default();
+            let mut go = |trips| {
+                for _ in 0..trips {
+                    Q::send(&mut there, 1, || false);
+                    while Q::take(&mut answered, 1, &sum) == 0 {}
+                }
+            };
+            go(TRIPS / 4);
+            let begun = Instant::now();
+            go(TRIPS);
+            let took = begun.elapsed();
+            gone.store(true, Ordering::Relaxed);
+            black_box(sum.get());
+            took
+        },
+        move || {
+            let sum = Sum::default();
+            while !gone.load(Ordering::Relaxed) {
+                if Q::take(&mut arrived, 1, &sum) == 1 {
+                    Q::send(&mut back, 1, || false);
+                }
+            }
+        },
+    )
+    .expect("two cores that may be used")
+}
+
+criterion_group!(benches, one_thread, two_threads, there_and_back);
 criterion_main!(benches);
