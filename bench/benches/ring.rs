@@ -36,7 +36,6 @@ const TRIPS: u64 = 20_000;
 /// What lies in a slot of the baselines.
 trait Slot: Copy + Send + 'static {
     const RTRB: &'static str;
-    const ONE_BY_ONE: &'static str;
 
     fn new(word: u64) -> Self;
     fn act(&self, sum: &Sum);
@@ -49,7 +48,6 @@ struct Line([u64; 7]);
 
 impl Slot for Line {
     const RTRB: &'static str = "rtrb";
-    const ONE_BY_ONE: &'static str = "rtrb, one by one";
 
     #[inline(always)]
     fn new(word: u64) -> Self {
@@ -72,7 +70,6 @@ struct Acting {
 
 impl Slot for Acting {
     const RTRB: &'static str = "rtrb, any type";
-    const ONE_BY_ONE: &'static str = "rtrb, any type, one by one";
 
     #[inline(always)]
     fn new(word: u64) -> Self {
@@ -224,25 +221,25 @@ impl<S: Slot> Queue for Rtrb<S> {
 
 /// The same, sent as turns send: one after the other, none of which knows of the next. So each is
 /// visible at once; they are still taken together.
-struct OneByOne<S>(PhantomData<S>);
+struct OneByOne;
 
-impl<S: Slot> Queue for OneByOne<S> {
-    const NAME: &'static str = S::ONE_BY_ONE;
-    type In = rtrb::Producer<S>;
-    type Out = rtrb::Consumer<S>;
+impl Queue for OneByOne {
+    const NAME: &'static str = "rtrb, any type, one by one";
+    type In = <Rtrb<Acting> as Queue>::In;
+    type Out = <Rtrb<Acting> as Queue>::Out;
 
     fn new() -> (Self::In, Self::Out) {
-        Rtrb::<S>::new()
+        Rtrb::<Acting>::new()
     }
 
     #[inline(always)]
     fn send(into: &mut Self::In, batch: u64, gone: impl Fn() -> bool) -> bool {
-        (0..batch).all(|_| Rtrb::<S>::send(into, 1, &gone))
+        (0..batch).all(|_| Rtrb::<Acting>::send(into, 1, &gone))
     }
 
     #[inline(always)]
     fn take(out: &mut Self::Out, batch: u64, sum: &Sum) -> u64 {
-        Rtrb::<S>::take(out, batch, sum)
+        Rtrb::<Acting>::take(out, batch, sum)
     }
 }
 
@@ -318,7 +315,7 @@ fn one_thread(c: &mut Criterion) {
         one_thread_of::<Ours>(&mut group, batch);
         one_thread_of::<Rtrb<Line>>(&mut group, batch);
         one_thread_of::<Rtrb<Acting>>(&mut group, batch);
-        one_thread_of::<OneByOne<Acting>>(&mut group, batch);
+        one_thread_of::<OneByOne>(&mut group, batch);
         one_thread_of::<Array>(&mut group, batch);
         one_thread_of::<Channel>(&mut group, batch);
         group.finish();
@@ -350,7 +347,7 @@ fn two_threads(c: &mut Criterion) {
         two_threads_of::<Ours>(&mut group, (first, second), batch);
         two_threads_of::<Rtrb<Line>>(&mut group, (first, second), batch);
         two_threads_of::<Rtrb<Acting>>(&mut group, (first, second), batch);
-        two_threads_of::<OneByOne<Acting>>(&mut group, (first, second), batch);
+        two_threads_of::<OneByOne>(&mut group, (first, second), batch);
         two_threads_of::<Array>(&mut group, (first, second), batch);
         two_threads_of::<Channel>(&mut group, (first, second), batch);
         group.finish();

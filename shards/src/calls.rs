@@ -74,12 +74,6 @@ pub struct Calls {
     open: Cell<usize>,
 }
 
-/// What a caller learns that has no reply.
-enum Unanswered {
-    TimedOut,
-    Unknown,
-}
-
 /// Replies of up to this many bytes are kept in the entry itself.
 const INLINE: usize = 64;
 
@@ -112,6 +106,12 @@ enum State {
     Abandoned,
     /// The deadline passed and then the reply came; the caller has not heard yet.
     TimedOutReplied,
+}
+
+/// What a caller learns that has no reply.
+enum Unanswered {
+    TimedOut,
+    Unknown,
 }
 
 impl Calls {

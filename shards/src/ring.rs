@@ -322,7 +322,8 @@ impl<C: ?Sized + 'static> Consumer<C> {
     /// That follows from what was loaded, not from branches: so a core that foresees another
     /// message does not look at its line before this one is there. It would take lines from a
     /// sender that is about to write to them (measured between near cores, messages alone and a
-    /// receiver that keeps up: 8.8 → 3.6 ns; in batches level, and in one thread 3.0 → 4.0).
+    /// receiver that keeps up: 8.8 → 3.6 ns; in batches up to 5 % more, and in one thread, in
+    /// batches of 16, 3.5 → 4.5).
     #[inline(always)]
     fn take_at(&self, head: usize, context: &C) -> Option<usize> {
         let vtable = self.lines.peek(head)?;
@@ -501,7 +502,7 @@ impl<C: ?Sized + 'static> Lines<C> {
     /// What shows a message of type `M` at `position`.
     #[inline(always)]
     fn header_of<M: Message<C>>(&self, position: usize) -> Header<C> {
-        // Added, not joined by `|`: of a pointer and a bit, compilers make the one in one instruction.
+        // Added, not joined by `|`, of which compilers make more instructions.
         ptr::from_ref(VtableOf::<M, C>::VTABLE)
             .cast_mut()
             .wrapping_byte_add(self.tag(position))
