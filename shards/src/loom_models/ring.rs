@@ -76,7 +76,7 @@ fn runs_over_the_end() {
     sender.join().unwrap();
 }
 
-/// A batch comes whole.
+/// A batch comes whole: one that is announced, as models' batches of more than two slots are.
 fn shows_a_batch_at_once() {
     let (producer, consumer) = ring::<Seen>(4, 0);
     let sender = thread::spawn(move || {
@@ -162,6 +162,13 @@ fails_without!(
     Site::Publish,
     "Causality",
     wraps_shown_at_once()
+);
+
+fails_without!(
+    ring_fails_without_release_on_announcing,
+    Site::Publish,
+    "Causality",
+    shows_a_batch_at_once()
 );
 
 fails_without!(

@@ -1,12 +1,13 @@
 //! Tests of the mesh ring in one thread and in two; its orderings are model-checked elsewhere.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
+use super::header::MOST_ANNOUNCED;
 use super::*;
 
 type Seen = RefCell<Vec<u64>>;
@@ -199,6 +200,95 @@ fn two_threads_pass_mixed_sizes_in_order() {
     }
     sender.join().unwrap();
     assert!(consumer.is_empty());
+}
+
+#[test]
+fn a_batch_too_long_to_announce_comes_whole() {
+    if cfg!(miri) {
+        return;
+    }
+    let (producer, consumer) = ring::<Seen>(2 * MOST_ANNOUNCED, 7);
+    let seen = Seen::default();
+    for batch in [MOST_ANNOUNCED - 1, MOST_ANNOUNCED, MOST_ANNOUNCED + 1] {
+        for id in 0..batch as u64 {
+            assert!(producer.push_with(|| Words::<1>::new(id)));
+        }
+        assert!(consumer.is_empty());
+        assert!(producer.publish());
+        assert_eq!(consumer.deliver_up_to(10, &seen), 10, "a part of it");
+        assert_eq!(consumer.deliver_up_to(usize::MAX, &seen), batch - 10);
+        assert!(seen.take().into_iter().eq(0..batch as u64), "in order");
+        assert_eq!(producer.free_slots(), producer.capacity_slots());
+    }
+}
+
+/// A receiver whose messages take others from the ring that they came by.
+#[derive(Default)]
+struct Nesting {
+    ends: OnceCell<(Producer<Nesting>, Consumer<Nesting>)>,
+    seen: RefCell<Vec<u64>>,
+}
+
+/// Sends `more` when it arrives, then has `deep` messages delivered before it is done.
+struct Nested<const W: usize> {
+    id: u64,
+    more: u64,
+    deep: usize,
+    _long: [u64; W],
+}
+
+impl<const W: usize> Nested<W> {
+    fn new(id: u64, more: u64, deep: usize) -> Self {
+        let _long = [0; W];
+        Nested {
+            id,
+            more,
+            deep,
+            _long,
+        }
+    }
+}
+
+impl<const W: usize> Message<Nesting> for Nested<W> {
+    fn deliver(self, at: &Nesting, _: u16) {
+        at.seen.borrow_mut().push(self.id);
+        let (producer, consumer) = at.ends.get().unwrap();
+        for id in 0..self.more {
+            assert!(producer.push_with(|| Self::new(100 * self.id + id, 0, 0)));
+        }
+        producer.publish();
+        let nested = consumer.deliver_up_to(self.deep, at);
+        assert_eq!(nested, self.deep);
+    }
+}
+
+#[test]
+fn a_message_may_take_others_while_it_is_delivered() {
+    take_nested::<1>();
+    // Batches that are announced.
+    take_nested::<50>();
+}
+
+fn take_nested<const W: usize>() {
+    let at = Nesting::default();
+    assert!(at.ends.set(ring(128, 7)).is_ok());
+    let (producer, consumer) = at.ends.get().unwrap();
+    for _ in 0..20 {
+        // A part of its own batch; the next and a part of those after it; what it has itself sent.
+        for (id, more, deep) in [(1, 3, 1), (2, 0, 0), (3, 0, 3), (4, 2, 3)] {
+            assert!(producer.push_with(|| Nested::<W>::new(id, more, deep)));
+            if id == 3 {
+                producer.publish();
+            }
+        }
+        producer.publish();
+        assert_eq!(consumer.deliver_up_to(1, &at), 1);
+        assert_eq!(*at.seen.borrow(), [1, 2]);
+        assert_eq!(consumer.deliver_up_to(usize::MAX, &at), 1);
+        assert_eq!(at.seen.take(), [1, 2, 3, 4, 100, 101, 102, 400, 401]);
+        assert!(consumer.is_empty());
+        assert_eq!(producer.free_slots(), 128);
+    }
 }
 
 struct Held<const W: usize>((Arc<()>, [u64; W]));

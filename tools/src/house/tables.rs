@@ -239,7 +239,7 @@ pub(super) const UNSAFE: &[Unsafe] = &[
     },
     Unsafe {
         path: "shards/src/ring/",
-        reason: "the same slots, as loom's models see them",
+        reason: "the ends of a ring, and what they share",
     },
     Unsafe {
         path: "shards/src/task.rs",

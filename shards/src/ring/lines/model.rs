@@ -2,9 +2,12 @@
 //! message's bytes, so the headers stand beside the slots; what a long message's bytes would do to
 //! them is done on purpose, in the worst way, and every access to a slot's bytes is shown to loom.
 
+use std::ptr;
+
 use loom::cell::UnsafeCell;
 
 use super::*;
+use crate::ring::MAX_SLOTS;
 
 pub(super) struct Model<C: ?Sized + 'static> {
     headers: Vec<AtomicPtr<Vtable<C>>>,
@@ -42,7 +45,7 @@ impl<C: ?Sized + 'static> Lines<C> {
         }
     }
 
-    pub(super) fn taken<M: Message<C>>(&self, position: usize) {
+    pub(super) fn taken<M>(&self, position: usize) {
         let first = self.slots.index(position);
         for later in 0..slots_of::<M>() {
             self.model().bytes[first + later].with_mut(|_| ());

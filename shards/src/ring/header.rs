@@ -1,0 +1,142 @@
+//! What shows a message: a word that names its table of functions.
+//!
+//! From the lowest bit: the parity of the lap; the table's address; and in the upper 16 bits, which
+//! no address of a program uses, how many slots are shown together from here on. They are zero in
+//! all but the first of a long batch.
+
+use std::marker::PhantomData;
+use std::ptr;
+
+use super::lines::Lines;
+use super::{Consumer, Message};
+use crate::envelope::slots_of;
+
+/// Bits of an address. More are used only by programs that ask for it (five-level paging).
+const ADDRESS_BITS: u32 = usize::BITS - 16;
+const ADDRESS: usize = usize::MAX >> 16 & !TAG;
+const TAG: usize = 1;
+/// The most slots that a header can announce.
+pub(super) const MOST_ANNOUNCED: usize = usize::MAX >> ADDRESS_BITS;
+
+/// What a message type does, behind its header. Aligned, so that bit 0 is free for the lap.
+#[repr(align(8))]
+pub(super) struct Vtable<C: ?Sized + 'static> {
+    pub(super) slots: usize,
+    /// Takes the next of the messages that were announced, which lies at the position, and delivers
+    /// it.
+    pub(super) deliver_announced: unsafe fn(&Consumer<C>, usize, &C),
+    /// Moves the message out, empties its slots, delivers it.
+    pub(super) deliver: unsafe fn(&Lines<C>, usize, &C, u16),
+    /// Moves the message out, empties its slots, drops it.
+    pub(super) discard: unsafe fn(&Lines<C>, usize),
+}
+
+pub(super) struct Header<C: ?Sized + 'static>(*mut Vtable<C>);
+
+impl<C: ?Sized + 'static> Clone for Header<C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C: ?Sized + 'static> Copy for Header<C> {}
+
+impl<C: ?Sized + 'static> Header<C> {
+    /// What memory holds before its first lap.
+    pub(super) const EMPTY: Self = Header(ptr::null_mut());
+
+    /// Shows an `M` in a lap of parity `tag`.
+    #[inline(always)]
+    pub(super) fn of<M: Message<C>>(tag: usize) -> Self {
+        let vtable = ptr::from_ref(VtableOf::<M, C>::VTABLE).cast_mut();
+        debug_assert_eq!(vtable.addr() & !ADDRESS, 0, "beyond 48 bits");
+        // Added, not joined by `|`, of which compilers make more instructions.
+        Header(vtable.wrapping_byte_add(tag))
+    }
+
+    /// Shows no message, in a lap of parity `tag`.
+    pub(super) fn used(tag: usize) -> Self {
+        Header(ptr::without_provenance_mut(tag))
+    }
+
+    /// The same, for the first of messages that take `slots` slots and are shown together. If they
+    /// are too many to tell, each of them stands for itself.
+    #[inline(always)]
+    pub(super) fn announcing(self, slots: usize) -> Self {
+        let slots = if slots <= MOST_ANNOUNCED { slots } else { 0 };
+        Header(self.0.wrapping_byte_add(slots << ADDRESS_BITS))
+    }
+
+    #[inline(always)]
+    pub(super) fn tag(self) -> usize {
+        self.0.addr() & TAG
+    }
+
+    /// # Safety
+    /// A message's header: from [`of`](Self::of).
+    #[inline(always)]
+    pub(super) unsafe fn vtable(self) -> &'static Vtable<C> {
+        // SAFETY: as the caller says; such an address is that of a table which is never freed.
+        unsafe { &*self.0.map_addr(|word| word & ADDRESS) }
+    }
+
+    /// # Safety
+    /// As for [`vtable`](Self::vtable).
+    #[inline(always)]
+    pub(super) unsafe fn shown(self) -> Shown<C> {
+        Shown {
+            // SAFETY: as the caller says.
+            vtable: unsafe { self.vtable() },
+            announced: self.0.addr() >> ADDRESS_BITS,
+        }
+    }
+
+    pub(super) fn word(self) -> *mut Vtable<C> {
+        self.0
+    }
+
+    pub(super) fn from_word(word: *mut Vtable<C>) -> Self {
+        Header(word)
+    }
+}
+
+/// What a message's header says.
+pub(super) struct Shown<C: ?Sized + 'static> {
+    pub(super) vtable: &'static Vtable<C>,
+    /// Slots of all messages that are announced, its own among them; zero if none are.
+    pub(super) announced: usize,
+}
+
+/// The table of `M`, one constant per message and receiver type.
+struct VtableOf<M, C: ?Sized>(PhantomData<(M, *const C)>);
+
+impl<C: ?Sized + 'static, M: Message<C>> VtableOf<M, C> {
+    const VTABLE: &'static Vtable<C> = &Vtable {
+        slots: slots_of::<M>(),
+        deliver: Self::deliver,
+        deliver_announced: Self::deliver_announced,
+        discard: Self::discard,
+    };
+
+    /// # Safety
+    /// The consumer's next message lies at `position`, and is an `M` that was announced.
+    unsafe fn deliver_announced(consumer: &Consumer<C>, position: usize, context: &C) {
+        consumer.took(const { slots_of::<M>() });
+        // SAFETY: as the caller says.
+        unsafe { Self::deliver(consumer.lines(), position, context, consumer.from()) };
+    }
+
+    /// # Safety
+    /// An `M` lies at `position`, published, and is taken by this call.
+    unsafe fn deliver(lines: &Lines<C>, position: usize, context: &C, from: u16) {
+        // SAFETY: as the caller says.
+        unsafe { lines.take::<M>(position) }.deliver(context, from);
+    }
+
+    /// # Safety
+    /// As for `deliver`.
+    unsafe fn discard(lines: &Lines<C>, position: usize) {
+        // SAFETY: as the caller says.
+        drop(unsafe { lines.take::<M>(position) });
+    }
+}
