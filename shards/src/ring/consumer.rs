@@ -38,8 +38,8 @@ impl<C: ?Sized + 'static> Consumer<C> {
 
     /// Takes one message out and delivers it; false if there is none.
     ///
-    /// The message has left the ring before [`Message::deliver`] runs, so a panic there loses
-    /// that message only, and delivering may look at this ring again.
+    /// The message has left the ring before [it is delivered](super::Message::deliver), so a panic
+    /// there loses that message only, and delivering may look at this ring again.
     #[inline]
     pub fn deliver_next(&self, context: &C) -> bool {
         self.deliver_up_to(1, context) == 1
