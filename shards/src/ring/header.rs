@@ -11,6 +11,9 @@ use super::lines::Lines;
 use super::{Consumer, Message};
 use crate::envelope::slots_of;
 
+// On others nothing would be left of an address beside the count.
+const _: () = assert!(usize::BITS == 64, "rings need addresses of 64 bits");
+
 /// Bits of an address. More are used only by programs that ask for it (five-level paging).
 const ADDRESS_BITS: u32 = usize::BITS - 16;
 const ADDRESS: usize = usize::MAX >> 16 & !TAG;
@@ -23,7 +26,7 @@ pub(super) const MOST_ANNOUNCED: usize = usize::MAX >> ADDRESS_BITS;
 pub(super) struct Vtable<C: ?Sized + 'static> {
     pub(super) slots: usize,
     /// Takes the next of the messages that were announced, which lies at the position, and delivers
-    /// it.
+    /// it. Nothing else may lie there; so for the other two, whose caller has taken it.
     pub(super) deliver_announced: unsafe fn(&Consumer<C>, usize, &C),
     /// Moves the message out, empties its slots, delivers it.
     pub(super) deliver: unsafe fn(&Lines<C>, usize, &C, u16),
@@ -31,6 +34,7 @@ pub(super) struct Vtable<C: ?Sized + 'static> {
     pub(super) discard: unsafe fn(&Lines<C>, usize),
 }
 
+/// A slot's first word: see the [module](self).
 pub(super) struct Header<C: ?Sized + 'static>(*mut Vtable<C>);
 
 impl<C: ?Sized + 'static> Clone for Header<C> {
