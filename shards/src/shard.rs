@@ -336,6 +336,18 @@ impl Shard {
         self.driver.borrow_mut().random()
     }
 
+    /// The time of day, since 1970-01-01 00:00 UTC: see [`Driver::wall_time`].
+    #[must_use]
+    pub fn wall_time(&self) -> Duration {
+        self.driver.borrow_mut().wall_time()
+    }
+
+    /// A word for names that outlive the process: see [`Driver::unique`].
+    #[must_use]
+    pub fn unique(&self) -> u64 {
+        self.driver.borrow_mut().unique()
+    }
+
     /// Attaches the state of the layer above, once.
     ///
     /// # Panics

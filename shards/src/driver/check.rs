@@ -21,9 +21,15 @@ pub(super) fn options(options: OpenOptions) -> io::Result<()> {
     if !options.read && !options.write {
         return Err(invalid("a file is opened for reading, writing or both"));
     }
-    if (options.create || options.truncate) && !options.write {
+    if (options.create || options.create_new || options.truncate) && !options.write {
         return Err(invalid(
             "only a file opened for writing can be created or truncated",
+        ));
+    }
+    // It would be cut before it is known whose it is.
+    if options.lock && options.truncate {
+        return Err(invalid(
+            "a file to be locked can't be truncated as it is opened",
         ));
     }
     Ok(())

@@ -7,11 +7,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-
-use bytes::{Bytes, BytesMut};
+use std::time::Duration;
 
 use crate::time::Time;
 
@@ -19,19 +17,32 @@ mod check;
 mod error;
 #[cfg(all(feature = "glommio", not(loom)))]
 pub mod glommio;
+mod op;
 mod random;
 pub mod sim;
+mod system;
 pub mod uring;
 
 pub use error::DriverError;
+pub use op::{Completion, DIRECT_ALIGN, Handle, Op, OpenOptions, Outcome, Token};
 
 /// What stands between one shard and the world. Lives on the shard's thread.
 pub trait Driver {
     /// The monotonic clock now.
     fn now(&mut self) -> Time;
 
+    /// The time of day: since 1970-01-01 00:00 UTC, zero for any earlier. It may jump, back too,
+    /// whenever somebody sets it, so it is for saying when something was and never for measuring
+    /// how long.
+    fn wall_time(&mut self) -> Duration;
+
     /// The next word of the shard's own seeded randomness.
     fn random(&mut self) -> u64;
+
+    /// A word that no other run has been given either, with all likelihood: for names that
+    /// outlive a process. It does not come from the shard's seed, but for the simulator, where
+    /// it comes from the world's.
+    fn unique(&mut self) -> u64;
 
     /// Queues one operation; the next [`poll`](Driver::poll) or [`park`](Driver::park) hands it on.
     fn submit(&mut self, token: Token, op: Op);
@@ -120,116 +131,6 @@ pub trait Driver {
 pub trait Bell: Send + Sync {
     /// Ends the shard's current or next park.
     fn ring(&self);
-}
-
-/// Names one submitted operation; chosen by the shard, given back with its completion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Token(pub u64);
-
-/// An open file, listener or connection of one driver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Handle(pub i32);
-
-/// An operation with the buffers it owns until it completes.
-#[derive(Debug)]
-pub enum Op {
-    /// Opens a file. Completes with [`Outcome::Opened`].
-    Open {
-        /// Where.
-        path: PathBuf,
-        /// How.
-        options: OpenOptions,
-    },
-    /// Fills the spare capacity of `buffer` from `offset` on; may read less, and reads nothing
-    /// at the file's end. A buffer without spare capacity is refused.
-    Read {
-        /// An open file.
-        file: Handle,
-        /// Where the bytes go: after its length, up to its capacity.
-        buffer: BytesMut,
-        /// Bytes from the file's beginning.
-        offset: u64,
-    },
-    /// Writes `buffer` at `offset`; may write less.
-    Write {
-        /// An open file.
-        file: Handle,
-        /// What to write.
-        buffer: Bytes,
-        /// Bytes from the file's beginning.
-        offset: u64,
-    },
-    /// Makes written data durable (and the metadata needed to read it back).
-    Fdatasync {
-        /// An open file.
-        file: Handle,
-    },
-    /// Takes the next connection. Completes with [`Outcome::Opened`].
-    Accept {
-        /// A listener.
-        listener: Handle,
-    },
-    /// Connects. Completes with [`Outcome::Opened`].
-    Connect {
-        /// To whom.
-        addr: SocketAddr,
-    },
-    /// Fills the spare capacity of `buffer`; zero bytes mean the peer has closed. A buffer
-    /// without spare capacity is refused.
-    Recv {
-        /// A connection.
-        socket: Handle,
-        /// Where the bytes go: after its length, up to its capacity.
-        buffer: BytesMut,
-    },
-    /// Sends `buffer`; may send less.
-    Send {
-        /// A connection.
-        socket: Handle,
-        /// What to send.
-        buffer: Bytes,
-    },
-    /// Closes a file, listener or connection. What still waits for a peer on it completes with
-    /// an error, reads and writes under way go on; no later operation may name the handle.
-    Close {
-        /// What to close.
-        handle: Handle,
-    },
-}
-
-/// How [`Op::Open`] opens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OpenOptions {
-    /// For reading.
-    pub read: bool,
-    /// For writing.
-    pub write: bool,
-    /// Make it where it is missing.
-    pub create: bool,
-    /// Cut it to nothing first.
-    pub truncate: bool,
-}
-
-/// What became of one operation.
-#[derive(Debug)]
-pub struct Completion {
-    /// As submitted.
-    pub token: Token,
-    /// What happened, or the system's error.
-    pub result: io::Result<Outcome>,
-}
-
-/// What a successful operation gives back.
-#[derive(Debug)]
-pub enum Outcome {
-    /// A new handle: opened, accepted or connected.
-    Opened(Handle),
-    /// Bytes now in the buffer; its length has grown by what was read.
-    Filled(BytesMut),
-    /// How many bytes were written or sent.
-    Wrote(usize),
-    /// Done; nothing to give back.
-    Done,
 }
 
 /// What a driver found at launch.

@@ -104,6 +104,90 @@ impl File {
         run(cx, Op::Fdatasync { file }).await.map(drop)
     }
 
+    /// Writes all of `buffer` at `offset` and makes it durable, with everything whose write had
+    /// completed before.
+    ///
+    /// # Errors
+    /// What the system says of the write or of the sync; some of it may then have been written,
+    /// and as after a failed [`sync_data`](Self::sync_data) nobody knows what is durable.
+    pub async fn write_durable(
+        &self,
+        cx: &dyn IoContext,
+        mut buffer: Bytes,
+        mut offset: u64,
+    ) -> io::Result<()> {
+        let file = self.0.handle;
+        loop {
+            let op = Op::WriteDurable {
+                file,
+                buffer: buffer.clone(),
+                offset,
+            };
+            let count = match run(cx, op).await? {
+                Outcome::Wrote(count) => count,
+                other => return Err(unexpected(&other)),
+            };
+            if count == buffer.len() {
+                return Ok(());
+            }
+            if count == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            // The sync that ends the rest covers this part too.
+            offset += count as u64;
+            let _written = buffer.split_to(count);
+        }
+    }
+
+    /// Reads `len` bytes from `offset` on. They are given memory at once, so `len` is to be
+    /// checked first if it comes from outside. Not for files opened
+    /// [direct](OpenOptions::direct): the memory is not aligned.
+    ///
+    /// # Errors
+    /// What the system says; [`io::ErrorKind::UnexpectedEof`] if the file ends before.
+    pub async fn read_exact_at(
+        &self,
+        cx: &dyn IoContext,
+        len: usize,
+        offset: u64,
+    ) -> io::Result<BytesMut> {
+        let mut whole = BytesMut::with_capacity(len);
+        while whole.len() < len {
+            let before = whole.len();
+            whole = self.read_at(cx, whole, offset + before as u64).await?;
+            if whole.len() == before {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        // There may be more memory than was asked for, and it is read into.
+        whole.truncate(len);
+        Ok(whole)
+    }
+
+    /// Has the disk set room aside for `len` bytes from `offset` on; a file that was shorter
+    /// grows, by zeros. Durable by [`sync_data`](Self::sync_data).
+    ///
+    /// # Errors
+    /// What the system says, for example that the disk is full, that the file was not opened for
+    /// writing, or `EOPNOTSUPP` where the file system can't.
+    pub async fn allocate(&self, cx: &dyn IoContext, offset: u64, len: u64) -> io::Result<()> {
+        let file = self.0.handle;
+        let op = Op::Allocate { file, offset, len };
+        run(cx, op).await.map(drop)
+    }
+
+    /// How many bytes it has.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn size(&self, cx: &dyn IoContext) -> io::Result<u64> {
+        let file = self.0.handle;
+        match run(cx, Op::Size { file }).await? {
+            Outcome::Size(size) => Ok(size),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Closes the file.
     ///
     /// # Errors

@@ -19,6 +19,7 @@
 //! ```
 
 mod file;
+pub mod names;
 mod operations;
 mod tcp;
 

@@ -1,5 +1,6 @@
 //! What a driver has open, by handle.
 
+use std::fs::File;
 use std::io;
 use std::rc::Rc;
 
@@ -10,10 +11,16 @@ use crate::driver::Handle;
 /// A socket that glommio waits on for us. Non-blocking.
 pub(super) type Socket = PollableFd<socket2::Socket>;
 
+/// An open file, and what holds its lock if it has one.
+pub(super) struct OpenFile {
+    pub(super) file: BufferedFile,
+    pub(super) lock: Option<File>,
+}
+
 /// Something open. Operations hold on to it until they end.
 #[derive(Clone)]
 pub(super) enum Open {
-    File(Rc<BufferedFile>),
+    File(Rc<OpenFile>),
     Socket(Rc<Socket>),
 }
 
@@ -35,7 +42,7 @@ impl Handles {
         Handle(place)
     }
 
-    pub(super) fn file(&self, handle: Handle) -> io::Result<Rc<BufferedFile>> {
+    pub(super) fn file(&self, handle: Handle) -> io::Result<Rc<OpenFile>> {
         match self.get(handle) {
             Some(Open::File(file)) => Ok(file.clone()),
             _ => Err(not_open()),

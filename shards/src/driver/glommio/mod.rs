@@ -38,8 +38,8 @@
 //! - *The wakers of a task are counted in 16 bits.* The bell keeps one.
 //! - *A timer polled twice stays in the reactor twice.* Ours are polled once.
 //! - *`DmaFile` finds out at its first open, by a read, whether a device can be polled, and is
-//!   wrong about empty files*: reads fail from then on. It is not used; storage that wants direct
-//!   I/O wants the `uring` driver.
+//!   wrong about empty files*: reads fail from then on. It is not used, and files that are to be
+//!   opened direct are refused; storage that wants direct I/O wants the `uring` driver.
 //! - *Locked memory*: 512 KiB must be allowed, or no executor starts;
 //!   [`DriverError::LockedMemory`](super::DriverError::LockedMemory) says so. The executors made
 //!   [here](run) register 64 KiB instead of the usual 10 MiB.
@@ -82,7 +82,7 @@ use self::guard::{Guards, armed};
 use self::handles::{Handles, Open, Socket};
 use super::random::SplitMix64;
 use super::{
-    Bell, Completion, Driver, DriverReport, Handle, Op, OpenOptions, Outcome, Token, check,
+    Bell, Completion, Driver, DriverReport, Handle, Op, OpenOptions, Outcome, Token, check, system,
 };
 use crate::time::Time;
 
@@ -224,8 +224,39 @@ impl GlommioDriver {
                 self.flight.start(token, Waits::On(handle), work);
             }
             Op::Close { handle } => self.close(token, handle)?,
+            Op::WriteDurable {
+                file,
+                buffer,
+                offset,
+            } => {
+                let file = handles.borrow().file(file)?;
+                let work = work::write_durable(file, buffer, offset);
+                self.flight.start(token, Waits::No, work);
+            }
+            Op::Allocate { file, offset, len } => {
+                let file = handles.borrow().file(file)?;
+                let work = work::allocate(file, offset, len);
+                self.flight.start(token, Waits::No, work);
+            }
+            Op::Size { file } => {
+                let file = handles.borrow().file(file)?;
+                self.flight.start(token, Waits::No, work::size(file));
+            }
+            Op::Rename { from, to } => {
+                self.aside(token, move || std::fs::rename(from, to).map(done));
+            }
+            Op::Remove { path } => self.aside(token, move || std::fs::remove_file(path).map(done)),
+            Op::MakeDir { path } => self.aside(token, move || system::make_dir(&path).map(done)),
+            Op::SyncDir { path } => self.aside(token, move || system::sync_dir(&path).map(done)),
+            Op::List { path } => {
+                self.aside(token, move || system::list(&path).map(Outcome::Names));
+            }
         }
         Ok(())
+    }
+
+    fn aside(&self, token: Token, call: impl FnOnce() -> io::Result<Outcome> + Send + 'static) {
+        self.flight.start(token, Waits::No, work::aside(call));
     }
 
     fn close(&mut self, token: Token, handle: Handle) -> io::Result<()> {
@@ -258,8 +289,16 @@ impl Driver for GlommioDriver {
         Time::from_nanos(since.as_secs() * 1_000_000_000 + u64::from(since.subsec_nanos()))
     }
 
+    fn wall_time(&mut self) -> Duration {
+        system::wall_time()
+    }
+
     fn random(&mut self) -> u64 {
         self.random.next()
+    }
+
+    fn unique(&mut self) -> u64 {
+        system::unique()
     }
 
     fn submit(&mut self, token: Token, op: Op) {
@@ -377,6 +416,10 @@ async fn open(
 ) -> io::Result<Outcome> {
     let file = work::open(path, options).await?;
     Ok(opened(handles, Open::File(Rc::new(file))))
+}
+
+fn done((): ()) -> Outcome {
+    Outcome::Done
 }
 
 fn opened(handles: &RefCell<Handles>, open: Open) -> Outcome {

@@ -1,7 +1,9 @@
 //! What each operation does, as a future on glommio's files and sockets.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::rc::Rc;
@@ -11,8 +13,8 @@ use ::glommio::io::{BufferedFile, PollableFd};
 use bytes::{Bytes, BytesMut};
 use socket2::{Domain, Protocol, Type};
 
-use super::handles::Socket;
-use crate::driver::{OpenOptions, Outcome};
+use super::handles::{OpenFile, Socket};
+use crate::driver::{OpenOptions, Outcome, system};
 
 /// The most bytes that one operation moves. glommio's files want buffers of their own, so that
 /// every byte is copied once, and a receive clears its buffer first.
@@ -20,7 +22,11 @@ const MOVED_MOST: usize = 1 << 20;
 /// The same for a receive.
 const RECEIVED_MOST: usize = 64 << 10;
 
-pub(super) async fn open(path: &Path, options: OpenOptions) -> io::Result<BufferedFile> {
+pub(super) async fn open(path: &Path, options: OpenOptions) -> io::Result<OpenFile> {
+    if options.direct {
+        let why = "the glommio driver has no direct I/O: open the file without it, or run uring";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+    }
     if path.as_os_str().as_bytes().contains(&0) {
         // glommio would panic.
         let why = "a path has no zero bytes in it";
@@ -30,42 +36,92 @@ pub(super) async fn open(path: &Path, options: OpenOptions) -> io::Result<Buffer
         .read(options.read)
         .write(options.write)
         .create(options.create)
+        .create_new(options.create_new)
         .truncate(options.truncate)
         .buffered_open(path)
         .await;
-    file.map_err(plain)
+    let file = file.map_err(plain)?;
+    let lock = if options.lock {
+        Some(lock(&file)?)
+    } else {
+        None
+    };
+    Ok(OpenFile { file, lock })
+}
+
+/// glommio doesn't lend its descriptors, so the very file is opened once more to be locked.
+fn lock(file: &BufferedFile) -> io::Result<File> {
+    let again = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    system::lock(&again)?;
+    Ok(again)
 }
 
 pub(super) async fn read(
-    file: Rc<BufferedFile>,
+    file: Rc<OpenFile>,
     mut buffer: BytesMut,
     offset: u64,
 ) -> io::Result<Outcome> {
     let room = (buffer.capacity() - buffer.len()).min(MOVED_MOST);
-    let read = file.read_at(offset, room).await.map_err(plain)?;
+    let read = file.file.read_at(offset, room).await.map_err(plain)?;
     buffer.extend_from_slice(&read);
     Ok(Outcome::Filled(buffer))
 }
 
-pub(super) async fn write(
-    file: Rc<BufferedFile>,
-    buffer: Bytes,
-    offset: u64,
-) -> io::Result<Outcome> {
+pub(super) async fn write(file: Rc<OpenFile>, buffer: Bytes, offset: u64) -> io::Result<Outcome> {
     let part = buffer[..buffer.len().min(MOVED_MOST)].to_vec();
-    let wrote = file.write_at(part, offset).await.map_err(plain)?;
+    let wrote = file.file.write_at(part, offset).await.map_err(plain)?;
     Ok(Outcome::Wrote(wrote))
 }
 
-pub(super) async fn sync(file: Rc<BufferedFile>) -> io::Result<Outcome> {
-    file.fdatasync().await.map_err(plain)?;
+pub(super) async fn sync(file: Rc<OpenFile>) -> io::Result<Outcome> {
+    file.file.fdatasync().await.map_err(plain)?;
     Ok(Outcome::Done)
 }
 
+/// More than one operation moves is a short write here, and not synced.
+pub(super) async fn write_durable(
+    file: Rc<OpenFile>,
+    buffer: Bytes,
+    offset: u64,
+) -> io::Result<Outcome> {
+    let len = buffer.len();
+    let wrote = write(file.clone(), buffer, offset).await?;
+    if matches!(wrote, Outcome::Wrote(count) if count == len) {
+        sync(file).await?;
+    }
+    Ok(wrote)
+}
+
+/// Sets room aside from the beginning on: glommio knows no other way, and the rest of the file
+/// has it already or is a hole.
+pub(super) async fn allocate(file: Rc<OpenFile>, offset: u64, len: u64) -> io::Result<Outcome> {
+    if len == 0 {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    let end = offset.checked_add(len);
+    let end = end.ok_or_else(|| io::Error::from_raw_os_error(libc::EFBIG))?;
+    file.file.pre_allocate(end, false).await.map_err(plain)?;
+    Ok(Outcome::Done)
+}
+
+pub(super) async fn size(file: Rc<OpenFile>) -> io::Result<Outcome> {
+    let size = file.file.file_size().await.map_err(plain)?;
+    Ok(Outcome::Size(size))
+}
+
+/// What glommio has no operation for, or one that says less of errors: on its thread for such.
+pub(super) async fn aside(
+    call: impl FnOnce() -> io::Result<Outcome> + Send + 'static,
+) -> io::Result<Outcome> {
+    ::glommio::executor().spawn_blocking(call).await
+}
+
 /// Closes a file that nobody else uses; who else does, closes it at the end.
-pub(super) async fn close_file(file: Rc<BufferedFile>) -> io::Result<Outcome> {
-    if let Ok(file) = Rc::try_unwrap(file) {
-        file.close().await.map_err(plain)?;
+pub(super) async fn close_file(file: Rc<OpenFile>) -> io::Result<Outcome> {
+    if let Ok(OpenFile { file, lock }) = Rc::try_unwrap(file) {
+        let closed = file.close().await.map_err(plain);
+        drop(lock);
+        closed?;
     }
     Ok(Outcome::Done)
 }

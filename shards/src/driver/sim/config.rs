@@ -17,11 +17,18 @@ pub struct SimConfig {
     pub read_error_probability: f64,
     /// That a write fails with `EIO`.
     pub write_error_probability: f64,
-    /// That a write fails with `ENOSPC`.
+    /// That a write or an allocation which needs more room than its file has fails with
+    /// `ENOSPC`.
     pub no_space_probability: f64,
     /// That an fdatasync fails with `EIO`. As on Linux, what it should have made durable is
     /// then clean in the cache, and may be lost whatever later ones say.
     pub sync_error_probability: f64,
+    /// That an fdatasync, or the sync of a directory, says yes and does nothing. What it should
+    /// have made durable waits for the next one that is honest.
+    pub sync_lost_probability: f64,
+    /// That the bytes of a write land at another place of the same file, some sectors away,
+    /// where it says that all went well.
+    pub misdirected_write_probability: f64,
     /// That a connect is refused though somebody listens.
     pub refuse_probability: f64,
     /// That a send finds its connection reset.
@@ -32,14 +39,15 @@ pub struct SimConfig {
     pub mesh_delay_max: Duration,
     /// The most messages a shard may take from a peer in a pass; each pass draws its own limit.
     pub mesh_budget_max: usize,
-    /// Room on a node's disk, holes in files included.
+    /// Room on each disk, holes in files included.
     pub disk_bytes: usize,
     /// Bytes a connection holds each way before a send must wait.
     pub socket_bytes: usize,
 }
 
 impl SimConfig {
-    /// A world where everything that can go wrong does, now and then.
+    /// A world where everything that can go wrong does, now and then; but disks don't lie: they
+    /// sync what they say, and write where they are told.
     #[must_use]
     pub fn faulty() -> Self {
         SimConfig {
@@ -65,6 +73,8 @@ impl Default for SimConfig {
             write_error_probability: 0.0,
             no_space_probability: 0.0,
             sync_error_probability: 0.0,
+            sync_lost_probability: 0.0,
+            misdirected_write_probability: 0.0,
             refuse_probability: 0.0,
             reset_probability: 0.0,
             mesh_delay_probability: 0.05,

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::world::World;
 use crate::driver::{Bell, Completion, Driver, DriverReport, Handle, Op, Token};
@@ -40,8 +41,16 @@ impl Driver for SimDriver {
         self.world.borrow().now()
     }
 
+    fn wall_time(&mut self) -> Duration {
+        self.alive(World::wall_time).unwrap_or_default()
+    }
+
     fn random(&mut self) -> u64 {
         self.alive(World::shard_random).unwrap_or(0)
+    }
+
+    fn unique(&mut self) -> u64 {
+        self.alive(|world, _| world.random.next()).unwrap_or(0)
     }
 
     fn submit(&mut self, token: Token, op: Op) {

@@ -2,8 +2,11 @@
 
 use std::io;
 
+use bytes::BytesMut;
+
+use super::disk::{Fate, Target};
 use super::world::{Event, World};
-use crate::driver::{Handle, Op, Outcome, Token, check};
+use crate::driver::{DIRECT_ALIGN, Handle, Op, Outcome, Token, check};
 
 /// An operation on its way.
 pub(super) struct Flight {
@@ -14,6 +17,8 @@ pub(super) struct Flight {
     pub(super) due: bool,
     /// The file it works on, which stays even if the handle is closed meanwhile.
     pub(super) file: Option<OpenFile>,
+    /// For the sync behind a durable write: what was written.
+    wrote: Option<usize>,
 }
 
 /// A file that a handle names.
@@ -21,9 +26,10 @@ pub(super) struct Flight {
 pub(super) struct OpenFile {
     pub(super) shard: u16,
     pub(super) node: u16,
-    pub(super) file: usize,
+    pub(super) target: Target,
     /// For an fdatasync: the changes it covers.
     mark: u64,
+    locked: bool,
     read: bool,
     write: bool,
 }
@@ -44,10 +50,9 @@ impl World {
             op,
             due: false,
             file,
+            wrote: None,
         };
-        self.flights.insert(number, flight);
-        let delay = self.draw(|config| &config.io_delay);
-        self.schedule(self.now() + delay, Event::Due(number));
+        self.take_off(number, flight);
     }
 
     /// Asks that an operation end early; what is with the disk goes on.
@@ -74,20 +79,50 @@ impl World {
     fn admit(&mut self, shard: u16, number: u64, op: &Op) -> io::Result<Option<OpenFile>> {
         match op {
             Op::Open { options, .. } => check::options(*options).map(|()| None),
-            Op::Read { file, buffer, .. } => {
+            Op::Read {
+                file,
+                buffer,
+                offset,
+            } => {
                 check::spare(buffer)?;
-                self.file(shard, *file, |file| file.read).map(Some)
+                let open = self.file(shard, *file, |file| file.read)?;
+                open.aligned(spare(buffer), *offset).map(Some)
             }
-            Op::Write { file, .. } => self.file(shard, *file, |file| file.write).map(Some),
+            Op::Write {
+                file,
+                buffer,
+                offset,
+            }
+            | Op::WriteDurable {
+                file,
+                buffer,
+                offset,
+            } => {
+                let open = self.file(shard, *file, |file| file.write)?;
+                open.aligned((buffer.as_ptr(), buffer.len()), *offset)
+                    .map(Some)
+            }
+            Op::Allocate { file, .. } => self.file(shard, *file, |file| file.write).map(Some),
+            Op::Size { file } => self.file(shard, *file, |_| true).map(Some),
             Op::Fdatasync { file } => {
                 let mut open = self.file(shard, *file, |_| true)?;
-                open.mark = self.disks.entry(open.node).or_default().mark(open.file);
+                open.mark = self
+                    .disks
+                    .entry(open.node)
+                    .or_default()
+                    .mark(open.target.file);
                 Ok(Some(open))
             }
+            Op::Rename { .. }
+            | Op::Remove { .. }
+            | Op::MakeDir { .. }
+            | Op::SyncDir { .. }
+            | Op::List { .. } => Ok(None),
             Op::Close { handle } if self.files.contains_key(handle) => {
-                self.file(shard, *handle, |_| true)?;
+                // The file stays open, and locked, until the operation ends.
+                let open = self.file(shard, *handle, |_| true)?;
                 self.files.remove(handle);
-                Ok(None)
+                Ok(Some(open))
             }
             Op::Recv { buffer, .. } => {
                 check::spare(buffer)?;
@@ -118,32 +153,70 @@ impl World {
         if waits_on_a_socket(&flight.op) {
             return self.socket_due(number);
         }
-        if let Some(Flight {
-            shard,
-            token,
-            op,
-            file,
-            ..
-        }) = self.flights.remove(&number)
-        {
-            let result = self.perform(shard, op, file);
-            self.complete(shard, token, result);
-        }
+        let Some(mut flight) = self.flights.remove(&number) else {
+            return;
+        };
+        let (shard, token, wrote) = (flight.shard, flight.token, flight.wrote);
+        let result = match (&flight.op, flight.file) {
+            (
+                &Op::WriteDurable {
+                    file, ref buffer, ..
+                },
+                Some(mut open),
+            ) => {
+                let len = buffer.len();
+                match self.perform(shard, flight.op, flight.file) {
+                    Ok(Outcome::Wrote(count)) if count == len => {
+                        open.mark = self.on_disk(open.node, |disk| disk.mark(open.target.file));
+                        flight = Flight {
+                            op: Op::Fdatasync { file },
+                            file: Some(open),
+                            wrote: Some(len),
+                            due: false,
+                            ..flight
+                        };
+                        return self.take_off(number, flight);
+                    }
+                    result => result,
+                }
+            }
+            _ => self.perform(shard, flight.op, flight.file),
+        };
+        let result = match (result, wrote) {
+            (Ok(_), Some(count)) => Ok(Outcome::Wrote(count)),
+            (result, _) => result,
+        };
+        self.complete(shard, token, result);
+    }
+
+    fn take_off(&mut self, number: u64, flight: Flight) {
+        self.flights.insert(number, flight);
+        let delay = self.draw(|config| &config.io_delay);
+        self.schedule(self.now() + delay, Event::Due(number));
     }
 
     fn perform(&mut self, shard: u16, op: Op, file: Option<OpenFile>) -> io::Result<Outcome> {
         let node = self.shards.get(&shard).map_or(0, |state| state.node);
         let disk = self.disks.entry(node).or_default();
-        let (random, config) = (&mut self.random, &self.config);
+        let fate = Fate {
+            random: &mut self.random,
+            config: &self.config,
+        };
         match (op, file) {
             (Op::Open { path, options }, _) => {
+                let file = disk.open(&path, options)?;
+                if options.lock && self.is_locked(node, file) {
+                    return Err(io::Error::from_raw_os_error(libc::EWOULDBLOCK));
+                }
+                let direct = options.direct;
                 let open = OpenFile {
                     shard,
                     node,
-                    file: disk.open(path, options)?,
+                    target: Target { file, direct },
                     mark: 0,
                     read: options.read,
                     write: options.write,
+                    locked: options.lock,
                 };
                 let handle = self.handle();
                 self.files.insert(handle, open);
@@ -155,21 +228,90 @@ impl World {
                 },
                 Some(open),
             ) => {
-                disk.read(open.file, &mut buffer, offset, random, config)?;
+                disk.read(open.target, &mut buffer, offset, fate)?;
                 Ok(Outcome::Filled(buffer))
             }
-            (Op::Write { buffer, offset, .. }, Some(open)) => {
-                let wrote = disk.write(open.file, &buffer, offset, random, config)?;
-                Ok(Outcome::Wrote(wrote))
+            (
+                Op::Write { buffer, offset, .. } | Op::WriteDurable { buffer, offset, .. },
+                Some(open),
+            ) => disk
+                .write(open.target, &buffer, offset, fate)
+                .map(Outcome::Wrote),
+            (Op::Allocate { offset, len, .. }, Some(open)) => {
+                disk.allocate(open.target.file, offset, len, fate)?;
+                Ok(Outcome::Done)
             }
+            (Op::Size { .. }, Some(open)) => disk.size(open.target.file).map(Outcome::Size),
             (Op::Fdatasync { .. }, Some(open)) => {
-                disk.sync(open.file, open.mark, random, config)?;
+                disk.sync(open.target.file, open.mark, fate)?;
+                Ok(Outcome::Done)
+            }
+            (Op::MakeDir { path }, _) => disk.make_dir(&path).map(|()| Outcome::Done),
+            (Op::List { path }, _) => disk.names.list(&path).map(Outcome::Names),
+            (Op::Rename { from, to }, _) => {
+                disk.names.rename(&from, &to)?;
+                self.forget_files(node);
+                Ok(Outcome::Done)
+            }
+            (Op::Remove { path }, _) => {
+                disk.names.remove(&path)?;
+                self.forget_files(node);
+                Ok(Outcome::Done)
+            }
+            (Op::SyncDir { path }, _) => {
+                let synced = disk.sync_dir(&path, fate);
+                self.forget_files(node);
+                synced.map(|()| Outcome::Done)
+            }
+            (Op::Close { .. }, Some(open)) => {
+                self.forget_files(open.node);
                 Ok(Outcome::Done)
             }
             (Op::Connect { addr }, _) => self.connect(shard, addr).map(Outcome::Opened),
             _ => Ok(Outcome::Done),
         }
     }
+
+    /// Whether somebody has `file` of `node` for himself: by a handle, or by an operation that
+    /// has outlived it.
+    fn is_locked(&self, node: u16, file: usize) -> bool {
+        self.open_files(node)
+            .any(|open| open.locked && open.target.file == file)
+    }
+
+    fn forget_files(&mut self, node: u16) {
+        let open: Vec<usize> = self.open_files(node).map(|open| open.target.file).collect();
+        self.on_disk(node, |disk| disk.forget(|file| open.contains(&file)));
+    }
+
+    fn open_files(&self, node: u16) -> impl Iterator<Item = &OpenFile> {
+        let under_way = self
+            .flights
+            .values()
+            .filter_map(|flight| flight.file.as_ref());
+        self.files
+            .values()
+            .chain(under_way)
+            .filter(move |open| open.node == node)
+    }
+}
+
+impl OpenFile {
+    /// Refuses what direct I/O can't do.
+    fn aligned(self, (start, len): (*const u8, usize), offset: u64) -> io::Result<Self> {
+        let fits = |number: usize| number.is_multiple_of(DIRECT_ALIGN);
+        let aligned = fits(start.addr()) && fits(len) && offset.is_multiple_of(DIRECT_ALIGN as u64);
+        if self.target.direct && !aligned {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        Ok(self)
+    }
+}
+
+/// Where `buffer` has room, and how much.
+fn spare(buffer: &BytesMut) -> (*const u8, usize) {
+    let start = buffer.as_ptr().wrapping_add(buffer.len());
+    (start, buffer.capacity() - buffer.len())
 }
 
 /// Whether it may wait for the other end of a connection.

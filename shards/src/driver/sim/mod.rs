@@ -10,9 +10,13 @@
 //! replays: [`SimWorld::trace`] is a hash of all that happened.
 
 mod config;
+mod counts;
 mod disk;
 mod driver;
+mod file;
 mod flight;
+mod harm;
+mod names;
 mod network;
 #[cfg(test)]
 mod tests;
@@ -23,6 +27,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 pub use self::config::SimConfig;
+pub use self::counts::DiskCounts;
 pub use self::driver::SimDriver;
 use self::world::World;
 use crate::time::Time;
@@ -124,7 +129,8 @@ impl SimWorld {
 
     /// Takes the power from `node`: its drivers are dead, its connections reset, and of what
     /// was written since the last successful fdatasync each part is kept, torn or lost by the
-    /// seed. Make new drivers to start it again.
+    /// seed, and so is each name that was given or taken since its directory was synced. Make new
+    /// drivers to start it again.
     pub fn crash(&self, node: u16) {
         self.inner.borrow_mut().crash(node);
     }

@@ -35,7 +35,12 @@ pub(super) struct World {
     pub(super) shards: BTreeMap<u16, Shard>,
     pub(super) disks: BTreeMap<u16, Disk>,
     pub(super) files: BTreeMap<Handle, OpenFile>,
+    /// By node: how fast its time of day is, in nanoseconds.
+    pub(super) skews: BTreeMap<u16, i64>,
 }
+
+/// The time of day at [`Time::ZERO`]: the beginning of 2026.
+const WALL_START: Duration = Duration::from_secs(1_767_225_600);
 
 /// What happens at a time.
 pub(super) enum Event {
@@ -92,6 +97,7 @@ impl World {
             shards: BTreeMap::new(),
             disks: BTreeMap::new(),
             files: BTreeMap::new(),
+            skews: BTreeMap::new(),
         }
     }
 
@@ -231,6 +237,24 @@ impl World {
         }
     }
 
+    /// The time of day on `shard`'s node.
+    pub(super) fn wall_time(&mut self, shard: u16) -> Duration {
+        let honest = WALL_START + self.now.since(Time::ZERO);
+        let node = self.shards.get(&shard).map_or(0, |state| state.node);
+        let skew = self.skews.get(&node).copied().unwrap_or(0);
+        let by = Duration::from_nanos(skew.unsigned_abs());
+        if skew < 0 {
+            honest.saturating_sub(by)
+        } else {
+            honest.saturating_add(by)
+        }
+    }
+
+    /// What `look` says of `node`'s disk.
+    pub(super) fn on_disk<T>(&mut self, node: u16, look: impl FnOnce(&mut Disk) -> T) -> T {
+        look(self.disks.entry(node).or_default())
+    }
+
     pub(super) fn shard_random(&mut self, shard: u16) -> u64 {
         self.shards
             .get_mut(&shard)
@@ -309,10 +333,13 @@ impl World {
         self.note_all(&[b'c'.into(), node.into()]);
         let disk = self.disks.entry(node).or_default();
         for flight in self.flights.values() {
-            if let (Op::Write { buffer, offset, .. }, Some(file)) = (&flight.op, flight.file)
+            if let (
+                Op::Write { buffer, offset, .. } | Op::WriteDurable { buffer, offset, .. },
+                Some(file),
+            ) = (&flight.op, flight.file)
                 && file.node == node
             {
-                disk.interrupt(file.file, buffer.clone(), *offset, &self.config);
+                disk.interrupt(file.target.file, buffer.clone(), *offset, &self.config);
             }
         }
         disk.crash(&mut self.random);
@@ -332,6 +359,8 @@ impl World {
             Ok(Outcome::Opened(handle)) => handle.0 as u64,
             Ok(Outcome::Filled(buffer)) => buffer.len() as u64,
             Ok(Outcome::Wrote(count)) => *count as u64,
+            Ok(Outcome::Size(size)) => *size,
+            Ok(Outcome::Names(names)) => names.len() as u64,
             Ok(Outcome::Done) => 0,
             Err(error) => 1 << 32 | error.raw_os_error().unwrap_or(0) as u64,
         };

@@ -6,13 +6,14 @@
 //!   so a `poll` with nothing to do is a few loads.
 //! - What an operation lets the kernel touch belongs to the slab in `pending` until its
 //!   completion has come; dropping the driver cancels and waits for that.
-//! - A link ("write, then fdatasync only if that succeeded") would be one more [`Op`] that
-//!   `Pending::begin` turns into two entries, the first flagged `IO_LINK`, pushed side by side,
-//!   each with a slot of its own that names the other: the later completion answers for both.
+//! - A durable write is two entries, the write flagged `IO_LINK` and the fdatasync behind it. They
+//!   go in one batch or wait together, for a link ends with its batch; each has a slot of its own
+//!   that names the other, and the later completion answers for both.
 
 #![allow(unsafe_code)] // The kernel shares memory with us.
 
 mod bell;
+mod entry;
 mod handles;
 mod pending;
 mod setup;
@@ -28,15 +29,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use io_uring::squeue::Entry;
+use io_uring::squeue::SubmissionQueue;
 use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, types};
 
 use self::bell::RingBell;
 use self::handles::Handles;
-use self::pending::Pending;
+use self::pending::{Pending, Submission};
 use super::random::SplitMix64;
-use super::{Bell, Completion, Driver, DriverError, DriverReport, Handle, Op, Token};
+use super::{Bell, Completion, Driver, DriverError, DriverReport, Handle, Op, Token, system};
 use crate::time::Time;
 
 /// `user_data` of the watch on the bell.
@@ -68,8 +69,8 @@ pub struct UringDriver {
     ring: IoUring,
     pending: Pending,
     handles: Handles,
-    /// Entries that found the submission queue full.
-    backlog: VecDeque<Entry>,
+    /// What found the submission queue full.
+    backlog: VecDeque<Submission>,
     /// Completions that came outside `poll`.
     ready: VecDeque<Completion>,
     bell: Arc<RingBell>,
@@ -143,16 +144,11 @@ impl UringDriver {
         Ok(driver)
     }
 
-    /// Queues `entry`, or keeps it back while the queue is full.
-    fn push(&mut self, entry: Entry) {
-        if self.backlog.is_empty() {
-            // SAFETY: all that the entry points to is in `pending`, which keeps it until the
-            // completion has come.
-            if unsafe { self.ring.submission().push(&entry) }.is_ok() {
-                return;
-            }
+    /// Queues `submission`, or keeps it back while the queue is full.
+    fn push(&mut self, submission: Submission) {
+        if !self.backlog.is_empty() || !offer(&mut self.ring.submission(), &submission) {
+            self.backlog.push_back(submission);
         }
-        self.backlog.push_back(entry);
     }
 
     fn refill(&mut self) {
@@ -160,9 +156,8 @@ impl UringDriver {
             return;
         }
         let mut queue = self.ring.submission();
-        while let Some(entry) = self.backlog.front() {
-            // SAFETY: as in `push`.
-            if unsafe { queue.push(entry) }.is_err() {
+        while let Some(submission) = self.backlog.front() {
+            if !offer(&mut queue, submission) {
                 break;
             }
             self.backlog.pop_front();
@@ -201,7 +196,12 @@ impl UringDriver {
                 .enter(queued, want, flags.bits(), Some(&args))
         };
         match entered {
-            Ok(_) => Ok(()),
+            Ok(taken) => {
+                if taken < queued as usize {
+                    self.pending.doubt_links();
+                }
+                Ok(())
+            }
             Err(error) if is_transient(&error) => Ok(()),
             Err(error) => Err(error),
         }
@@ -259,11 +259,12 @@ impl UringDriver {
             .multi(multi)
             .build()
             .user_data(BELL);
-        self.push(entry);
+        self.push(Submission::One(entry));
     }
 
     fn cancel_slot(&mut self, slot: u64) {
-        self.push(opcode::AsyncCancel::new(slot).build().user_data(CANCEL));
+        let entry = opcode::AsyncCancel::new(slot).build().user_data(CANCEL);
+        self.push(Submission::One(entry));
     }
 
     /// Stops everything and waits until the kernel has let go of every buffer.
@@ -312,8 +313,16 @@ impl Driver for UringDriver {
         Time::from_nanos(since.as_secs() * 1_000_000_000 + u64::from(since.subsec_nanos()))
     }
 
+    fn wall_time(&mut self) -> Duration {
+        system::wall_time()
+    }
+
     fn random(&mut self) -> u64 {
         self.random.next()
+    }
+
+    fn unique(&mut self) -> u64 {
+        system::unique()
     }
 
     fn submit(&mut self, token: Token, op: Op) {
@@ -325,13 +334,14 @@ impl Driver for UringDriver {
                 self.cancel_slot(slot);
             }
         }
-        match self.pending.begin(token, op, &mut self.handles) {
-            Ok(entry) => self.push(entry),
-            Err(error) => self.ready.push_back(Completion {
-                token,
-                result: Err(error),
-            }),
-        }
+        let result = match entry::at_once(op, &self.handles) {
+            Ok(result) => result,
+            Err(op) => match self.pending.begin(token, op, &mut self.handles) {
+                Ok(submission) => return self.push(submission),
+                Err(error) => Err(error),
+            },
+        };
+        self.ready.push_back(Completion { token, result });
     }
 
     fn cancel(&mut self, token: Token) {
@@ -407,6 +417,19 @@ impl Drop for UringDriver {
             mem::forget(mem::take(&mut self.pending));
         }
     }
+}
+
+/// Queues `submission`, unless there is no room for all of it.
+fn offer(queue: &mut SubmissionQueue<'_>, submission: &Submission) -> bool {
+    // SAFETY: all that the entries point to is in `pending`, which keeps it until the
+    // completions have come.
+    unsafe {
+        match submission {
+            Submission::One(entry) => queue.push(entry),
+            Submission::Linked(entries) => queue.push_multiple(entries),
+        }
+    }
+    .is_ok()
 }
 
 /// In turn: the limit has come; a signal; completions to be reaped first; no memory for more

@@ -1,20 +1,13 @@
 //! The operations the kernel is working on, each with the memory it may touch.
 
-use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::RawFd;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use io_uring::squeue::Entry;
-use io_uring::{opcode, types};
+use io_uring::squeue::{Entry, Flags};
 
+use super::entry::{Kept, Prepared, outcome, prepare};
 use super::handles::Handles;
-use super::socket::{self, RawAddr};
-use crate::driver::{Completion, Op, OpenOptions, Outcome, Token, check};
-
-/// The most bytes one read or write moves on Linux.
-const TRANSFER_MAX: usize = 0x7fff_f000;
+use crate::driver::{Completion, Op, Outcome, Token};
 
 /// A slab of operations. A slot is given up when the kernel's completion has come, and with it
 /// the buffers; a slot's index is the `user_data` of its operation.
@@ -35,30 +28,35 @@ struct Busy {
     /// The socket on which it waits for a peer, until that is closed.
     socket: Option<RawFd>,
     kept: Kept,
+    pair: Option<Pair>,
 }
 
-/// What must stay where it is until the kernel is done: all of it on the heap (or behind an
-/// owner that is), so that moving a slot moves nothing that the kernel points to.
-enum Kept {
-    Open(#[expect(dead_code, reason = "owned for the kernel")] CString),
-    Fill(BytesMut),
-    Write(#[expect(dead_code, reason = "owned for the kernel")] Bytes),
-    Accept,
-    Connect {
-        socket: OwnedFd,
-        #[expect(dead_code, reason = "owned for the kernel")]
-        addr: Box<RawAddr>,
-    },
-    Nothing,
+/// A write and the sync that is to follow it, seen from either: each has a slot of its own, and
+/// both are given up together.
+#[derive(Clone, Copy)]
+struct Pair {
+    other: u32,
+    /// What the kernel has said of this half.
+    result: Option<i32>,
+    /// The kernel may have taken the halves apart.
+    doubtful: bool,
+}
+
+/// What an operation is handed to the kernel as.
+#[derive(Clone)]
+pub(super) enum Submission {
+    One(Entry),
+    /// Two that must go in one batch, the second only if the first succeeds.
+    Linked([Entry; 2]),
 }
 
 impl Pending {
-    /// Operations in the slab.
+    /// Operations under way.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// Takes `op` in and makes its submission entry. The entry points into the slab's keep.
+    /// Takes `op` in and makes what is submitted for it, which points into the slab's keep.
     ///
     /// # Errors
     /// If the operation cannot be handed to the kernel at all.
@@ -67,28 +65,52 @@ impl Pending {
         token: Token,
         op: Op,
         handles: &mut Handles,
-    ) -> io::Result<Entry> {
-        let (entry, socket, kept) = prepare(op, handles)?;
-        let index = self.insert(Busy {
+    ) -> io::Result<Submission> {
+        let Prepared {
+            entry,
+            then,
+            socket,
+            kept,
+        } = prepare(op, handles)?;
+        self.len += 1;
+        let first = self.insert(Busy {
             token,
             socket,
             kept,
+            pair: None,
         });
-        Ok(entry.user_data(u64::from(index)))
+        let entry = entry.user_data(u64::from(first));
+        let Some(then) = then else {
+            return Ok(Submission::One(entry));
+        };
+        let second = self.insert(Busy {
+            token,
+            socket: None,
+            kept: Kept::Nothing,
+            pair: Some(Pair::with(first)),
+        });
+        self.pair(first, |pair| *pair = Some(Pair::with(second)));
+        let then = then.user_data(u64::from(second));
+        Ok(Submission::Linked([entry.flags(Flags::IO_LINK), then]))
     }
 
-    /// Gives up the slot of a finished operation; `result` is the kernel's.
+    /// Notes the kernel's `result`; gives up the slot of an operation that is finished by it.
     pub(super) fn finish(
         &mut self,
         user_data: u64,
         result: i32,
         handles: &mut Handles,
     ) -> Option<Completion> {
+        if let Some(pair) = self.pair_of(user_data) {
+            return self.finish_half(user_data, pair, result);
+        }
         let Busy {
             token,
             socket,
             kept,
+            ..
         } = self.remove(user_data)?;
+        self.len -= 1;
         if let Some(socket) = socket {
             handles.end(socket);
         }
@@ -96,6 +118,42 @@ impl Pending {
             token,
             result: outcome(kept, result, handles),
         })
+    }
+
+    /// The later half answers for both.
+    fn finish_half(&mut self, user_data: u64, pair: Pair, result: i32) -> Option<Completion> {
+        let Some(other) = self.pair_of(u64::from(pair.other))?.result else {
+            self.pair(u32::try_from(user_data).ok()?, |pair| {
+                if let Some(pair) = pair {
+                    pair.result = Some(result);
+                }
+            });
+            return None;
+        };
+        let one = self.remove(user_data)?;
+        let two = self.remove(u64::from(pair.other))?;
+        self.len -= 1;
+        let (len, wrote, synced) = match (&one.kept, &two.kept) {
+            (Kept::Write(buffer), _) => (buffer.len(), result, other),
+            (_, Kept::Write(buffer)) => (buffer.len(), other, result),
+            _ => unreachable!("one half of a pair is a write"),
+        };
+        Some(Completion {
+            token: one.token,
+            result: durable(len, wrote, synced, pair.doubtful),
+        })
+    }
+
+    /// The kernel took only a part of what it was given: whatever was linked may not be any more.
+    pub(super) fn doubt_links(&mut self) {
+        for slot in &mut self.slots {
+            if let Slot::Busy(Busy {
+                pair: Some(pair), ..
+            }) = slot
+            {
+                pair.doubtful = true;
+            }
+        }
     }
 
     /// The `user_data` of every operation.
@@ -125,8 +183,20 @@ impl Pending {
         .collect()
     }
 
+    fn pair_of(&self, user_data: u64) -> Option<Pair> {
+        match self.slots.get(usize::try_from(user_data).ok()?)? {
+            Slot::Busy(busy) => busy.pair,
+            Slot::Free(_) => None,
+        }
+    }
+
+    fn pair(&mut self, index: u32, change: impl FnOnce(&mut Option<Pair>)) {
+        if let Some(Slot::Busy(busy)) = self.slots.get_mut(index as usize) {
+            change(&mut busy.pair);
+        }
+    }
+
     fn insert(&mut self, busy: Busy) -> u32 {
-        self.len += 1;
         if let Some(index) = self.free {
             let slot = &mut self.slots[index as usize];
             if let Slot::Free(next) = slot {
@@ -150,129 +220,52 @@ impl Pending {
             return None;
         };
         self.free = Some(index);
-        self.len -= 1;
         Some(busy)
     }
 }
 
-/// The entry, the socket on which it waits for a peer, and what it needs kept.
-fn prepare(op: Op, handles: &mut Handles) -> io::Result<(Entry, Option<RawFd>, Kept)> {
-    Ok(match op {
-        Op::Open { path, options } => {
-            let path = CString::new(path.into_os_string().as_bytes())?;
-            let entry = opcode::OpenAt::new(types::Fd(libc::AT_FDCWD), path.as_ptr())
-                .flags(open_flags(options)?)
-                .mode(0o666)
-                .build();
-            (entry, None, Kept::Open(path))
+impl Pair {
+    fn with(other: u32) -> Self {
+        Pair {
+            other,
+            result: None,
+            doubtful: false,
         }
-        Op::Read {
-            file,
-            mut buffer,
-            offset,
-        } => {
-            let (start, len) = spare(&mut buffer)?;
-            let fd = handles.get(file)?;
-            let entry = opcode::Read::new(types::Fd(fd), start, len).offset(offset);
-            (entry.build(), None, Kept::Fill(buffer))
-        }
-        Op::Write {
-            file,
-            buffer,
-            offset,
-        } => {
-            let fd = handles.get(file)?;
-            let entry = opcode::Write::new(types::Fd(fd), buffer.as_ptr(), transfer(buffer.len()));
-            (entry.offset(offset).build(), None, Kept::Write(buffer))
-        }
-        Op::Fdatasync { file } => {
-            let fd = handles.get(file)?;
-            let entry = opcode::Fsync::new(types::Fd(fd)).flags(types::FsyncFlags::DATASYNC);
-            (entry.build(), None, Kept::Nothing)
-        }
-        Op::Accept { listener } => {
-            let fd = handles.begin(listener)?;
-            let none = std::ptr::null_mut();
-            let entry = opcode::Accept::new(types::Fd(fd), none, none.cast());
-            let entry = entry.flags(libc::SOCK_CLOEXEC).build();
-            (entry, Some(fd), Kept::Accept)
-        }
-        Op::Connect { addr } => {
-            let socket = socket::stream(addr)?;
-            let addr = Box::new(RawAddr::from(addr));
-            let fd = types::Fd(socket.as_raw_fd());
-            let entry = opcode::Connect::new(fd, addr.as_ptr(), addr.len()).build();
-            (entry, None, Kept::Connect { socket, addr })
-        }
-        Op::Recv { socket, mut buffer } => {
-            let (start, len) = spare(&mut buffer)?;
-            let fd = handles.begin(socket)?;
-            let entry = opcode::Recv::new(types::Fd(fd), start, len).build();
-            (entry, Some(fd), Kept::Fill(buffer))
-        }
-        Op::Send { socket, buffer } => {
-            let fd = handles.begin(socket)?;
-            let entry = opcode::Send::new(types::Fd(fd), buffer.as_ptr(), transfer(buffer.len()))
-                .flags(libc::MSG_NOSIGNAL);
-            (entry.build(), Some(fd), Kept::Write(buffer))
-        }
-        Op::Close { handle } => {
-            let fd = handles.remove(handle)?;
-            (
-                opcode::Close::new(types::Fd(fd)).build(),
-                None,
-                Kept::Nothing,
-            )
-        }
-    })
-}
-
-/// What the seam gives back for the kernel's `result`.
-fn outcome(kept: Kept, result: i32, handles: &mut Handles) -> io::Result<Outcome> {
-    if result < 0 {
-        return Err(io::Error::from_raw_os_error(-result));
     }
-    Ok(match kept {
-        Kept::Open(_) | Kept::Accept => {
-            // SAFETY: the kernel has just made this descriptor for us.
-            let fd = unsafe { OwnedFd::from_raw_fd(result) };
-            Outcome::Opened(handles.add(fd))
-        }
-        Kept::Fill(mut buffer) => {
-            // SAFETY: the kernel has written `result` bytes from the spare capacity's start
-            // on, and was never given more than there is.
-            unsafe { buffer.advance_mut(result as usize) };
-            Outcome::Filled(buffer)
-        }
-        Kept::Write(_) => Outcome::Wrote(result as usize),
-        Kept::Connect { socket, .. } => Outcome::Opened(handles.add(socket)),
-        Kept::Nothing => Outcome::Done,
-    })
 }
 
-/// Where the kernel may write, and how much.
-fn spare(buffer: &mut BytesMut) -> io::Result<(*mut u8, u32)> {
-    check::spare(buffer)?;
-    let spare = buffer.spare_capacity_mut();
-    Ok((spare.as_mut_ptr().cast(), transfer(spare.len())))
-}
-
-fn transfer(len: usize) -> u32 {
-    len.min(TRANSFER_MAX) as u32
-}
-
-fn open_flags(options: OpenOptions) -> io::Result<i32> {
-    check::options(options)?;
-    let mut flags = match (options.read, options.write) {
-        (true, true) => libc::O_RDWR,
-        (false, true) => libc::O_WRONLY,
-        _ => libc::O_RDONLY,
-    };
-    if options.create {
-        flags |= libc::O_CREAT;
+/// What became of a write of `len` bytes and of the sync behind it.
+fn durable(len: usize, wrote: i32, synced: i32, doubtful: bool) -> io::Result<Outcome> {
+    let failed = |code: i32| Err(io::Error::from_raw_os_error(-code));
+    match usize::try_from(wrote) {
+        Err(_) => failed(wrote),
+        // The link is cut by it: there was no sync.
+        Ok(count) if count < len => Ok(Outcome::Wrote(count)),
+        Ok(_) if synced < 0 => failed(synced),
+        // The sync may have come first. The kernel divides a batch when it has no memory left.
+        Ok(_) if doubtful => failed(-libc::ENOMEM),
+        Ok(count) => Ok(Outcome::Wrote(count)),
     }
-    if options.truncate {
-        flags |= libc::O_TRUNC;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_worth_its_worse_half() {
+        let said = |wrote, synced, doubtful| match durable(10, wrote, synced, doubtful) {
+            Ok(Outcome::Wrote(count)) => Ok(count),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error.raw_os_error().expect("the system's")),
+        };
+        assert_eq!(said(10, 0, false), Ok(10));
+        // A short write ends the link.
+        assert_eq!(said(4, -libc::ECANCELED, false), Ok(4));
+        assert_eq!(said(0, -libc::ECANCELED, false), Ok(0));
+        let failed = said(-libc::ENOSPC, -libc::ECANCELED, false);
+        assert_eq!(failed, Err(libc::ENOSPC));
+        assert_eq!(said(10, -libc::EIO, false), Err(libc::EIO));
+        assert_eq!(said(10, 0, true), Err(libc::ENOMEM));
     }
-    Ok(flags | libc::O_CLOEXEC)
 }

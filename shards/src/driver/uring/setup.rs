@@ -24,7 +24,8 @@ pub(super) fn ring(entries: u32, skip: usize) -> Result<Setup, DriverError> {
             most: ENTRIES_MAX,
         });
     }
-    let (ring, skipped) = build(entries, skip)?;
+    // A durable write is two entries of one batch.
+    let (ring, skipped) = build(entries.max(2), skip)?;
     check_features(&ring)?;
 
     let (missing, on) = STEPS.split_at(skipped);
@@ -191,6 +192,9 @@ const OPERATIONS: &[(u8, &str)] = &[
     (opcode::Close::CODE, "close"),
     (opcode::PollAdd::CODE, "poll"),
     (opcode::AsyncCancel::CODE, "cancel"),
+    (opcode::Fallocate::CODE, "allocate"),
+    (opcode::RenameAt::CODE, "rename"),
+    (opcode::UnlinkAt::CODE, "remove"),
 ];
 
 /// `kernel.io_uring_disabled`, where the kernel has it (Linux 6.6).

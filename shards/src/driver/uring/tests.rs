@@ -330,3 +330,111 @@ fn deny_io_uring(errno: i32) {
     };
     assert_eq!(set, 0, "{}", io::Error::last_os_error());
 }
+
+/// Opens `path` for writing, made anew.
+fn open(driver: &mut UringDriver, path: &std::path::Path) -> Handle {
+    let options = OpenOptions {
+        read: true,
+        write: true,
+        create: true,
+        ..OpenOptions::default()
+    };
+    let path = path.to_path_buf();
+    driver.submit(Token(0), Op::Open { path, options });
+    match ends(driver, 1).pop() {
+        Some(Completion {
+            result: Ok(Outcome::Opened(file)),
+            ..
+        }) => file,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Waits for `count` completions.
+fn ends(driver: &mut UringDriver, count: usize) -> Vec<Completion> {
+    let limit = driver.now() + Duration::from_secs(20);
+    let mut done = Vec::new();
+    while done.len() < count {
+        assert!(driver.now() < limit, "{} of {count}", done.len());
+        let until = after(driver, Duration::from_millis(100));
+        driver.park(until);
+        driver.poll(&mut done);
+    }
+    done
+}
+
+fn write_durable(driver: &mut UringDriver, token: u64, file: Handle, offset: u64) {
+    let op = Op::WriteDurable {
+        file,
+        buffer: Bytes::from_static(b"12345678"),
+        offset,
+    };
+    driver.submit(Token(token), op);
+}
+
+#[test]
+fn pairs_find_their_way_through_the_smallest_queue() {
+    for (entries, skip) in [(1, 0), (2, setup::STEP_COUNT), (3, 0)] {
+        let config = UringConfig {
+            entries,
+            ..config()
+        };
+        let mut driver = UringDriver::with_fewer_features(config, skip).expect("a driver");
+        let folder = tempdir("pairs");
+        let file = open(&mut driver, &folder.join("log"));
+        for token in 0..50 {
+            write_durable(&mut driver, token, file, token * 8);
+            assert_eq!(driver.in_flight(), token as usize + 1, "a pair counts once");
+        }
+        let mut tokens: Vec<u64> = ends(&mut driver, 50)
+            .into_iter()
+            .map(|Completion { token, result }| {
+                assert!(matches!(result, Ok(Outcome::Wrote(8))), "{result:?}");
+                token.0
+            })
+            .collect();
+        tokens.sort_unstable();
+        assert!(tokens.into_iter().eq(0..50));
+        assert_eq!(driver.in_flight(), 0);
+        assert_eq!(
+            std::fs::read(folder.join("log")).expect("it is there"),
+            b"12345678".repeat(50)
+        );
+        std::fs::remove_dir_all(folder).expect("made above");
+    }
+}
+
+#[test]
+fn either_half_of_a_durable_write_can_fail() {
+    let mut driver = driver();
+    for (device, refused) in [
+        // Takes no byte.
+        ("/dev/full", libc::ENOSPC),
+        // Takes them all, and can't be synced.
+        ("/dev/null", libc::EINVAL),
+    ] {
+        let file = open(&mut driver, std::path::Path::new(device));
+        write_durable(&mut driver, 1, file, 0);
+        let failed = ends(&mut driver, 1).remove(0).result.expect_err("refused");
+        assert_eq!(failed.raw_os_error(), Some(refused));
+        assert_eq!(driver.in_flight(), 0);
+    }
+}
+
+#[test]
+fn a_pair_that_may_have_been_divided_promises_nothing() {
+    let mut driver = driver();
+    let folder = tempdir("divided");
+    let file = open(&mut driver, &folder.join("log"));
+    write_durable(&mut driver, 1, file, 0);
+    driver.pending.doubt_links();
+    let failed = ends(&mut driver, 1).remove(0).result.expect_err("doubtful");
+    assert_eq!(failed.raw_os_error(), Some(libc::ENOMEM));
+    std::fs::remove_dir_all(folder).expect("made above");
+}
+
+fn tempdir(name: &str) -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("quark-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder to write in");
+    folder
+}
