@@ -191,6 +191,16 @@ pub(super) const EXEMPT: &[Exempt] = &[
         services: &[Service::Clock, Service::Sleep],
         reason: "shutdowns run on plain threads, after the loops",
     },
+    Exempt {
+        path: "storage/src/postgres/",
+        services: &[Service::Clock, Service::Io],
+        reason: "runs on the control thread, where the library that it is for finds its tokio",
+    },
+    Exempt {
+        path: "storage/src/remote/",
+        services: &[Service::Clock, Service::Sleep, Service::Io],
+        reason: "the control thread, which shards meet only by message, and the way to it",
+    },
 ];
 
 /// A place where `unsafe` may stand.

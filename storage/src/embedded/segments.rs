@@ -1,0 +1,217 @@
+//! Segments as files: made, begun, opened.
+
+use std::io;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use quark_shards::driver::OpenOptions;
+use quark_shards::io::{File, names};
+use quark_shards::planted::{Bug, planted};
+
+use super::batch::aligned_block;
+use super::format::{BLOCK, LogId, SegmentHeader};
+use super::index::{SEGMENT_BYTES_MOST, SEGMENTS_MOST};
+use super::log::Log;
+use super::state::{Segment, Tail};
+use crate::provider::StoreError;
+
+/// Zeros written ahead at once, in bytes.
+const PIECE: u64 = 1 << 20;
+/// Of the very first segment so many bytes are written ahead, since its first batches wait.
+const FIRST_PIECES: u64 = 4 << 20;
+
+/// Why something was not written.
+#[derive(Clone, Debug)]
+pub(super) enum WriteFault {
+    /// There is no room; later there may be.
+    Full,
+    /// Nothing more is to be written.
+    Broken(String),
+}
+
+impl WriteFault {
+    pub(super) fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => WriteFault::Full,
+            _ => WriteFault::Broken(error.to_string()),
+        }
+    }
+
+    pub(super) fn answer(&self, log: &Log) -> StoreError {
+        match self {
+            WriteFault::Full => StoreError::Full {
+                place: log.folder.display().to_string(),
+            },
+            WriteFault::Broken(why) => StoreError::ReadOnly { why: why.clone() },
+        }
+    }
+}
+
+/// The name of a segment's file in its directory.
+pub(super) fn segment_name(id: LogId, number: u32) -> String {
+    format!("g{:06}-s{:05}-{number:08}.log", id.generation, id.shard)
+}
+
+/// The generation, shard and number that a file's name says.
+pub(super) fn parse_name(name: &str) -> Option<(u32, u16, u32)> {
+    let mut parts = name.strip_suffix(".log")?.split('-');
+    let generation = parts.next()?.strip_prefix('g')?.parse().ok()?;
+    let shard = parts.next()?.strip_prefix('s')?.parse().ok()?;
+    let number = parts.next()?.parse().ok()?;
+    parts
+        .next()
+        .is_none()
+        .then_some((generation, shard, number))
+}
+
+impl Log {
+    pub(super) fn path(&self, number: u32) -> PathBuf {
+        self.folder.join(segment_name(self.id, number))
+    }
+
+    /// Has room for a batch of `len` bytes at the tail.
+    pub(super) async fn make_room(&self, len: u64) -> Result<(), WriteFault> {
+        let fits = |tail: &Tail| tail.end + len <= tail.size;
+        if self.state.borrow().tail.as_ref().is_some_and(fits) {
+            return Ok(());
+        }
+        // Segments are numbered in the order of their batches.
+        loop {
+            let preparing = self.state.borrow().preparing.clone();
+            match preparing {
+                Some(fate) => drop(fate.settled().await),
+                None => break,
+            }
+        }
+        let mut spare = self.state.borrow_mut().spare.take();
+        if let Some(small) = spare.take_if(|spare| BLOCK as u64 + len > spare.size) {
+            // Recovery deletes it if this does not.
+            let _ = names::remove(&*self.shard, self.path(small.number)).await;
+        }
+        let number = {
+            let mut state = self.state.borrow_mut();
+            state.next_segment += u32::from(spare.is_none());
+            state.next_segment.saturating_sub(1)
+        };
+        let mut tail = match spare {
+            Some(spare) => spare,
+            None => {
+                let size = self.config.segment_bytes.max(BLOCK as u64 + len);
+                self.create(number, size, FIRST_PIECES).await?
+            }
+        };
+        let header = {
+            let state = self.state.borrow();
+            SegmentHeader {
+                log: self.id,
+                segment: tail.number,
+                oldest: state.oldest,
+                first_batch: state.next_batch,
+                next_sequence: state.next_sequence,
+            }
+        };
+        let block = aligned_block(BLOCK, |block| header.encode(block));
+        let wrote = tail.file.write_durable(&*self.shard, block, 0).await;
+        wrote.map_err(|error| WriteFault::of(&error))?;
+        tail.end = BLOCK as u64;
+        let mut state = self.state.borrow_mut();
+        state.segments.insert(
+            tail.number,
+            Segment {
+                file: tail.reader.clone(),
+                size: tail.size,
+                live: 0,
+                live_bytes: 0,
+            },
+        );
+        state.oldest = state.segments.keys().next().copied().unwrap_or(tail.number);
+        state.tail = Some(tail);
+        state.grown = true;
+        Ok(())
+    }
+
+    /// Makes the file of segment `number`, its first `ahead` bytes zeros that have been written.
+    pub(super) async fn create(
+        &self,
+        number: u32,
+        size: u64,
+        ahead: u64,
+    ) -> Result<Tail, WriteFault> {
+        if number >= SEGMENTS_MOST || size > SEGMENT_BYTES_MOST {
+            return Err(WriteFault::Broken(
+                "the log has no more segments".to_owned(),
+            ));
+        }
+        let made = self.try_create(number, size, ahead).await;
+        if made.is_err() {
+            // It takes room, and would be in the way.
+            let _ = names::remove(&*self.shard, self.path(number)).await;
+        }
+        made.map_err(|error| WriteFault::of(&error))
+    }
+
+    async fn try_create(&self, number: u32, size: u64, ahead: u64) -> io::Result<Tail> {
+        let (cx, path) = (&*self.shard, self.path(number));
+        let options = OpenOptions {
+            write: true,
+            create: true,
+            truncate: true,
+            ..OpenOptions::default()
+        };
+        let direct = OpenOptions {
+            direct: self.config.direct,
+            ..options
+        };
+        let (file, is_direct) = match File::open(cx, &path, direct).await {
+            Ok(file) => (file, direct.direct),
+            Err(error) if refuses_direct(&error) => (File::open(cx, &path, options).await?, false),
+            Err(error) => return Err(error),
+        };
+        match file.allocate(cx, 0, size).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(error) => return Err(error),
+        }
+        let ahead = if self.config.zero_ahead {
+            ahead.min(size)
+        } else {
+            0
+        };
+        let mut at = 0;
+        while at < ahead {
+            let len = PIECE.min(ahead - at) as usize / BLOCK * BLOCK;
+            if len == 0 {
+                break;
+            }
+            file.write_all_at(cx, aligned_block(len, |_| {}), at)
+                .await?;
+            at += len as u64;
+        }
+        // Its length must be known before anything in it is.
+        file.sync_data(cx).await?;
+        let read = OpenOptions {
+            read: true,
+            ..OpenOptions::default()
+        };
+        let reader = Rc::new(File::open(cx, &path, read).await?);
+        if !planted(Bug::LostName) {
+            self.sync_names().await?;
+        }
+        self.state.borrow_mut().is_direct = is_direct;
+        Ok(Tail {
+            number,
+            file: Rc::new(file),
+            reader,
+            size,
+            end: BLOCK as u64,
+        })
+    }
+}
+
+/// `EINVAL` is what file systems say that don't take `O_DIRECT`.
+fn refuses_direct(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+    )
+}

@@ -1,0 +1,267 @@
+//! A server that breaks when it is told to.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::provider::{
+    CatchUp, DueReminder, ETag, Epoch, Expected, Provider, RecordKey, Reminder, StoreError,
+    WallTime, Write,
+};
+
+#[derive(Default)]
+struct World {
+    /// How many batches are done without an answer.
+    breaks: usize,
+    panics: usize,
+    refuses: bool,
+    connections: usize,
+    saved: BTreeMap<RecordKey, (ETag, Token)>,
+    /// Each attempt's token, in order.
+    attempts: Vec<Token>,
+    reminders: Vec<DueReminder>,
+}
+
+#[derive(Clone, Default)]
+struct Fake(Arc<Mutex<World>>);
+
+impl Backend for Fake {
+    type Connection = Fake;
+
+    fn kind(&self) -> &'static str {
+        "fake"
+    }
+
+    fn place(&self) -> String {
+        "here".to_owned()
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            requests: 4,
+            bytes: 1000,
+            batches: 2,
+        }
+    }
+
+    fn parts(&self) -> u16 {
+        1
+    }
+
+    async fn connect(&self, _: Duration) -> Result<Fake, Failure> {
+        let mut world = self.0.lock().expect("no panic");
+        world.connections += 1;
+        match world.refuses {
+            true => Err(Failure::Said(StoreError::Closed)),
+            false => Ok(self.clone()),
+        }
+    }
+}
+
+impl Connection for Fake {
+    async fn run(&self, batch: &[Arc<Request>]) -> Vec<Result<Answer, Failure>> {
+        let mut world = self.0.lock().expect("no panic");
+        if world.panics > 0 {
+            world.panics -= 1;
+            drop(world);
+            panic!("as it was told");
+        }
+        let answers = batch.iter().map(|request| Ok(world.answer(request)));
+        let answers = answers.collect();
+        if world.breaks == 0 {
+            return answers;
+        }
+        world.breaks -= 1;
+        let broken = || Err(Failure::Broken("as it was told".to_owned()));
+        batch.iter().map(|_| broken()).collect()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl World {
+    fn answer(&mut self, request: &Request) -> Answer {
+        match &request.op {
+            Op::Save { key, .. } => {
+                self.attempts.push(request.token);
+                if let Some((etag, token)) = self.saved.get(key)
+                    && *token == request.token
+                {
+                    return Answer::Saved(*etag);
+                }
+                let etag = ETag(self.attempts.len() as u64);
+                self.saved.insert(key.clone(), (etag, request.token));
+                Answer::Saved(etag)
+            }
+            Op::Due {
+                after,
+                until,
+                most,
+                beyond,
+                ..
+            } => {
+                // Members are places in the list, which is in order.
+                let start = after.as_ref().map_or(0, |after| after.member.len());
+                let due = |due: &&DueReminder| due.reminder.due <= *until;
+                let all = self.reminders.iter().filter(due).count();
+                let end = all.min(start + most);
+                let mut page = DuePage {
+                    due: self.reminders[start..end].to_vec(),
+                    ..DuePage::default()
+                };
+                if end < all {
+                    let (due, member) = (0, Bytes::from(vec![0; end]));
+                    page.more = Some(Cursor { due, member });
+                } else {
+                    let later = self.reminders[all..].iter().take(*beyond);
+                    page.later = later
+                        .map(|due| (due.key.clone(), due.reminder.due))
+                        .collect();
+                }
+                Answer::Due(page)
+            }
+            _ => Answer::Done,
+        }
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut cx) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+fn start(world: World) -> (Control, Fake, Remote) {
+    let control = Control::start().expect("a thread starts");
+    let fake = Fake(Arc::new(Mutex::new(world)));
+    let remote = Remote::new(&control, fake.clone(), Options::new(7));
+    (control, fake, remote)
+}
+
+fn key(number: usize) -> RecordKey {
+    RecordKey::new("A", &number.to_string(), "s", 0)
+}
+
+fn write() -> Write {
+    Write {
+        epoch: Epoch(1),
+        expected: Expected::Any,
+        value: Bytes::from_static(b"x"),
+    }
+}
+
+#[test]
+fn a_write_that_had_happened_succeeds() {
+    for (breaks, panics) in [(3, 0), (0, 2)] {
+        let world = World {
+            breaks,
+            panics,
+            ..World::default()
+        };
+        let (_control, fake, remote) = start(world);
+        let store = RemoteStore::new(&remote, Share::whole());
+        let saved = block_on(store.save(&key(1), write()));
+        assert_eq!(saved, Ok(ETag(1)), "the first attempt's E-tag");
+        let world = fake.0.lock().expect("no panic");
+        assert_eq!(world.attempts.len(), breaks + 1);
+        assert!(
+            world
+                .attempts
+                .iter()
+                .all(|token| *token == world.attempts[0])
+        );
+        assert_eq!(world.connections, breaks + panics + 1);
+    }
+}
+
+#[test]
+fn one_keys_writes_keep_their_order() {
+    let world = World {
+        breaks: 2,
+        ..World::default()
+    };
+    let (_control, fake, remote) = start(world);
+    let store = RemoteStore::new(&remote, Share::whole());
+    let saves = (0..40).map(|number| store.save(&key(number % 3), write()));
+    let saved = block_on(futures_util::future::join_all(saves));
+    assert!(saved.iter().all(Result::is_ok));
+    let world = fake.0.lock().expect("no panic");
+    let last = (0..3).map(|number| world.saved[&key(number)].1.number);
+    assert_eq!(
+        last.collect::<Vec<_>>(),
+        [39, 37, 38],
+        "the last of each was the last sent"
+    );
+    drop(world);
+    block_on(store.close()).expect("nothing is under way");
+    assert_eq!(
+        block_on(store.save(&key(1), write())),
+        Err(StoreError::Closed)
+    );
+}
+
+#[test]
+fn who_is_refused_is_told_at_once() {
+    let world = World {
+        refuses: true,
+        ..World::default()
+    };
+    let (_control, _, remote) = start(world);
+    assert_eq!(remote.check(), Err(StoreError::Closed));
+}
+
+#[test]
+fn others_reminders_are_left_out() {
+    let reminders = (0..1000).map(|number| DueReminder {
+        key: key(number),
+        etag: ETag(1),
+        reminder: Reminder {
+            due: WallTime(number as u64),
+            period_ms: None,
+            catch_up: CatchUp::Once,
+        },
+    });
+    let world = World {
+        reminders: reminders.collect(),
+        ..World::default()
+    };
+    let (_control, _, remote) = start(world);
+    let own = Share::of(|own| own.key().ends_with("99"));
+    let store = RemoteStore::new(&remote, own);
+    let due = |until, most| {
+        let due = block_on(store.due(WallTime(until), most)).expect("a page is read");
+        let found = due.reminders.iter().map(|due| due.reminder.due.0);
+        (found.collect::<Vec<_>>(), due.next.map(|next| next.0))
+    };
+    assert_eq!(due(700, 3), (vec![99, 199, 299], Some(399)));
+    assert_eq!(due(395, 9), (vec![99, 199, 299], Some(399)));
+    let (found, next) = due(700, 9);
+    assert_eq!(found, [99, 199, 299, 399, 499, 599, 699]);
+    assert!(
+        next.is_some_and(|next| next > 700 && next <= 799),
+        "{next:?}"
+    );
+    assert_eq!(due(1000, 0), (vec![], Some(99)));
+    assert_eq!(due(98, 9).0, [0u64; 0]);
+}
