@@ -11,6 +11,8 @@ use xxhash_rust::const_xxh3::xxh3_64;
 use crate::context::Cx;
 use crate::options::{ActorOptions, Priority};
 use crate::reference::RefCore;
+use crate::reminders::Due;
+use crate::state::Field;
 
 /// A type whose instances are virtual actors. Written by [`#[actor]`](macro@crate::actor).
 pub trait Actor: Sized + 'static {
@@ -22,6 +24,11 @@ pub trait Actor: Sized + 'static {
     const HAS_ACTIVATE: bool;
     /// Whether `deactivate` does anything.
     const HAS_DEACTIVATE: bool;
+    /// Whether any of its fields are kept in a store.
+    const HAS_STATES: bool = false;
+
+    /// Whether `remind` does anything.
+    const HAS_REMINDER: bool = false;
 
     /// The type's own token.
     fn token() -> &'static TypeToken;
@@ -35,6 +42,11 @@ pub trait Actor: Sized + 'static {
     /// An instance, for types that are `Default`.
     fn fallback() -> Option<Self>;
 
+    /// The fields that are kept in a store.
+    fn states(&mut self) -> Vec<Field<'_>> {
+        Vec::new()
+    }
+
     /// Runs before the first message.
     fn activate<'a>(
         &'a mut self,
@@ -43,7 +55,21 @@ pub trait Actor: Sized + 'static {
 
     /// Runs after the last.
     fn deactivate<'a>(&'a mut self, cx: &'a Cx<Self>) -> impl Future<Output = ()> + 'a;
+
+    /// Runs when a reminder is due.
+    fn remind<'a>(&'a mut self, cx: &'a Cx<Self>, due: Due) -> impl Future<Output = ()> + 'a {
+        let _ = (cx, due);
+        std::future::ready(())
+    }
 }
+
+/// An actor that has `on_reminder`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be reminded",
+    label = "this actor has no `on_reminder`",
+    note = "write `async fn on_reminder(&mut self, due: quark::Due)` in its #[actor] block"
+)]
+pub trait Reminded: Actor {}
 
 /// Whatever has an `#[actor]` block. Its name is what the compiler quotes where there are two.
 pub trait OneBlockHoldsAllMessagesOfAnActor {}
@@ -197,6 +223,11 @@ impl TypeToken {
             hash: xxh3_64(name.as_bytes()),
             index: AtomicU32::new(0),
         }
+    }
+
+    /// The hash of a registered name.
+    pub(crate) fn hash_of(name: &str) -> u64 {
+        xxhash_rust::xxh3::xxh3_64(name.as_bytes())
     }
 
     /// The registered name.

@@ -16,8 +16,9 @@ use crate::launch::{LaunchError, launch};
 use crate::neighbourhood::Neighbourhoods;
 use crate::options::ActorOptions;
 use crate::registry::{FactoryCx, Registry};
+use crate::state::{DEFAULT_STORE, Store, StoreChoices};
 use crate::supervision::{Escalation, OnEscalation};
-use crate::testing::{Double, Sim, SimOptions};
+use crate::testing::{Double, Sim, SimDisks, SimOptions};
 
 /// Configures an engine; see [`Engine::builder`].
 #[must_use = "nothing runs until it is launched"]
@@ -55,6 +56,7 @@ impl Default for EngineBuilder {
                 dead_letters: 256,
                 on_escalation: None,
                 neighbourhoods: Neighbourhoods::default(),
+                stores: StoreChoices::default(),
                 simulated: false,
             },
             credits: Credits::default(),
@@ -128,6 +130,19 @@ impl EngineBuilder {
     /// registration says. For tests; see [`testing`](crate::testing).
     pub fn double<A: Actor>(self, double: &Double<A>) -> Self {
         self.registry.doubles.set(double);
+        self
+    }
+
+    /// Where actors keep what names no store of its own. Without one, such actors can't be
+    /// activated. Given twice, the last counts.
+    pub fn store(self, store: Store) -> Self {
+        self.store_named(DEFAULT_STORE, store)
+    }
+
+    /// One more store, which states ask for by its name: `#[state(store = "fast")]`. Given twice by
+    /// one name, the last counts.
+    pub fn store_named(mut self, name: impl Into<String>, store: Store) -> Self {
+        self.settings.stores.set(name, store);
         self
     }
 
@@ -277,8 +292,18 @@ impl EngineBuilder {
     /// threshold mean nothing there.
     ///
     /// # Errors
-    /// [`RegisterError`], when a type was registered twice or its name is taken.
+    /// [`RegisterError`], when a type was registered twice, its name is taken, or a store can't be
+    /// opened.
     pub fn simulate(self, seed: u64, options: SimOptions) -> Result<Sim, RegisterError> {
         Sim::new(self, seed, options)
+    }
+
+    /// The same on the disks of a simulation that has ended: the world goes on, its clock, its
+    /// randomness and its faults, and `options` say the rest.
+    ///
+    /// # Errors
+    /// As [`simulate`](Self::simulate).
+    pub fn simulate_on(self, disks: SimDisks, options: SimOptions) -> Result<Sim, RegisterError> {
+        Sim::on(self, disks, options)
     }
 }

@@ -84,7 +84,7 @@ impl From<&CallError> for DeadReason {
             CallError::RateLimited(_) => DeadReason::RateLimited,
             CallError::CircuitOpen(_) => DeadReason::CircuitOpen,
             CallError::Overloaded => DeadReason::Overloaded,
-            CallError::Activation(_) => DeadReason::Activation,
+            CallError::Activation(_) | CallError::State(_) => DeadReason::Activation,
             CallError::Stopped => DeadReason::Stopped,
             CallError::Unregistered(_) => DeadReason::Unregistered,
             _ => DeadReason::Other,

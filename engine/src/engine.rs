@@ -10,7 +10,9 @@ use quark_numa::Topology;
 use quark_shards::idle::IdlePolicy;
 use quark_shards::mesh::MeshShared;
 use quark_shards::port::PortNumbers;
-use quark_shards::slots::{self, hash_key};
+use quark_shards::slots::{self, hash_key, shard_of};
+use quark_storage::provider::RecordKey;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::actor::{Actor, TypeToken};
 use crate::builder::EngineBuilder;
@@ -20,9 +22,11 @@ use crate::launch::LaunchError;
 use crate::neighbourhood::Neighbourhoods;
 use crate::reference::RefCore;
 use crate::registry::{Registration, Registry};
+use crate::reminders::{Delivery, Due};
 use crate::report::LaunchReport;
 use crate::running::Running;
 use crate::runtime::try_with_runtime;
+use crate::state::{StoreChoices, key_of};
 use crate::supervision::OnEscalation;
 use crate::testing::Doubles;
 
@@ -66,6 +70,7 @@ pub(crate) struct Settings {
     pub(crate) dead_letters: usize,
     pub(crate) on_escalation: Option<OnEscalation>,
     pub(crate) neighbourhoods: Neighbourhoods,
+    pub(crate) stores: StoreChoices,
     /// Its shards share the caller's thread, so blocking for them would be for ever.
     pub(crate) simulated: bool,
 }
@@ -230,6 +235,25 @@ impl Engine {
             Key::Str(name) => slots::Key::Str(name),
         };
         hash_key(self.shared.settings.seed, realm, key)
+    }
+
+    /// The shard that keeps the records of a key with this hash. By the hash alone, since where a
+    /// type's actors live may change from one launch to the next.
+    pub(crate) fn keeper_of(&self, hash: u64) -> u16 {
+        shard_of(hash, self.shards())
+    }
+
+    /// The shard that keeps `record`.
+    pub(crate) fn keeper_of_record(&self, record: &RecordKey) -> u16 {
+        let key = key_of(record.key());
+        let hash = self.hash_in(xxh3_64(record.actor().as_bytes()), &key);
+        self.keeper_of(hash)
+    }
+
+    /// Tells an actor of a reminder; `None` if its type is not registered, or does not listen.
+    pub(crate) fn deliver(&self, actor: &str, key: Key, due: Due) -> Option<Delivery> {
+        let deliver = self.shared.registry.deliver(actor)?;
+        Some(deliver(self, key, due))
     }
 
     pub(crate) fn registered<A: Actor>(&self) -> Result<Registration<A>, RegisterError> {

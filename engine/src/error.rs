@@ -4,8 +4,11 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
+use quark_storage::provider::StoreError;
+
 use crate::actor::ActivateError;
 use crate::options::Near;
+use crate::state::StateError;
 
 /// Why a call has no answer, or what its method answered instead of one.
 ///
@@ -58,6 +61,9 @@ pub enum CallError<E = Infallible> {
     /// The actor could not be activated; the method did not run.
     #[error("the actor could not be activated: {0}")]
     Activation(Box<ActivateError>),
+    /// What the actor keeps could not be loaded; the method did not run.
+    #[error("the actor's state could not be loaded: {0}")]
+    State(Box<StateError>),
     /// The engine is stopping or has stopped.
     #[error("the engine has stopped or is stopping")]
     Stopped,
@@ -93,6 +99,7 @@ impl<E> CallError<E> {
             CallError::Restarted => CallError::Restarted,
             CallError::ActorStopped => CallError::ActorStopped,
             CallError::Activation(error) => CallError::Activation(error),
+            CallError::State(error) => CallError::State(error),
             CallError::Stopped => CallError::Stopped,
             CallError::Unregistered(error) => CallError::Unregistered(error),
             CallError::WouldBlock => CallError::WouldBlock,
@@ -113,6 +120,7 @@ impl<E> CallError<E> {
                 | CallError::CallCycle
                 | CallError::ActorStopped
                 | CallError::Activation(_)
+                | CallError::State(_)
                 | CallError::Unregistered(_)
                 | CallError::WouldBlock
         )
@@ -165,6 +173,7 @@ pub(crate) enum Refusal {
     Restarted,
     ActorStopped,
     Activation(ActivateError),
+    State(Box<StateError>),
     Stopped,
     Unregistered(RegisterError),
     /// Its actor is not here, or not only: the message is to be dispatched. Nobody is told this.
@@ -185,6 +194,7 @@ impl<E> From<Refusal> for CallError<E> {
             Refusal::Restarted => CallError::Restarted,
             Refusal::ActorStopped => CallError::ActorStopped,
             Refusal::Activation(error) => CallError::Activation(Box::new(error)),
+            Refusal::State(error) => CallError::State(error),
             Refusal::Stopped => CallError::Stopped,
             Refusal::Unregistered(error) => CallError::Unregistered(Box::new(error)),
             Refusal::Elsewhere => CallError::Elsewhere,
@@ -249,6 +259,14 @@ pub enum RegisterError {
         /// The name.
         name: &'static str,
     },
+    /// Workers, who have no identity that anything could be kept for.
+    #[error(
+        "the actor type {name:?} has workers, which can't keep states: remove its #[state] fields, or place it otherwise"
+    )]
+    WorkersKeepStates {
+        /// The name.
+        name: &'static str,
+    },
     /// Pinned to a shard that is not there.
     #[error(
         "the actor type {name:?} is pinned to shard {shard}, but the engine has {shards} (numbered from 0)"
@@ -260,6 +278,14 @@ pub enum RegisterError {
         shard: u16,
         /// How many there are.
         shards: u16,
+    },
+    /// A store of a simulated engine can't be opened.
+    #[error("the store {store:?}: {source}")]
+    Store {
+        /// What it is called.
+        store: String,
+        /// Why.
+        source: Box<StoreError>,
     },
     /// The machine that a simulation stands for can't be.
     #[error("the simulated machine: {0}")]

@@ -61,15 +61,15 @@ pub use quark_shards::driver::glommio::library as glommio;
 
 use crate::builder::EngineBuilder;
 use crate::engine::Engine;
-use crate::launch::{LaunchError, Launching, Plan, Up, UpResult};
+use crate::launch::{LaunchError, Launching, Line, Opening, Plan, Said, Saying, Step, Up};
 use crate::running::{Ending, close};
+use crate::state::StoreStage;
 
 /// An engine whose shards wait for their executors; see [`EngineBuilder::host`].
 #[must_use = "the engine is had by `launch`"]
 pub struct Hosting {
     launching: Launching,
-    ups: Vec<(u16, Receiver<UpResult>)>,
-    goes: Vec<Sender<()>>,
+    lines: Vec<Line>,
     endings: Vec<Ending>,
 }
 
@@ -83,7 +83,7 @@ impl Hosting {
     /// # Errors
     /// [`LaunchError::Died`] if a shard has been dropped instead.
     pub fn launch(self) -> Result<Engine, LaunchError> {
-        self.launching.finish(self.ups, self.goes, self.endings)
+        self.launching.finish(self.lines, self.endings)
     }
 }
 
@@ -91,8 +91,8 @@ impl Hosting {
 #[must_use = "a shard does nothing until it is run"]
 pub struct HostedShard {
     plan: Plan,
-    up: Sender<UpResult>,
-    go: Receiver<()>,
+    says: Sender<Saying>,
+    steps: Receiver<Step>,
     ended: Sender<()>,
 }
 
@@ -113,10 +113,13 @@ impl HostedShard {
         // Let go of last: the shutdown waits for it.
         let _ended = self.ended;
         let guest = Guest::new(self.plan);
-        let _ = self.up.send(Ok(guest.up()));
+        let _ = self.says.send(Ok(guest.up()));
         loop {
-            match self.go.try_recv() {
-                Ok(()) => break guest.run().await,
+            match self.steps.try_recv() {
+                Ok(Step::Run) => break guest.run().await,
+                Ok(Step::Stores(stage)) => {
+                    let _ = self.says.send(guest.stores(stage).await);
+                }
                 // The launch has failed.
                 Err(TryRecvError::Disconnected) => break guest.end().await,
                 Err(TryRecvError::Empty) => driver::nap(LOOK_EVERY).await,
@@ -133,21 +136,23 @@ pub(crate) fn host(builder: EngineBuilder) -> Result<(Hosting, Vec<HostedShard>)
     driver::prepare();
     let mut hosting = Hosting {
         launching,
-        ups: Vec::new(),
-        goes: Vec::new(),
+        lines: Vec::new(),
         endings: Vec::new(),
     };
     let shards = plans.into_iter().map(|plan| {
-        let (up, is_up) = mpsc::channel();
-        let (goes, go) = mpsc::channel();
+        let (says, said) = mpsc::channel();
+        let (next, steps) = mpsc::channel();
         let (ended, has_ended) = mpsc::channel();
-        hosting.ups.push((plan.place.shard, is_up));
-        hosting.goes.push(goes);
+        hosting.lines.push(Line {
+            shard: plan.place.shard,
+            steps: next,
+            said,
+        });
         hosting.endings.push(Ending::Hosted(has_ended));
         HostedShard {
             plan,
-            up,
-            go,
+            says,
+            steps,
             ended,
         }
     });
@@ -156,20 +161,22 @@ pub(crate) fn host(builder: EngineBuilder) -> Result<(Hosting, Vec<HostedShard>)
 }
 
 /// Runs a shard on an executor made for it, on this thread.
-pub(crate) fn run_shard(plan: Plan, up: &Sender<UpResult>, go: &Receiver<()>) {
+pub(crate) fn run_shard(plan: Plan, says: &Sender<Saying>, steps: &Receiver<Step>) {
     let shard = plan.place.shard;
     let ran = driver::run(|| async {
         let guest = Guest::new(plan);
-        let _ = up.send(Ok(guest.up()));
-        // Nothing else runs on this executor yet: it may be blocked.
-        if go.recv().is_ok() {
-            guest.run().await;
-        } else {
-            guest.end().await;
+        let _ = says.send(Ok(guest.up()));
+        loop {
+            // Nothing else runs on this executor yet: it may be blocked.
+            match steps.recv() {
+                Ok(Step::Run) => break guest.run().await,
+                Ok(Step::Stores(stage)) => drop(says.send(guest.stores(stage).await)),
+                Err(_) => break guest.end().await,
+            }
         }
     });
     if let Err(source) = ran {
-        let _ = up.send(Err(LaunchError::Driver { shard, source }));
+        let _ = says.send(Err(LaunchError::Driver { shard, source }));
     }
 }
 
@@ -195,11 +202,17 @@ impl Guest {
         }
     }
 
-    fn up(&self) -> Up {
-        Up {
+    fn up(&self) -> Said {
+        Said::Up(Up {
             driver: self.report.clone(),
             pulse: self.shard.pulse().clone(),
-        }
+        })
+    }
+
+    async fn stores(&self, stage: StoreStage) -> Saying {
+        let opening = Opening::begin(&self.shard, stage);
+        self.shard.run_hosted_while(|| opening.goes_on()).await;
+        Ok(Said::Stores(opening.result()?))
     }
 
     async fn run(self) {

@@ -4,6 +4,8 @@
 //! shard's.
 #![allow(clippy::disallowed_methods)]
 
+mod steps;
+
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,7 +19,8 @@ use quark_shards::driver::{Driver, DriverError, DriverReport};
 use quark_shards::idle::IdlePolicy;
 use quark_shards::mesh::{MeshEnd, mesh};
 use quark_shards::shard::{Shard, ShardConfig};
-use quark_shards::stall::{Pulse, StallWatcher};
+use quark_shards::stall::StallWatcher;
+use quark_storage::provider::StoreError;
 
 use crate::builder::{EngineBuilder, OnStall};
 use crate::density::MemoryWatcher;
@@ -28,7 +31,11 @@ use crate::neighbourhood::Neighbourhoods;
 use crate::report::LaunchReport;
 use crate::running::{Ending, Running, close};
 use crate::runtime::{RUNTIME, Runtime};
+use crate::state::Reports;
+use steps::{Ready, follow, make_ready, set_going};
+
 use crate::testing::Hooks;
+pub(crate) use steps::{Line, Opening, Said, Saying, Step, Up};
 
 /// Why an engine could not be launched; each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +58,14 @@ pub enum LaunchError {
     /// An actor type can't be used.
     #[error(transparent)]
     Register(#[from] RegisterError),
+    /// A store can't be opened.
+    #[error("the store {store:?}: {source}")]
+    Store {
+        /// What it is called.
+        store: String,
+        /// Why.
+        source: StoreError,
+    },
     /// No thread could be started.
     #[error("no thread for shard {shard}: {source}; raise the limit of processes (ulimit -u)")]
     Thread {
@@ -67,15 +82,6 @@ pub enum LaunchError {
     },
 }
 
-/// What a shard's thread says when it is up.
-pub(crate) struct Up {
-    pub(crate) driver: DriverReport,
-    pub(crate) pulse: Arc<Pulse>,
-}
-
-/// Whether a shard is up, from its thread.
-pub(crate) type UpResult = Result<Up, LaunchError>;
-
 /// Entries of a shard's submission queue.
 const URING_ENTRIES: u32 = 256;
 
@@ -84,21 +90,19 @@ pub(crate) fn launch(builder: EngineBuilder) -> Result<Engine, LaunchError> {
     let (launching, plans) = Launching::new(builder)?;
     kind.prepare();
     let mut endings = Vec::new();
-    let mut ups = Vec::new();
-    let mut goes = Vec::new();
+    let mut lines = Vec::new();
     for plan in plans {
-        let (up_sender, up) = mpsc::channel();
-        let (go, go_receiver) = mpsc::channel();
+        let (says, said) = mpsc::channel();
+        let (steps, next) = mpsc::channel();
         let shard = plan.place.shard;
         let thread = thread::Builder::new()
             .name(format!("quark-{shard}"))
-            .spawn(move || run_shard(plan, kind, &up_sender, &go_receiver))
+            .spawn(move || run_shard(plan, kind, &says, &next))
             .map_err(|source| LaunchError::Thread { shard, source })?;
         endings.push(Ending::Thread(thread));
-        ups.push((shard, up));
-        goes.push(go);
+        lines.push(Line { shard, steps, said });
     }
-    launching.finish(ups, goes, endings)
+    launching.finish(lines, endings)
 }
 
 /// An engine whose shards are yet to come up.
@@ -156,22 +160,25 @@ impl Launching {
     /// Waits until every shard is up, and sets them going.
     pub(crate) fn finish(
         self,
-        ups: Vec<(u16, Receiver<UpResult>)>,
-        goes: Vec<Sender<()>>,
+        lines: Vec<Line>,
         endings: Vec<Ending>,
     ) -> Result<Engine, LaunchError> {
-        let mut driver = DriverReport::default();
-        let mut pulses = Vec::new();
-        for (shard, up) in ups {
-            // Dropping the other ends of `goes` on the way out ends the shards that are up.
-            let up = up.recv().map_err(|_| LaunchError::Died { shard })??;
-            driver = up.driver;
-            pulses.push(up.pulse);
-        }
-        for go in goes {
-            // A shard that has died since is found when it is joined.
-            let _ = go.send(());
-        }
+        let with_stores = !self.engine.settings().stores.is_empty();
+        let Ready {
+            driver,
+            pulses,
+            stores,
+        } = match make_ready(&lines, with_stores) {
+            Ok(ready) => ready,
+            Err(error) => {
+                // This ends the shards that are up. What their stores had locked is free when
+                // the launch returns.
+                drop(lines);
+                endings.into_iter().for_each(Ending::wait_for_thread);
+                return Err(error);
+            }
+        };
+        set_going(&lines);
         let Launching {
             engine,
             placement,
@@ -179,7 +186,7 @@ impl Launching {
             idle_because,
             on_stall,
         } = self;
-        engine.set_report(report(placement, idle, idle_because, driver));
+        engine.set_report(report(placement, idle, idle_because, driver, stores));
         let watcher = StallWatcher::start(engine.settings().stall, pulses, move |stall| {
             if let Some(report) = &on_stall {
                 report(stall);
@@ -214,6 +221,7 @@ fn report(
     idle: IdlePolicy,
     idle_because: String,
     driver: DriverReport,
+    stores: Reports,
 ) -> LaunchReport {
     LaunchReport {
         shards: placement.shards,
@@ -221,6 +229,7 @@ fn report(
         idle,
         idle_because,
         driver,
+        stores,
         notes: placement.notes,
     }
 }
@@ -252,23 +261,23 @@ impl Plan {
     }
 }
 
-fn run_shard(plan: Plan, kind: DriverKind, up: &Sender<UpResult>, go: &Receiver<()>) {
+fn run_shard(plan: Plan, kind: DriverKind, says: &Sender<Saying>, steps: &Receiver<Step>) {
     if let Some(cpu) = plan.place.cpu
         && let Err(error) = pin_current_thread(cpu)
     {
-        let _ = up.send(Err(error.into()));
+        let _ = says.send(Err(error.into()));
         return;
     }
     match kind {
-        DriverKind::Uring => run_on_uring(plan, up, go),
+        DriverKind::Uring => run_on_uring(plan, says, steps),
         #[cfg(feature = "glommio")]
-        DriverKind::Glommio => crate::hosted::run_shard(plan, up, go),
+        DriverKind::Glommio => crate::hosted::run_shard(plan, says, steps),
         #[cfg(not(feature = "glommio"))]
         DriverKind::Glommio => unreachable!("it is not chosen when it is not built"),
     }
 }
 
-fn run_on_uring(plan: Plan, up: &Sender<UpResult>, go: &Receiver<()>) {
+fn run_on_uring(plan: Plan, says: &Sender<Saying>, steps: &Receiver<Step>) {
     let number = plan.place.shard;
     let config = UringConfig {
         entries: URING_ENTRIES,
@@ -280,17 +289,17 @@ fn run_on_uring(plan: Plan, up: &Sender<UpResult>, go: &Receiver<()>) {
         Ok(driver) => driver,
         Err(source) => {
             let shard = number;
-            let _ = up.send(Err(LaunchError::Driver { shard, source }));
+            let _ = says.send(Err(LaunchError::Driver { shard, source }));
             return;
         }
     };
     let report = driver.report();
     let shard = plan.shard(Box::new(driver));
-    let _ = up.send(Ok(Up {
+    let _ = says.send(Ok(Said::Up(Up {
         driver: report,
         pulse: shard.pulse().clone(),
-    }));
-    if go.recv().is_ok() {
+    })));
+    if follow(&shard, says, steps) {
         shard.run();
     }
     close(&shard);

@@ -55,6 +55,7 @@ mod error;
 mod extra;
 #[cfg(feature = "glommio")]
 pub mod hosted;
+mod journal;
 mod key;
 mod launch;
 mod lifecycle;
@@ -72,12 +73,14 @@ mod post;
 mod priority;
 mod reference;
 mod registry;
+mod reminders;
 mod report;
 mod routing;
 mod running;
 mod runtime;
 mod schedule;
 mod shutdown;
+mod state;
 mod supervision;
 pub mod testing;
 mod turn;
@@ -93,6 +96,7 @@ pub use density::Collected;
 pub use driver_kind::{DriverKind, DriverKindError};
 pub use engine::{Engine, EngineId};
 pub use error::{CallError, RegisterError, RetryAfter, TellError};
+pub use journal::{Evolve, Journal};
 pub use key::{ActorId, Key};
 pub use launch::LaunchError;
 pub use limits::breaker::{BreakerInfo, BreakerState};
@@ -101,7 +105,6 @@ pub use options::{
     Supervision, WhenFull,
 };
 pub use port::Port;
-pub use quark_macros::actor;
 /// # Examples
 ///
 /// Three callers, one look at the disk:
@@ -150,22 +153,34 @@ pub use quark_macros::actor;
 /// the others along; so the turn they share has no deadline, and its own calls have those of
 /// their types. It has the context of the call that began it. One-way messages don't join.
 pub use quark_macros::turn;
+pub use quark_macros::{Stateful, actor};
 pub use quark_numa::{Topology, TopologyError};
 pub use quark_shards::idle::IdlePolicy;
 pub use quark_shards::mesh::Credits;
 pub use quark_shards::port::PortError;
 pub use quark_shards::stall::{Stall, TurnLabel};
 pub use quark_shards::time::Time;
+/// What stores are: for those who write one, see [`Store::custom`].
+pub use quark_storage as storage;
 pub use registry::{ActorInfo, FactoryCx};
+pub use reminders::{CatchUp, Due, Remind, WallTime};
 pub use report::LaunchReport;
 pub use routing::{Migrate, MigrateError};
 pub use schedule::{TimerHandle, sleep};
+pub use state::{Old, State, StateError, Stateful, Store, StoreCx, UpgradeError, Versioned};
 pub use supervision::{Down, DownReason, Escalation, Tree, TreeNode, WatchId};
 pub use testing::{fault_point, fault_point_now};
 
 /// What most programs need.
 pub mod prelude {
-    pub use crate::{Call, CallError, Cx, Engine, Topology, actor, turn};
+    pub use crate::{Call, CallError, Cx, Engine, State, Stateful, Store, Topology, actor, turn};
+}
+
+/// What a store of one's own has to do: see [`Store::custom`], and
+/// [`provider_conformance`](testing::provider_conformance) for the checks that it must pass.
+pub mod provider {
+    pub use quark_storage::memory::MemoryStore;
+    pub use quark_storage::provider::*;
 }
 
 /// What the attribute's code needs. Not for use by hand.
@@ -173,7 +188,7 @@ pub mod prelude {
 pub mod __private {
     pub use crate::actor::{
         ActivateError, Actor, ActorRef, Bare, Coalesce, Exclusive, IntoActivation, Method,
-        OneBlockHoldsAllMessagesOfAnActor, Receiver, ResultParts, Shared, TypeToken,
+        OneBlockHoldsAllMessagesOfAnActor, Receiver, Reminded, ResultParts, Shared, TypeToken,
     };
     pub use crate::arguments::{Copied, NotClone, NotDebug, Shown, show};
     pub use crate::carried::{Argument, Reply};
@@ -183,4 +198,6 @@ pub mod __private {
         Supervision, WhenFull,
     };
     pub use crate::reference::RefCore;
+    pub use crate::reminders::Due;
+    pub use crate::state::{Field, HasNoVersions, Kept, Loading, Place, Stateful, Versions};
 }

@@ -14,12 +14,14 @@ use crate::context::Turn;
 use crate::error::Refusal;
 use crate::key::Key;
 use crate::runtime::{Runtime, with_runtime};
+use crate::state::load_all;
 use crate::supervision::DownReason;
 use crate::turn::Ending;
 use crate::types::TypeShard;
 
 impl Runtime {
-    /// Puts a fresh instance into its cell and runs `on_activate` if there is one. A double has
+    /// Puts a fresh instance into its cell and loads its states and runs `on_activate`, as far
+    /// as there are any. A double has
     /// neither.
     pub(crate) fn settle<A: Actor>(
         &self,
@@ -35,7 +37,7 @@ impl Runtime {
         if let Some(instance) = instance {
             resident.install(instance);
         }
-        if !A::HAS_ACTIVATE || stands_in {
+        if !(A::HAS_ACTIVATE || A::HAS_STATES) || stands_in {
             return self.activated(shard, resident);
         }
         resident.set_phase(Phase::Activating);
@@ -45,7 +47,13 @@ impl Runtime {
             shard,
             resident,
             Activate::default(),
-            |actor, cx| async move { A::activate(actor, cx).await },
+            |actor, cx| async move {
+                if A::HAS_STATES {
+                    let loaded = load_all(actor, &cx.turn).await;
+                    loaded.map_err(|error| Refusal::State(Box::new(error)))?;
+                }
+                A::activate(actor, cx).await.map_err(Refusal::Activation)
+            },
         );
     }
 
@@ -331,7 +339,7 @@ pub(crate) trait Hook<A: Actor>: Ending<A> {
 
 #[derive(Default)]
 pub(crate) struct Activate {
-    refused: RefCell<Option<ActivateError>>,
+    refused: RefCell<Option<Refusal>>,
 }
 
 pub(crate) struct Deactivate;
@@ -365,7 +373,7 @@ impl<A: Actor> Hook<A> for Deactivate {
 }
 
 impl<A: Actor> Ending<A> for Activate {
-    type Output = Result<(), ActivateError>;
+    type Output = Result<(), Refusal>;
     const EXCLUSIVE: bool = true;
 
     fn returned(&self, _: &Shard, _: &Runtime, _: Resident<A>, output: Self::Output) {
@@ -373,7 +381,9 @@ impl<A: Actor> Ending<A> for Activate {
     }
 
     fn lost(&self, _: &Shard, _: &Turn) {
-        *self.refused.borrow_mut() = Some(ActivateError::new("lost at a fault point"));
+        *self.refused.borrow_mut() = Some(Refusal::Activation(ActivateError::new(
+            "lost at a fault point",
+        )));
     }
 
     fn left(&self, shard: &Shard, runtime: &Runtime, resident: Resident<A>, lost: Option<Refusal>) {
@@ -381,8 +391,8 @@ impl<A: Actor> Ending<A> for Activate {
             return runtime.ended(shard, resident);
         }
         let failed = resident.extra(|extra| extra.cause.take()).flatten();
-        let refused = self.refused.take().or(failed.map(ActivateError::new));
-        let refused = refused.map(Refusal::Activation);
+        let failed = failed.map(|cause| Refusal::Activation(ActivateError::new(cause)));
+        let refused = self.refused.take().or(failed);
         let lost = lost.map(|refusal| match refusal {
             Refusal::Panicked => Refusal::Activation(ActivateError::new("on_activate panicked")),
             other => other,

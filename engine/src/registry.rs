@@ -10,6 +10,7 @@ use crate::error::RegisterError;
 use crate::key::{ActorId, Key};
 use crate::neighbourhood::Neighbourhoods;
 use crate::options::{ActorOptions, Placement};
+use crate::reminders::{Delivery, Due, deliver};
 use crate::testing::{Double, Doubles};
 
 /// Makes an instance of an actor type, on the shard where it will live.
@@ -61,7 +62,11 @@ struct Registered {
     token: &'static TypeToken,
     options: ActorOptions,
     factory: Option<Arc<dyn Any + Send + Sync>>,
+    /// How one of its actors is told of a reminder, if that means anything to them.
+    deliver: Option<Deliver>,
 }
+
+type Deliver = fn(&Engine, Key, Due) -> Delivery;
 
 /// What a shard needs of a registration.
 pub(crate) struct Registration<A: Actor> {
@@ -86,15 +91,25 @@ impl Registry {
         }
         let factory = factory.map(|factory| Arc::new(factory) as Arc<dyn Any + Send + Sync>);
         let options = A::options().overridden(over);
+        check::<A>(options)?;
         types.insert(
             A::token().hash(),
             Registered {
                 token: A::token(),
                 options,
                 factory,
+                deliver: A::HAS_REMINDER.then_some(deliver::<A> as Deliver),
             },
         );
         Ok(())
+    }
+
+    /// How actors of the type registered as `name` are told of reminders; `None` if there is no
+    /// such type, or it does not listen.
+    pub(crate) fn deliver(&self, name: &str) -> Option<Deliver> {
+        let types = self.types.read().unwrap_or_else(PoisonError::into_inner);
+        let known = types.get(&TypeToken::hash_of(name))?;
+        known.deliver.filter(|_| known.token.name() == name)
     }
 
     /// The registration of `A`; types that nobody registered are on the spot.
@@ -122,6 +137,7 @@ impl Registry {
         let found = match found {
             Some(found) => found?,
             None => {
+                check::<A>(A::options())?;
                 // Another thread may be as fast; then its registration is as good.
                 let _ = self.register::<A>(ActorOptions::new(), None);
                 let types = self.types.read().unwrap_or_else(PoisonError::into_inner);
@@ -143,5 +159,15 @@ impl Registry {
             }
             _ => Ok(found),
         }
+    }
+}
+
+/// What no type can be, whatever the machine.
+fn check<A: Actor>(options: ActorOptions) -> Result<(), RegisterError> {
+    match options.placement {
+        Some(Placement::Workers { .. }) if A::HAS_STATES => {
+            Err(RegisterError::WorkersKeepStates { name: A::NAME })
+        }
+        _ => Ok(()),
     }
 }

@@ -1,10 +1,12 @@
 //! The launch report: what was found, what was chosen, and why.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use quark_numa::ShardPlace;
 use quark_shards::driver::DriverReport;
 use quark_shards::idle::IdlePolicy;
+use quark_storage::provider::StoreReport;
 
 /// What [`Engine::report`](crate::Engine::report) tells.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +21,8 @@ pub struct LaunchReport {
     pub idle_because: String,
     /// What the driver can do.
     pub driver: DriverReport,
+    /// The stores by their names, over all shards.
+    pub stores: BTreeMap<String, StoreReport>,
     /// What else is worth knowing.
     pub notes: Vec<String>,
 }
@@ -49,6 +53,9 @@ impl fmt::Display for LaunchReport {
         )?;
         for missing in &self.driver.missing {
             writeln!(f, "missing: {missing}")?;
+        }
+        for (name, store) in &self.stores {
+            writeln!(f, "store {name}: {store}")?;
         }
         for note in &self.notes {
             writeln!(f, "note: {note}")?;

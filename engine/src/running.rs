@@ -6,6 +6,7 @@
 
 #[cfg(feature = "glommio")]
 use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ use crate::engine::{Engine, Stage};
 use crate::errand::{ask_all, run_on};
 use crate::runtime::{Closing, RUNTIME, try_with_runtime};
 use crate::shutdown::Survey;
+use crate::state::close_stores;
 
 /// A running engine's shards, until it is shut down.
 pub(crate) struct Running {
@@ -105,7 +107,9 @@ impl Drop for Running {
 
 impl Shards {
     fn end(self, engine: &Engine) {
-        drain(engine, Instant::now() + engine.settings().grace);
+        let grace = engine.settings().grace;
+        drain(engine, Instant::now() + grace);
+        end_stores(engine, grace);
         engine.advance(Stage::Stopped);
         for shard in 0..engine.shards() {
             run_on(engine, shard, |shard, _| shard.stop());
@@ -123,6 +127,16 @@ impl Shards {
 }
 
 impl Ending {
+    /// Waits for a shard that was never set going; one in somebody else's thread may not have
+    /// come there yet, and is not waited for.
+    pub(crate) fn wait_for_thread(self) {
+        match self {
+            thread @ Ending::Thread(_) => thread.wait(),
+            #[cfg(feature = "glommio")]
+            Ending::Hosted(_) => {}
+        }
+    }
+
     fn wait(self) {
         match self {
             Ending::Thread(thread) => {
@@ -167,6 +181,29 @@ fn survey(engine: &Engine) -> Option<Survey> {
     Some(surveys.into_iter().fold(Survey::default(), Survey::and))
 }
 
+/// Has every shard close its stores, while its loop still runs; waits no longer than `grace`.
+fn end_stores(engine: &Engine, grace: Duration) {
+    if engine.settings().stores.is_empty() {
+        return;
+    }
+    let (closed, closings) = mpsc::channel::<()>();
+    for shard in 0..engine.shards() {
+        let closed = closed.clone();
+        run_on(engine, shard, move |shard, runtime| {
+            let closing = close_stores(runtime.stores.take_all());
+            shard.spawn(async move {
+                closing.await;
+                drop(closed);
+            });
+        });
+    }
+    drop(closed);
+    // Nothing is ever sent: it ends when all have let go.
+    if closings.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
+        tracing::error!("stores were not closed within the grace of {grace:?}");
+    }
+}
+
 /// Ends a shard that runs no more: everyone who still waits is answered.
 pub(crate) fn close(shard: &Shard) {
     shard.close_inbox();
@@ -180,6 +217,12 @@ pub(crate) fn close(shard: &Shard) {
     });
     // Turns that never end must not keep the shard.
     shard.clear_tasks();
+    // Nor must stores, which may hold it; their files are closed by the passes below.
+    shard.enter(|shard| {
+        if let Some(runtime) = shard.attached(&RUNTIME) {
+            runtime.stores.clear();
+        }
+    });
     // Messages that lie in the rings yet find every actor closed.
     for _ in 0..CLOSING_PASSES {
         if !shard.guarded_pass() {

@@ -1,6 +1,7 @@
 //! The engine's side of one shard: messages come in here and find their actors.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use quark_shards::calls::{CallId, Deadline, NO_SENDER, Sender, Waiter};
@@ -24,6 +25,8 @@ use crate::mailbox::Outliers;
 use crate::message::{BoxedHeld, Held, Incoming, ReplyOf, Resume, fits};
 use crate::post::Posts;
 use crate::reference::Hint;
+use crate::reminders::Watch;
+use crate::state::Stores;
 use crate::supervision::Parked;
 use crate::testing::Hooks;
 use crate::turn::TurnRef;
@@ -47,6 +50,9 @@ pub(crate) struct Runtime {
     pub(crate) dead_letters: RefCell<Graveyard>,
     pub(crate) hooks: Hooks,
     pub(crate) posts: Posts,
+    /// What actors here keep their states in.
+    pub(crate) stores: Stores,
+    pub(crate) reminders: Rc<Watch>,
     /// Whether any type has routes here.
     routed: Cell<bool>,
     /// Kin of those that sleep.
@@ -111,6 +117,8 @@ impl Runtime {
             dead_letters,
             hooks,
             posts: Posts::default(),
+            stores: Stores::default(),
+            reminders: Rc::default(),
             routed: Cell::new(false),
             parked: Parked::default(),
             escalations: Cell::new(0),

@@ -43,6 +43,30 @@ pub enum Bug {
     LostOrder,
     /// An actor that falls asleep forgets its kin.
     ForgottenKin,
+    /// A log writes its batches without making them durable.
+    SyncSkipped,
+    /// A log answers before its batch is durable.
+    HastyAnswer,
+    /// A log does not compare E-tags.
+    TagIgnored,
+    /// A log lets a load under a new epoch answer before the epoch is durable.
+    HastyFence,
+    /// A log forgets to write down that a state is gone.
+    LostTombstone,
+    /// A log's batch begins on the last block of the one before it.
+    SharedBlock,
+    /// A log takes batches for whole whose checksum says that they are not.
+    ChecksumIgnored,
+    /// A log deletes a segment before what was copied from it is durable.
+    HastyCompaction,
+    /// A log does not compare a journal's length with what its writer knows.
+    LengthIgnored,
+    /// A directory goes over to its new logs before they are durable.
+    HastyRehoming,
+    /// A log gives sequences again that it gave before it was opened.
+    SequenceReused,
+    /// A log does not make the names of its segments durable.
+    LostName,
 }
 
 #[cfg(feature = "planted-bugs")]

@@ -181,8 +181,13 @@ impl Shard {
 
     /// Runs the loop until [`stop`](Self::stop).
     pub fn run(&self) {
+        self.run_while(|| !self.stopping.get());
+    }
+
+    /// Runs the loop for as long as `goes_on` says, which is asked before every pass.
+    pub fn run_while(&self, goes_on: impl Fn() -> bool) {
         let mut lull = Lull::new(self.config.idle);
-        while !self.stopping.get() {
+        while goes_on() {
             if self.guarded_pass() {
                 lull.end(self.now());
             } else if self.wants_park(&mut lull) {

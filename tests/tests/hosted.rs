@@ -8,7 +8,9 @@ use std::time::Duration;
 use quark::hosted::HostedShard;
 use quark::hosted::glommio::timer::sleep;
 use quark::hosted::glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, spawn_local};
-use quark::{DriverKind, EngineBuilder, IdlePolicy, LaunchError, prelude::*};
+use quark::{
+    ActorOptions, DriverKind, EngineBuilder, IdlePolicy, LaunchError, StateError, prelude::*,
+};
 use quark_tests::{block_on, in_time, key_on, small};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -82,6 +84,48 @@ fn actors_call_each_other_from_executor_to_executor() {
             }
         });
     }
+}
+
+#[derive(Default, Stateful)]
+pub struct Purse {
+    #[state]
+    cents: State<i64>,
+}
+
+#[actor]
+impl Purse {
+    pub async fn deposit(&mut self, cx: &Cx<Self>) -> Result<i64, StateError> {
+        *self.cents += 1;
+        self.cents.save().await?;
+        cx.deactivate();
+        Ok(*self.cents)
+    }
+}
+
+#[test]
+fn states_are_kept_on_executors_too() {
+    in_time(LONG, || {
+        let kept = small().store(Store::memory());
+        let kept = kept.configure::<Purse>(ActorOptions::new().placement(quark::Placement::Random));
+        let (engine, executors) = hosted(kept);
+        assert_eq!(engine.report().stores["default"].kind, "memory");
+        for key in 0..20_u64 {
+            for cents in 1..=3 {
+                assert_eq!(engine.actor::<Purse>(key).deposit().wait(), Ok(cents));
+            }
+        }
+        engine.shutdown();
+        for executor in executors {
+            executor.join().expect("no panic has come to the executor");
+        }
+        let engine = small()
+            .driver(DriverKind::Glommio)
+            .store(Store::memory())
+            .launch()
+            .unwrap();
+        assert_eq!(engine.actor::<Purse>(1).deposit().wait(), Ok(1));
+        engine.shutdown();
+    });
 }
 
 #[test]

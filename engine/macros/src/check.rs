@@ -292,19 +292,35 @@ pub(crate) fn hook_argument(hook: &Ident, input: &PatType, actor: &Path, problem
     problems.at(
         input,
         format!(
-            "`{hook}` takes `&mut self` and, if it likes, `cx: &Cx<Self>`: what an actor needs \
-             besides, give it in the factory it is registered with"
+            "`{hook}` takes `&mut self`{} and, if it likes, `cx: &Cx<Self>`: what an actor needs \
+             besides, give it in the factory it is registered with",
+            if hook == "on_reminder" {
+                ", the reminder"
+            } else {
+                ""
+            },
         ),
     );
 }
 
-pub(crate) fn returns_nothing(output: &ReturnType, problems: &mut Problems) {
+/// Says what `on_reminder` lacks.
+pub(crate) fn no_reminder(hook: &Ident, problems: &mut Problems) {
+    problems.at(
+        hook,
+        "`on_reminder` is told which reminder is due: write `&mut self, reminder: quark::Due`, with \
+         `cx: &Cx<Self>` before it if you like",
+    );
+}
+
+pub(crate) fn returns_nothing(hook: &Ident, output: &ReturnType, problems: &mut Problems) {
     if let ReturnType::Type(_, ty) = output
         && !matches!(types::peel(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
     {
         problems.at(
             ty,
-            "`on_deactivate` has no caller to answer: deal with the error here and return nothing",
+            format!(
+                "`{hook}` has no caller to answer: deal with the error here and return nothing"
+            ),
         );
     }
 }

@@ -1,8 +1,9 @@
-//! The `#[actor]` attribute of Quark, which users import as `quark::actor`.
+//! The `#[actor]` attribute of Quark, which users import as `quark::actor`, and what goes with it.
 //!
 //! One idea per file: `target` finds the impl block, `options` reads the attribute's own
 //! arguments, `model` says what the block declares, `check` refuses what cannot be a message
-//! and says the remedy, `types` looks into types, `expand` writes the code.
+//! and says the remedy, `types` looks into types, `expand` writes the code. `state` is the derive
+//! of what an actor keeps.
 
 mod check;
 mod expand;
@@ -10,6 +11,7 @@ mod list;
 mod model;
 mod options;
 mod problems;
+mod state;
 mod target;
 mod turn;
 mod types;
@@ -67,13 +69,14 @@ use crate::{model::Model, options::Options, problems::Problems, target::Target};
 ///
 /// # Hooks
 ///
-/// Two names are hooks instead of messages, whatever their visibility:
+/// Three names are hooks instead of messages, whatever their visibility:
 ///
 /// - `on_activate(&mut self)` runs before the first message. It returns nothing, or a
 ///   `Result<(), E>` whose error goes to the caller that woke the actor.
 /// - `on_deactivate(&mut self)` runs before the actor is put to sleep, and returns nothing.
+/// - `on_reminder(&mut self, due: quark::Due)` runs when a reminder is due, and returns nothing.
 ///
-/// Both may be `async` and may take `cx: &Cx<Self>`.
+/// All may be `async` and may take `cx: &Cx<Self>` first.
 ///
 /// # Options
 ///
@@ -155,6 +158,34 @@ pub fn turn(_options: TokenStream, item: TokenStream) -> TokenStream {
     )
     .to_compile_error();
     quote!(#stray #item).into()
+}
+
+/// Says which fields of an actor are kept in a store: those with `#[state]`.
+///
+/// ```text
+/// #[derive(Default, Stateful)]
+/// pub struct Account {
+///     #[state]
+///     balance: State<Balance>,
+///     #[state(name = "log", store = "slow")]
+///     history: State<History>,
+///     /// Forgotten with the activation, as any other field.
+///     greeted: bool,
+/// }
+/// ```
+///
+/// | option | meaning |
+/// |---|---|
+/// | `name = "…"` | what it is kept as; by default the field's own name. Keep it when you rename the field |
+/// | `store = "…"` | the store that the engine's builder knows by this name; by default the one that has no other |
+///
+/// Its `#[actor]` block finds it by itself, and has the fields loaded before the first turn.
+#[proc_macro_derive(Stateful, attributes(state))]
+pub fn stateful(item: TokenStream) -> TokenStream {
+    let derived = state::derive(item.into());
+    derived
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }
 
 /// The attribute on the compiler-independent token type, so that unit tests can call it.

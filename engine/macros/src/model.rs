@@ -17,6 +17,7 @@ pub(crate) struct Model {
     pub(crate) messages: Vec<Message>,
     pub(crate) activate: Option<Hook>,
     pub(crate) deactivate: Option<Hook>,
+    pub(crate) remind: Option<Hook>,
 }
 
 /// A public method that takes `&mut self` or `&self`.
@@ -43,7 +44,7 @@ pub(crate) struct Argument {
     pub(crate) ty: Type,
 }
 
-/// `on_activate` or `on_deactivate`.
+/// `on_activate`, `on_deactivate` or `on_reminder`.
 pub(crate) struct Hook {
     pub(crate) method: Ident,
     pub(crate) cfgs: Vec<Attribute>,
@@ -60,6 +61,7 @@ impl Model {
             messages: Vec::new(),
             activate: None,
             deactivate: None,
+            remind: None,
         };
         for item in &target.block.items {
             let ImplItem::Fn(function) = item else {
@@ -86,6 +88,9 @@ impl Model {
                 Role::Deactivate => {
                     let hook = Hook::read(function, target);
                     set_hook(&mut model.deactivate, hook, problems);
+                }
+                Role::Remind => {
+                    set_hook(&mut model.remind, Hook::read(function, target), problems);
                 }
             }
         }
@@ -116,6 +121,7 @@ pub(crate) enum Role {
     Message,
     Activate,
     Deactivate,
+    Remind,
 }
 
 impl Role {
@@ -125,6 +131,8 @@ impl Role {
             Self::Activate
         } else if name == "on_deactivate" {
             Self::Deactivate
+        } else if name == "on_reminder" {
+            Self::Remind
         } else if matches!(function.vis, Visibility::Public(_)) && function.sig.receiver().is_some()
         {
             Self::Message
@@ -188,13 +196,17 @@ impl Hook {
         let takes_context = inputs
             .next_if(|input| check::is_context(&input.ty, &target.path, &mut problems))
             .is_some();
+        let role = Role::of(function);
+        if role == Role::Remind && signature.receiver().is_some() && inputs.next().is_none() {
+            check::no_reminder(&signature.ident, &mut problems);
+        }
         if signature.receiver().is_some()
             && let Some(input) = inputs.next()
         {
             check::hook_argument(&signature.ident, input, &target.path, &mut problems);
         }
-        if Role::of(function) == Role::Deactivate {
-            check::returns_nothing(&signature.output, &mut problems);
+        if matches!(role, Role::Deactivate | Role::Remind) {
+            check::returns_nothing(&signature.ident, &signature.output, &mut problems);
         }
         problems.finish(Self {
             method: signature.ident.clone(),

@@ -30,6 +30,10 @@ impl Problems {
         result.map_err(|error| self.push(error)).ok()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The value, unless a problem was noted.
     pub(crate) fn finish<T>(self, value: T) -> syn::Result<T> {
         match self.0 {

@@ -8,7 +8,10 @@
 //! 5. [Mailboxes](mailboxes): what waits for an actor, and what happens when too much does.
 //! 6. [Supervision](supervision): who decides what becomes of an actor that fails.
 //! 7. [Placement](placement): on which shard an actor lives, and how to have a say in it.
-//! 8. [Testing](testing): without threads, without waiting, and by seed.
+//! 8. [States](states): what an actor keeps when it sleeps, and when the process ends.
+//! 9. [Journals](journals): state as the sum of what happened.
+//! 10. [Reminders](reminders): calls that come even if everything ends in between.
+//! 11. [Testing](testing): without threads, without waiting, and by seed.
 //!
 //! The examples run in the [simulator](testing): an engine in one thread, whose time
 //! costs nothing to wait for. There, `sim.block_on(async { … })` stands for your program. With a
@@ -25,7 +28,10 @@
 //! | awaited call | ask | [`alice.deposit(5).await`](calls) |
 //! | `[OneWay]` | tell | [`.tell()`](crate::Call::tell), [`.send()`](crate::Call::send) |
 //! | `[Reentrant]`, `[ReadOnly]`, `[AlwaysInterleave]` | – | [`&self`](borrowing) |
+//! | `IPersistentState<T>` | durable state behaviour | [`State<T>`](states) |
 //! | `OnActivateAsync` | – | [`on_activate`](identity#a-life) |
+//! | `JournaledGrain` | event-sourced behaviour | [`Journal<S>`](journals) |
+//! | `RegisterOrUpdateReminder` | – | [`cx.remind`](reminders) |
 //! | grain timer | timers, `receiveTimeout` | [`cx.after`](crate::Cx::after), [`cx.every`](crate::Cx::every) |
 //! | collection age | passivation | [`idle_after_ms`](identity#a-life) |
 //! | `RequestContext` | – | [`Context`](crate::Context) |
@@ -42,8 +48,11 @@
 pub mod borrowing;
 pub mod calls;
 pub mod identity;
+pub mod journals;
 pub mod mailboxes;
 pub mod placement;
+pub mod reminders;
+pub mod states;
 pub mod supervision;
 pub mod testing;
 pub mod turns;

@@ -51,6 +51,7 @@
 //!
 //! What one thread can't show, the order of two cores' memory accesses, it does not find.
 
+mod disks;
 mod double;
 mod fault_point;
 mod faults;
@@ -67,6 +68,7 @@ mod time_travel;
 mod times;
 mod watched;
 
+pub use disks::SimDisks;
 pub use double::Double;
 pub use fault_point::{Fault, fault_point, fault_point_now};
 pub use faults::SimCounts;
@@ -74,6 +76,7 @@ pub use log::{Outcome, SeenMessage};
 pub use method_of::MethodOf;
 pub use options::SimOptions;
 pub use quark_shards::driver::sim::SimConfig;
+pub use quark_storage::conformance::{Subject as ProviderSubject, provider_conformance};
 pub use recorder::Recorder;
 pub use seeds::{REPLAY_VARIABLE, for_seeds};
 pub use seen::Seen;

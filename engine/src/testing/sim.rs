@@ -17,6 +17,7 @@ use quark_shards::mesh::mesh;
 use quark_shards::shard::{Shard, ShardConfig};
 use quark_shards::time::Time;
 
+use super::disks::SimDisks;
 use super::faults::{Faults, SimCounts};
 use super::hooks::{Hooks, Observer};
 use super::log::Log;
@@ -49,12 +50,12 @@ use crate::supervision::{Tree, leaves};
 pub struct Sim {
     seed: u64,
     pub(super) world: SimWorld,
-    engine: Engine,
-    shards: Vec<Rc<Shard>>,
+    pub(super) engine: Engine,
+    pub(super) shards: Vec<Rc<Shard>>,
     pub(super) faults: Rc<Faults>,
     pub(super) options: SimOptions,
     tasks: Rc<Tasks>,
-    is_open: Cell<bool>,
+    pub(super) is_open: Cell<bool>,
     pub(super) passes_frozen: Cell<u64>,
 }
 
@@ -70,6 +71,15 @@ impl Sim {
     pub(crate) fn new(
         builder: EngineBuilder,
         seed: u64,
+        options: SimOptions,
+    ) -> Result<Self, RegisterError> {
+        let world = SimWorld::new(seed, options.world.clone());
+        Sim::on(builder, SimDisks { seed, world }, options)
+    }
+
+    pub(crate) fn on(
+        builder: EngineBuilder,
+        disks: SimDisks,
         options: SimOptions,
     ) -> Result<Self, RegisterError> {
         if let Some(refused) = builder.refused {
@@ -93,7 +103,7 @@ impl Sim {
             quota: builder.quota,
             ..ShardConfig::default()
         };
-        let world = SimWorld::new(seed, options.world.clone());
+        let SimDisks { seed, world } = disks;
         let faults = Rc::new(Faults::new(world.clone(), &options));
         let ends = mesh(options.shards.max(1), builder.credits, true);
         let engine = Engine::new(settings, ends[0].shared().clone(), builder.registry);
@@ -115,8 +125,7 @@ impl Sim {
             shard.attach(&RUNTIME, runtime);
             shards.push(shard);
         }
-        engine.set_report(report);
-        Ok(Sim {
+        let sim = Sim {
             seed,
             world,
             engine,
@@ -126,7 +135,10 @@ impl Sim {
             tasks: Rc::default(),
             is_open: Cell::new(true),
             passes_frozen: Cell::new(0),
-        })
+        };
+        report.stores = sim.open_stores()?;
+        sim.engine.set_report(report);
+        Ok(sim)
     }
 
     /// The seed of this run.
@@ -302,7 +314,7 @@ impl Sim {
         self.ring(shard);
     }
 
-    fn ring_all(&self) {
+    pub(super) fn ring_all(&self) {
         self.shards.iter().for_each(|shard| self.ring(shard));
     }
 
@@ -366,8 +378,14 @@ impl Sim {
     /// has not finished after the grace is dropped, and its callers are answered.
     pub fn shutdown(self) {
         self.engine.advance(Stage::Draining);
-        self.drain(self.now() + self.engine.settings().grace);
+        self.wind_down();
         self.end();
+    }
+
+    pub(super) fn wind_down(&self) {
+        let grace = self.engine.settings().grace;
+        self.drain(self.now() + grace);
+        self.close_stores(grace);
     }
 
     fn drain(&self, deadline: Time) {
@@ -416,7 +434,7 @@ impl Sim {
         surveys.into_iter().fold(Survey::default(), Survey::and)
     }
 
-    fn ask_all<R>(&self, mut question: impl FnMut(&Shard, &Runtime) -> R) -> Vec<R> {
+    pub(super) fn ask_all<R>(&self, mut question: impl FnMut(&Shard, &Runtime) -> R) -> Vec<R> {
         let ask = |shard: &Rc<Shard>| {
             shard.enter(|shard| Some(question(shard, shard.attached(&RUNTIME)?)))
         };

@@ -22,9 +22,14 @@ impl Shard {
     /// moves in its turns only: a shard that waits for some and has nothing else to do gives it
     /// one after the other.
     pub async fn run_hosted(&self) {
+        self.run_hosted_while(|| !self.stopping.get()).await;
+    }
+
+    /// [`run_while`](Self::run_while) for such a shard.
+    pub async fn run_hosted_while(&self, goes_on: impl Fn() -> bool) {
         let mut lull = Lull::new(self.config.idle);
         let mut slice_ends = self.read_clock() + SLICE;
-        while !self.stopping.get() {
+        while goes_on() {
             let busy = self.guarded_pass();
             if busy {
                 lull.end(self.now());

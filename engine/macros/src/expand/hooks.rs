@@ -34,7 +34,18 @@ pub(super) fn expand(target: &Target, model: &Model) -> TokenStream {
             function: deactivate_function(&quote!(_cx), &quote!(::core::future::ready(()))),
         },
     );
-    quote!(#activate #deactivate)
+    let remind = model.remind.as_ref().map(|hook| remind(target, hook));
+    quote!(#activate #deactivate #remind)
+}
+
+/// Says of an actor that it can be reminded.
+pub(super) fn reminded(target: &Target, model: &Model) -> Option<TokenStream> {
+    let hook = model.remind.as_ref()?;
+    let (path, cfgs) = (&target.path, &hook.cfgs);
+    Some(quote! {
+        #(#cfgs)*
+        impl ::quark::__private::Reminded for #path {}
+    })
 }
 
 /// What one hook is in the actor's impl.
@@ -77,6 +88,32 @@ fn deactivate(target: &Target, hook: &Hook) -> Items {
             const HAS_DEACTIVATE: bool = true;
         ),
         function: deactivate_function(&parameter, &body),
+    }
+}
+
+/// Where the user wrote none, or `#[cfg]` takes it away, the trait's own does nothing.
+fn remind(target: &Target, hook: &Hook) -> TokenStream {
+    let path = &target.path;
+    let (method, cfgs) = (&hook.method, &hook.cfgs);
+    let (parameter, context) = context(hook.takes_context);
+    let call = quote!(<#path>::#method(self #context, due));
+    let body = if hook.suspends {
+        call
+    } else {
+        quote!(::core::future::ready(#call))
+    };
+    quote! {
+        #(#cfgs)*
+        const HAS_REMINDER: bool = true;
+
+        #(#cfgs)*
+        fn remind<'a>(
+            &'a mut self,
+            #parameter: &'a ::quark::__private::Cx<Self>,
+            due: ::quark::__private::Due,
+        ) -> impl ::core::future::Future<Output = ()> + 'a {
+            #body
+        }
     }
 }
 

@@ -67,7 +67,9 @@ fn actor(target: &Target, model: &Model, options: &Options) -> TokenStream {
     let name = options.name_or(target.ident());
     let options = options.expression();
     let hooks = hooks::expand(target, model);
+    let reminded = hooks::reminded(target, model);
     let fallback = fallback();
+    let states = states();
     let allow = allow();
     quote_spanned! {target.span()=>
         #allow
@@ -90,8 +92,11 @@ fn actor(target: &Target, model: &Model, options: &Options) -> TokenStream {
             }
 
             #fallback
+            #states
             #hooks
         }
+
+        #reminded
     }
 }
 
@@ -115,6 +120,39 @@ fn fallback() -> TokenStream {
                 }
             }
             Probe::<Self>(::core::marker::PhantomData).made()
+        }
+    }
+}
+
+/// The fields that are kept, if the actor derives `Stateful`: probed for in the same way.
+fn states() -> TokenStream {
+    quote! {
+        const HAS_STATES: bool = {
+            struct Probe<A>(::core::marker::PhantomData<A>);
+            impl<A: ::quark::__private::Stateful> Probe<A> {
+                const KEEPS: bool = true;
+            }
+            trait Forgets {
+                const KEEPS: bool = false;
+            }
+            impl<A> Forgets for Probe<A> {}
+            Probe::<Self>::KEEPS
+        };
+
+        fn states(&mut self) -> ::std::vec::Vec<::quark::__private::Field<'_>> {
+            struct Probe<'a, A>(&'a mut A);
+            impl<'a, A: ::quark::__private::Stateful> Probe<'a, A> {
+                fn kept(self) -> ::std::vec::Vec<::quark::__private::Field<'a>> {
+                    self.0.fields()
+                }
+            }
+            trait Forgets<'a>: ::core::marker::Sized {
+                fn kept(self) -> ::std::vec::Vec<::quark::__private::Field<'a>> {
+                    ::std::vec::Vec::new()
+                }
+            }
+            impl<'a, A> Forgets<'a> for Probe<'a, A> {}
+            Probe(self).kept()
         }
     }
 }

@@ -8,7 +8,7 @@ use syn::{Ident, LitBool, LitInt, LitStr, Token, parse::ParseStream};
 use crate::list::one_of;
 
 /// Something written as a string, with where.
-pub(super) fn text(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Result<LitStr> {
+pub(crate) fn text(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Result<LitStr> {
     input.parse().map_err(|error| {
         syn::Error::new(
             error.span(),
