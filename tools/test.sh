@@ -8,9 +8,9 @@ source tools/setup.sh
 
 # The models in quark-shards, by the name of their module.
 LOOM_TESTS=loom_models
-EXAMPLES=(hello counter order_book game)
-# Built once with both drivers in it, and run on each.
-BOTH_DRIVERS=(--features quark-tests/glommio,quark-bench/glommio)
+EXAMPLES=(hello counter order_book game durable)
+# Built once with both drivers and all stores in it, and run on each driver.
+BOTH_DRIVERS=(--features quark-tests/glommio,quark-bench/glommio,quark-engine/redis,quark-engine/postgres)
 # The programs whose tests launch engines, or quark-bench, which does: they run on glommio, too. All
 # other tests are of parts that no driver is under, of the simulator's, or run on both by themselves.
 mapfile -t ENGINES < <(grep -l '\.launch()' {tests,engine}/tests/*.rs && printf '%s\n' bench/tests/*.rs)
@@ -58,6 +58,7 @@ on_glommio() {
 }
 planted_bugs() {
     cargo test --locked -p quark-tests --features planted-bugs --test planted -- --show-output
+    cargo test --locked -p quark-storage --features planted-bugs --lib planted -- --show-output
 }
 doc_tests() { cargo test --locked --workspace "${BOTH_DRIVERS[@]}" --doc; }
 rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace "${BOTH_DRIVERS[@]}" --no-deps; }
@@ -79,8 +80,9 @@ models() {
     loom
 }
 
-# valgrind counts instructions in a test.
-run "set-up" set_up rustfmt clippy -- valgrind
+# valgrind counts instructions in a test; stores are tested against the servers themselves, with
+# certificates by openssl.
+run "set-up" set_up rustfmt clippy -- valgrind redis-server postgresql openssl
 run "format" cargo fmt --all --check
 run "clippy" clippy_all
 run "clippy without hwloc" clippy_bare
