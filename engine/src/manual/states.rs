@@ -75,6 +75,7 @@
 //! - [`Store::memory`](crate::Store::memory) forgets everything with the engine.
 //! - [`Store::directory`](crate::Store::directory) keeps a log on each shard's disk, in a directory
 //!   that belongs to one engine at a time. What was saved survives a crash, and loss of power.
+//! - `Store::redis` and `Store::postgres`, with the cargo features of those names, keep it on a server.
 //! - [`Store::custom`](crate::Store::custom) is a store of your own.
 //!
 //! An engine may have several: `#[state(store = "fast")]` is kept in the one that
