@@ -1,7 +1,7 @@
 //! The task on each shard that looks for reminders that are due.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
@@ -27,6 +27,8 @@ const UNDER_WAY_MOST: usize = 256;
 const AILING_MOST: usize = 4096;
 /// The longest time between two looks: clocks are set, too.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// The shortest time between two looks that nothing has asked for.
+const NAP: Duration = Duration::from_millis(10);
 /// How long what has failed waits, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -35,6 +37,8 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 pub(crate) struct Watch {
     /// Those that are being dealt with: they are found again as long as they are.
     under_way: RefCell<BTreeMap<RecordKey, ETag>>,
+    /// Those dealt with since the last page was asked for: it may name them once more.
+    ended: RefCell<BTreeSet<(RecordKey, ETag)>>,
     /// How many of those wait to be tried again.
     ailing: Cell<usize>,
     /// When the next look is; `None` while one is under way.
@@ -125,33 +129,37 @@ async fn look(watch: &Rc<Watch>, store: &Rc<dyn Provider>) -> Result<Option<Wall
         }
         let now = wall_time();
         let known = watch.under_way.borrow().len();
+        watch.ended.borrow_mut().clear();
         let page = store.due(now, known + room.min(PAGE)).await?;
         let mut begun = 0;
         for due in page.reminders {
             if begun == room {
                 break;
             }
-            let before = watch
-                .under_way
-                .borrow_mut()
-                .insert(due.key.clone(), due.etag);
-            if before.is_some() {
+            let this = (due.key.clone(), due.etag);
+            if watch.under_way.borrow().contains_key(&due.key)
+                || watch.ended.borrow().contains(&this)
+            {
                 continue;
             }
+            watch.under_way.borrow_mut().insert(this.0, this.1);
             begun += 1;
             let (watch, store) = (watch.clone(), store.clone());
             with_runtime(|shard, _| {
                 shard.spawn(async move {
-                    let key = due.key.clone();
+                    let this = (due.key.clone(), due.etag);
                     attend(&watch, &store, due, now).await;
-                    watch.under_way.borrow_mut().remove(&key);
+                    watch.under_way.borrow_mut().remove(&this.0);
+                    watch.ended.borrow_mut().insert(this);
                     watch.look();
                 })
             });
         }
         match page.next {
             Some(next) if next <= now && begun != 0 => {}
-            next => return Ok(next),
+            // Those on the page are known, and the next may be another shard's: this one's own may
+            // come later.
+            next => return Ok(next.map(|next| next.max(now.after(NAP)))),
         }
     }
 }
