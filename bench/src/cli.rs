@@ -70,6 +70,23 @@ pub struct Replay {
     /// of S to warm up.
     #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = window)]
     pub window: Option<Duration>,
+    /// Acknowledge no event before it is durable, in a log in --dir. What an earlier replay has
+    /// kept there stays, and sequences go on from it.
+    #[arg(long)]
+    pub durable: bool,
+    /// Write a line for each event that is accepted, as it is acknowledged: its sequence and its
+    /// order's id. A - stands for standard output.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "durable",
+        allow_hyphen_values = true
+    )]
+    pub acks: Option<PathBuf>,
+    /// Replay nothing; recover the log that --durable has left in DIR, and print the same lines for
+    /// all that it has accepted.
+    #[arg(long, value_name = "DIR", conflicts_with = "durable")]
+    pub book: Option<PathBuf>,
     /// How to run it.
     #[command(flatten)]
     pub options: Options,
@@ -153,6 +170,10 @@ pub struct Options {
     /// Draw latency by percentile of all workloads of this run.
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
+    /// Where logs go that are written to disk: in a fresh folder there, removed at the end; for
+    /// `replay --durable` the log itself, which stays [default: a fresh folder in target, or here].
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
     /// What to call this run in file names and pictures [default for files: its date and time].
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub name: Option<String>,
@@ -173,6 +194,7 @@ impl Default for Options {
             format: Format::Text,
             hgrm: None,
             plot: None,
+            dir: None,
             name: None,
         }
     }
@@ -399,7 +421,7 @@ mod tests {
         assert!(matches!(parsed("list"), Ok(Command::List)));
         let Ok(Command::Run(run)) = parsed(
             "run ask-cross ring --shards 2 --cpus 0,2-3 --idle spin --driver glommio --seconds 0.5 --rate 1e5 \
-             --seed 9 --oversubscribe --format json --hgrm kept --plot all.svg --name before.1",
+             --seed 9 --oversubscribe --format json --hgrm kept --plot all.svg --dir disk --name before.1",
         ) else {
             panic!("run does not parse");
         };
@@ -418,9 +440,11 @@ mod tests {
             format,
             hgrm,
             plot,
+            dir,
             name,
         } = run.options;
         assert_eq!((hgrm, plot), (Some("kept".into()), Some("all.svg".into())));
+        assert_eq!(dir, Some("disk".into()));
         assert_eq!(name.as_deref(), Some("before.1"));
         assert_eq!(cpus.map(|cpus| cpus.to_string()).as_deref(), Some("0,2-3"));
         assert_eq!((shards, idle, count), (Some(2), Some(Idle::Spin), None));

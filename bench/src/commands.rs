@@ -42,9 +42,7 @@ pub(crate) fn run(command: &Command, interrupt: &Interrupt) -> Result<(), Error>
 fn list(out: &mut impl Write) -> Result<(), Error> {
     for workload in workloads::ALL {
         writeln!(out, "{:<11} {}", workload.name, workload.about)?;
-        let floor = workload
-            .floor
-            .map(|floor| format!("; floor: {}", floor.name()));
+        let floor = workload.floor.map(|floor| format!("; floor: {floor}"));
         writeln!(
             out,
             "            counts {}{}",

@@ -293,7 +293,12 @@ impl Ran {
     /// The beginning of a report on what `measured` tells.
     #[must_use]
     pub fn report(&self, workload: &Workload, measured: &Measured) -> Report {
-        let (count, elapsed) = (measured.count, measured.elapsed());
+        self.report_of(workload, measured.count, measured.elapsed())
+    }
+
+    /// The same of `count` units in `elapsed`.
+    #[must_use]
+    pub fn report_of(&self, workload: &Workload, count: u64, elapsed: Duration) -> Report {
         let report = Report::new(workload, self.ground, count, elapsed);
         if self.interrupted {
             report.figure("interrupted", true)

@@ -33,6 +33,7 @@ pub mod progress;
 pub mod records;
 pub mod report;
 pub mod rng;
+pub mod scratch;
 pub mod table;
 mod units;
 pub mod workloads;

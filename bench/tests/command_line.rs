@@ -71,6 +71,10 @@ fn list_names_every_workload() {
         "wake",
         "workers",
         "idle",
+        "moves",
+        "durable",
+        "recover",
+        "reminders",
     ] {
         assert!(
             text.lines()

@@ -2,6 +2,7 @@
 //! after a workload. Figures from rented machines mean something only held against these.
 
 pub mod call;
+pub mod disk;
 pub mod hop;
 pub mod line;
 pub mod pinned;
@@ -152,7 +153,9 @@ impl Bracket {
 }
 
 impl Bracketed {
-    fn of(before: Floor, after: &Floor) -> Self {
+    /// Of two measurements of one floor, the first made before the workload.
+    #[must_use]
+    pub fn of(before: Floor, after: &Floor) -> Self {
         let small_is_better = before.unit == "ns";
         let value = if small_is_better {
             before.value.min(after.value)

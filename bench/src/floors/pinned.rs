@@ -19,6 +19,14 @@ pub enum FloorError {
         /// The core given twice.
         core: usize,
     },
+    /// The disk, or the way to it, fails.
+    #[error("the floor of durable writes can't be measured in {folder}: {reason}")]
+    Disk {
+        /// Where it was to be measured.
+        folder: String,
+        /// What the system said.
+        reason: String,
+    },
 }
 
 /// The cores this process may use, by the system's numbers, lowest first.

@@ -13,7 +13,7 @@ pub const WORKLOAD: Workload = Workload {
     name: "ask-cross",
     about: "One actor asks another on the next core, one at a time.",
     unit: "asks",
-    floor: Some(Kind::CacheLine),
+    floor: Some(Kind::CacheLine.name()),
     run: ask_cross,
 };
 

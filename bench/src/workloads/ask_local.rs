@@ -11,7 +11,7 @@ pub const WORKLOAD: Workload = Workload {
     name: "ask-local",
     about: "One actor asks another on its own core, one at a time.",
     unit: "asks",
-    floor: Some(Kind::VirtualCall),
+    floor: Some(Kind::VirtualCall.name()),
     run: ask_local,
 };
 

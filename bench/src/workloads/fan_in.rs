@@ -18,7 +18,7 @@ pub const WORKLOAD: Workload = Workload {
     name: "fan-in",
     about: "100 senders tell 1 actor.",
     unit: "messages",
-    floor: Some(Kind::Ring),
+    floor: Some(Kind::Ring.name()),
     run: fan_in,
 };
 

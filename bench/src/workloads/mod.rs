@@ -5,6 +5,7 @@ pub(crate) mod actors;
 pub mod ask_cross;
 pub mod ask_local;
 mod asks;
+pub mod durable;
 pub mod fan_in;
 pub mod fan_out;
 pub mod game;
@@ -12,7 +13,9 @@ pub mod idle;
 pub mod moves;
 pub mod ping_pong;
 pub mod port;
+pub mod recover;
 pub(crate) mod relay;
+pub mod reminders;
 pub mod replay;
 pub mod ring;
 pub mod tell_cross;
@@ -25,7 +28,6 @@ use std::fmt;
 
 use crate::cli::Options;
 use crate::error::Error;
-use crate::floors;
 use crate::interrupt::Interrupt;
 use crate::report::Report;
 
@@ -37,8 +39,8 @@ pub struct Workload {
     pub about: &'static str,
     /// What it counts, in the plural.
     pub unit: &'static str,
-    /// What it is held against.
-    pub floor: Option<floors::Kind>,
+    /// What it is held against, in words.
+    pub floor: Option<&'static str>,
     /// Runs it: floor, workload, floor. Ends early, with what was measured, once interrupted.
     pub run: fn(&Setup) -> Result<Report, Error>,
 }
@@ -94,6 +96,9 @@ pub const ALL: &[&Workload] = &[
     &workers::WORKLOAD,
     &idle::WORKLOAD,
     &moves::WORKLOAD,
+    &durable::WORKLOAD,
+    &recover::WORKLOAD,
+    &reminders::WORKLOAD,
 ];
 
 /// The workload called `name`.
@@ -116,6 +121,7 @@ mod tests {
 
     use super::*;
     use crate::cli::Idle;
+    use crate::floors;
     use crate::report::Figure;
     use crate::report::tests::sample_between;
 
@@ -135,10 +141,10 @@ mod tests {
         if let Some(floor) = &report.floor {
             let usual = match name {
                 // Held against sleepers where it sleeps.
-                "ask-cross" => Some(floors::Kind::Park),
+                "ask-cross" => Some(floors::Kind::Park.name()),
                 _ => workload.floor,
             };
-            assert_eq!(Some(floor.name), usual.map(floors::Kind::name));
+            assert_eq!(Some(floor.name), usual);
             assert!(report.ratio.is_some_and(|ratio| ratio > 0.0), "{report:?}");
         }
         report
@@ -253,6 +259,42 @@ mod tests {
     }
 
     #[test]
+    fn saves_are_durable_and_loaded_again() {
+        let report = few("durable", on_disk(count(640)));
+        assert_eq!(report.count, 640);
+        assert!(figure(&report, "load_p99_us") > 0.0);
+        assert!((1.0..=64.0).contains(&figure(&report, "saves_per_batch")));
+        assert!(report.floor.is_some());
+    }
+
+    /// In a folder that is certainly there.
+    fn on_disk(options: Options) -> Options {
+        Options {
+            dir: Some(std::env::temp_dir()),
+            ..options
+        }
+    }
+
+    #[test]
+    fn keys_are_recovered() {
+        let report = few("recover", on_disk(count(2_000)));
+        assert_eq!(report.count, 2_000);
+        assert!(figure(&report, "launch_ms") > 0.0 && figure(&report, "empty_launch_ms") > 0.0);
+    }
+
+    #[test]
+    fn reminders_are_all_called() {
+        let options = Options {
+            rate: Some(2_000.0),
+            ..count(400)
+        };
+        let report = few("reminders", on_disk(options));
+        assert_eq!(report.count, 400);
+        // The last of 20 of each sleeper is due 190 ms after the first.
+        assert!(report.seconds >= 0.19 && report.latency_ns.is_some());
+    }
+
+    #[test]
     fn sleepers_wake_and_idlers_idle() {
         let report = few("wake", count(20));
         assert_eq!(report.count, 20);
@@ -296,6 +338,7 @@ mod tests {
             options: Options {
                 idle: Some(Idle::Park),
                 oversubscribe: true,
+                dir: Some(std::env::temp_dir()),
                 ..Options::default()
             },
             interrupt: Interrupt::default(),
@@ -334,6 +377,9 @@ mod tests {
                 "workers",
                 "idle",
                 "moves",
+                "durable",
+                "recover",
+                "reminders",
             ]
         );
     }

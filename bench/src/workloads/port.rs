@@ -19,7 +19,7 @@ pub const WORKLOAD: Workload = Workload {
     name: "port",
     about: "A plain thread on its own core asks one shard through a port.",
     unit: "asks",
-    floor: Some(Kind::CacheLine),
+    floor: Some(Kind::CacheLine.name()),
     run: port,
 };
 

@@ -3,11 +3,15 @@
 //! An event is three one-way messages: from the gateway to its account, on to the book, and an
 //! acknowledgement back, which the book batches by what has come in. Nobody holds a reply open,
 //! and the gateway's window bounds what is under way.
+//!
+//! With `--durable` the book has its events kept in a ledger's journal before it acknowledges them.
 
 mod account;
+mod acks;
 mod exchange;
 mod gateway;
 mod in_order;
+mod ledger;
 mod order_book;
 mod windows;
 
@@ -15,6 +19,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use quark::Store;
 
 use super::{Setup, Workload};
 use crate::cli::{Format, Replay};
@@ -24,7 +30,9 @@ use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::records::Records;
 use crate::report::Report;
-use exchange::{Exchange, Outcome};
+use crate::scratch::Scratch;
+use acks::AckFile;
+use exchange::{Durable, Exchange, Outcome};
 use order_book::Lap;
 
 /// The workload, for its name and unit: it is not run by name but by [`command`].
@@ -49,6 +57,9 @@ pub const WORKLOAD: Workload = Workload {
 /// When the feed cannot be used, the file of changes cannot be written, or the engine will not
 /// launch as asked.
 pub fn command(asked: &Replay, interrupt: &Interrupt, out: &mut impl Write) -> Result<(), Error> {
+    if let Some(folder) = &asked.book {
+        return ledger::print(folder, &asked.options, out);
+    }
     let setup = Setup {
         options: asked.options.clone(),
         interrupt: interrupt.clone(),
@@ -67,7 +78,13 @@ pub fn command(asked: &Replay, interrupt: &Interrupt, out: &mut impl Write) -> R
 /// See [`command`].
 pub fn replay(asked: &Replay, setup: &Setup, out: &mut impl Write) -> Result<Report, Error> {
     let prepared = Prepared::new(asked)?;
-    let exchange = Exchange::open(&prepared.feed, asked.window, setup)?;
+    let (folder, acks) = (Kept::new(asked)?, asked.acks.as_deref());
+    let (acks, sender) = acks.map(AckFile::create).transpose()?.unzip();
+    let durable = folder.as_ref().map(|folder| Durable {
+        store: folder.store(),
+        acks: sender,
+    });
+    let exchange = Exchange::open(&prepared.feed, asked.window, setup, durable)?;
     if asked.options.format == Format::Text {
         writeln!(
             out,
@@ -78,7 +95,35 @@ pub fn replay(asked: &Replay, setup: &Setup, out: &mut impl Write) -> Result<Rep
         out.flush()?;
     }
     let Outcome { report, lap } = exchange.run()?;
+    acks.map(AckFile::finish).transpose()?;
     prepared.conclude(report, &lap)
+}
+
+/// Where the log of a durable replay is.
+enum Kept {
+    /// Where it was asked for, and it stays.
+    Here(PathBuf),
+    /// Nowhere in particular, and it is removed.
+    Away(Scratch),
+}
+
+impl Kept {
+    fn new(asked: &Replay) -> Result<Option<Self>, Error> {
+        if !asked.durable {
+            return Ok(None);
+        }
+        Ok(Some(match &asked.options.dir {
+            Some(folder) => Kept::Here(folder.clone()),
+            None => Kept::Away(Scratch::new(None)?),
+        }))
+    }
+
+    fn store(&self) -> Store {
+        match self {
+            Kept::Here(folder) => Store::directory(folder),
+            Kept::Away(scratch) => scratch.store("log"),
+        }
+    }
 }
 
 /// What is ready before anything is measured, so that bad input is known first.

@@ -16,7 +16,7 @@ pub const WORKLOAD: Workload = Workload {
     name: "ring",
     about: "Savina's thread ring: a token passes 100 actors, 1 M hops.",
     unit: "hops",
-    floor: Some(Kind::QueueHop),
+    floor: Some(Kind::QueueHop.name()),
     run: ring,
 };
 

@@ -11,7 +11,7 @@ pub const WORKLOAD: Workload = Workload {
     name: "tell-cross",
     about: "One-way messages to an actor on another core.",
     unit: "messages",
-    floor: Some(Kind::Ring),
+    floor: Some(Kind::Ring.name()),
     run: tell_cross,
 };
 

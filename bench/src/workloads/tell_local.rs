@@ -6,6 +6,7 @@ use super::asks::pair;
 use super::{Setup, Workload};
 use crate::cli::Idle;
 use crate::error::Error;
+use crate::floors::Kind;
 use crate::launch::{Needs, PATIENCE, Plan, close};
 use crate::pace::Goal;
 use crate::report::Report;
@@ -30,7 +31,10 @@ pub(super) fn run(workload: &Workload, setup: &Setup, shards: usize) -> Result<R
         idle: Idle::Spin,
     };
     let plan = Plan::new(workload.name, setup, needs)?;
-    let floor = workload.floor.map_or(Ok(None), |floor| plan.floor(floor))?;
+    let floor = match shards {
+        1 => None,
+        _ => plan.floor(Kind::Ring)?,
+    };
     let session = plan.launch()?;
     let (caller, target) = pair(&session, shards as u16 - 1);
     let pace = session.pace(Goal::Time(Duration::from_secs(1)));

@@ -16,7 +16,7 @@ pub const WORKLOAD: Workload = Workload {
     name: "wake",
     about: "The first ask after 1 ms asleep, across shards.",
     unit: "asks",
-    floor: Some(Kind::Wake),
+    floor: Some(Kind::Wake.name()),
     run: wake,
 };
 

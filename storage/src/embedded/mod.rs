@@ -11,6 +11,7 @@
 //! its name: then an older version of it may come back, and the report says where that may be.
 
 mod batch;
+mod batch_sizes;
 mod compact;
 mod error;
 mod format;
@@ -30,6 +31,7 @@ mod writer;
 
 use std::path::PathBuf;
 
+pub use self::batch_sizes::{BatchSize, batch_sizes};
 pub use self::error::OpenError;
 pub use self::prepare::{Opening, Prepared, open, prepare};
 pub use self::store::EmbeddedStore;

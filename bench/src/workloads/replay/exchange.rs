@@ -2,14 +2,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-use quark::{CallError, Credits, Engine, LaunchReport};
+use quark::{CallError, Credits, Engine, LaunchReport, Store};
 
 use super::WORKLOAD;
 use super::account::{Account, passes};
+use super::acks::Acks;
 use super::gateway::{End, Gateway, GatewayRef, Measured, Plan, Status};
+use super::ledger::{KEY, Ledger};
 use super::order_book::{Lap, Laps, OrderBook, OrderBookRef, WINDOW};
 use super::windows::warm_up;
 use crate::busy::Busy;
@@ -37,6 +40,16 @@ pub(super) struct Exchange {
     plan: Arc<Plan>,
     gateway: GatewayRef,
     book: OrderBookRef,
+    /// The sequence of the first event, if they are kept.
+    first_sequence: Option<u64>,
+}
+
+/// What makes a replay durable.
+pub(super) struct Durable {
+    /// Where the ledger is.
+    pub(super) store: Store,
+    /// Who is told of each event that was acknowledged.
+    pub(super) acks: Option<Sender<Acks>>,
 }
 
 /// What a run came to.
@@ -52,6 +65,7 @@ impl Exchange {
         feed: &Arc<Feed>,
         window: Option<Duration>,
         setup: &Setup,
+        durable: Option<Durable>,
     ) -> Result<Self, Error> {
         let options = &setup.options;
         let plan = Arc::new(Plan {
@@ -72,7 +86,11 @@ impl Exchange {
         }
         let symbol = symbol(&feed.name);
         let length = feed.events.len();
-        let engine = launch::builder(topology, options.idle, options)
+        let mut builder = launch::builder(topology, options.idle, options);
+        if let Some(durable) = &durable {
+            builder = builder.store(durable.store.clone());
+        }
+        let engine = builder
             // Room for all that may be under way: to the accounts, and from there to the book.
             .credits(Credits {
                 tell_slots: 2 * EVENT_SLOTS * WINDOW as u32,
@@ -90,7 +108,8 @@ impl Exchange {
         let home = engine.home_of::<OrderBook>(symbol);
         let away = |gateway: &u64| engine.home_of::<Gateway>(*gateway) != home;
         let gateway = (0..64).find(away).unwrap_or(0);
-        let exchange = Exchange {
+        let mut exchange = Exchange {
+            first_sequence: None,
             gateway: engine.actor::<Gateway>(gateway),
             book: engine.actor::<OrderBook>(symbol),
             engine,
@@ -98,7 +117,21 @@ impl Exchange {
         };
         exchange.answered(exchange.book.connect(exchange.gateway.clone()).wait())?;
         exchange.answered(exchange.gateway.open().wait())?;
+        if let Some(durable) = durable {
+            exchange.first_sequence = Some(exchange.keep(durable)?);
+        }
         Ok(exchange)
+    }
+
+    /// Has all that is accepted kept; gives the sequence of the first event.
+    fn keep(&self, durable: Durable) -> Result<u64, Error> {
+        let ledger = self.engine.actor::<Ledger>(KEY);
+        let first = self.answered(ledger.next().wait())?;
+        self.answered(self.book.keep(ledger, first).wait())?;
+        if let Some(acks) = durable.acks {
+            self.answered(self.gateway.tell_acks(first, acks).wait())?;
+        }
+        Ok(first)
     }
 
     /// What the engine says of its launch.
@@ -169,6 +202,12 @@ impl Exchange {
             } = status;
             let waits = acknowledged == last && (sent > acknowledged || !status.begun);
             still = if waits { still + 1 } else { 0 };
+            if still > 0
+                && self.first_sequence.is_some()
+                && let Some(fault) = self.answered(self.book.fault().wait())?
+            {
+                return Err(self.failed(format!("events can't be kept: {fault}")));
+            }
             if still > PATIENCE {
                 return Err(self.failed(format!(
                     "no acknowledgement for 10 s, with {acknowledged} of {sent} events acknowledged"
@@ -186,6 +225,12 @@ impl Exchange {
             .figure("laps", laps.more + u64::from(laps.first.events > 0))
             .figure("refused", laps.first.refused)
             .figure("came_early", laps.came_early);
+        let report = match self.first_sequence {
+            None => report,
+            Some(first) => report
+                .figure("durable", true)
+                .figure("first_sequence", first),
+        };
         let p999 = &measured.windows_p999_ns;
         if p999.is_empty() {
             return report;

@@ -4,12 +4,14 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::task::Poll;
 use std::time::Duration;
 
 use quark::prelude::*;
 
-use super::account::{ACCOUNTS, Account, AccountRef, RETRY};
+use super::account::{ACCOUNTS, Account, AccountRef, RETRY, passes};
+use super::acks::Acks;
 use super::order_book::WINDOW;
 use super::windows::Windows;
 use crate::clock::Clock;
@@ -86,6 +88,8 @@ struct State {
     /// When each event under way was sent, by its number.
     sent_at: Box<[u64; WINDOW]>,
     latency: Windows,
+    /// The sequence of event number 0, and who is told of each one acknowledged.
+    acks: Option<(u64, Sender<Acks>)>,
 }
 
 impl Gateway {
@@ -104,6 +108,7 @@ impl Gateway {
             ended: 0,
             sent_at: Box::new([0; WINDOW]),
             latency: Windows::new(None, 0),
+            acks: None,
         };
         Gateway {
             plan,
@@ -180,6 +185,12 @@ impl Gateway {
     /// Activates the gateway.
     pub fn open(&self) {}
 
+    /// Has each event that is accepted told to `acks` when it is acknowledged; the first has the
+    /// sequence `first`.
+    pub fn tell_acks(&self, first: u64, acks: Sender<Acks>) {
+        self.state.borrow_mut().acks = Some((first, acks));
+    }
+
     /// Replays. At full speed, acknowledgements bring the next events, and this only looks after
     /// what they can't: the first events, a shard that had no room, Ctrl-C. With a rate, it sends
     /// by the schedule.
@@ -219,6 +230,15 @@ impl Gateway {
         {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
+            if let Some((first, acks)) = &state.acks {
+                let events = &self.plan.feed.events;
+                let accepted = (state.acknowledged..until).filter_map(|number| {
+                    let event = &events[(number % events.len() as u64) as usize];
+                    passes(event).then_some((first + number, event.order))
+                });
+                // Who reads them says why it can't.
+                let _ = acks.send(accepted.collect());
+            }
             let latency = state.latency.at(now);
             for number in state.acknowledged..until {
                 let since = match &state.schedule {
@@ -240,7 +260,8 @@ impl Gateway {
 
     /// What was measured.
     pub fn close(&self) -> Measured {
-        let state = self.state.borrow();
+        let mut state = self.state.borrow_mut();
+        state.acks = None;
         Measured {
             events: state.acknowledged,
             elapsed: Duration::from_nanos(state.ended - state.begun.unwrap_or(state.ended)),

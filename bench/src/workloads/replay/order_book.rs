@@ -7,6 +7,7 @@ use quark::prelude::*;
 use super::account::RETRY;
 use super::gateway::GatewayRef;
 use super::in_order::InOrder;
+use super::ledger::{Entry, LedgerRef};
 use crate::bbo::BboLog;
 use crate::book::{Book, Tally};
 use crate::feed::Event;
@@ -86,6 +87,19 @@ pub(super) struct OrderBook {
     events: InOrder<Option<Event>>,
     /// An acknowledgement is on its way to being sent.
     acknowledging: bool,
+    /// Where events are kept before they are acknowledged, if that is asked for.
+    keeping: Option<Keeping>,
+}
+
+/// Events that are to be durable before they are acknowledged.
+struct Keeping {
+    ledger: LedgerRef,
+    /// The sequence of event number 0.
+    first: u64,
+    /// Accepted, and not in the ledger yet.
+    entries: Vec<Entry>,
+    /// Why nothing is acknowledged any more.
+    fault: Option<String>,
 }
 
 impl OrderBook {
@@ -98,6 +112,7 @@ impl OrderBook {
             lap: Lap::default(),
             events: InOrder::new(WINDOW),
             acknowledging: false,
+            keeping: None,
         }
     }
 
@@ -110,6 +125,10 @@ impl OrderBook {
                 self.turn_lap();
             }
             self.lap.take(event.as_ref());
+            if let (Some(keeping), Some(event)) = (&mut self.keeping, event) {
+                let sequence = keeping.first + self.events.next();
+                keeping.entries.push(Entry { sequence, event });
+            }
             next = self.events.advance();
         }
     }
@@ -137,6 +156,17 @@ impl OrderBook {
         self.gateway = Some(gateway);
     }
 
+    /// Has events kept by `ledger` before they are acknowledged; the first gets the sequence
+    /// `first`.
+    pub fn keep(&mut self, ledger: LedgerRef, first: u64) {
+        self.keeping = Some(Keeping {
+            ledger,
+            first,
+            entries: Vec::new(),
+            fault: None,
+        });
+    }
+
     /// Event number `number`, or nothing if it was refused. Accounts pass events on at their own
     /// pace: those that come early wait here.
     ///
@@ -151,10 +181,35 @@ impl OrderBook {
             self.acknowledging = true;
             // Queues behind the events that are here already, so that one acknowledgement is for
             // all of them: as many as came in one pass of the loop, or one when the load is low.
-            if cx.me().acknowledge().tell().is_err() {
+            if self.keeping.is_some() {
+                if cx.me().settle().tell().is_err() {
+                    cx.after(RETRY, |me| me.settle());
+                }
+            } else if cx.me().acknowledge().tell().is_err() {
                 cx.after(RETRY, |me| me.acknowledge());
             }
         }
+    }
+
+    /// Has what was taken kept, and tells the gateway once it is durable. Events that come
+    /// meanwhile wait, and share the next time.
+    pub async fn settle(&mut self, cx: &Cx<Self>) {
+        if let Some(keeping) = &mut self.keeping {
+            let entries = mem::take(&mut keeping.entries);
+            if !entries.is_empty()
+                && let Err(error) = keeping.ledger.accept(entries).await
+            {
+                // Nobody knows what was kept: this is the end.
+                keeping.fault = Some(error.to_string());
+                return;
+            }
+        }
+        self.acknowledge(cx);
+    }
+
+    /// Why nothing is acknowledged any more, if so.
+    pub fn fault(&self) -> Option<String> {
+        self.keeping.as_ref()?.fault.clone()
     }
 
     /// Tells the gateway how far the book is.

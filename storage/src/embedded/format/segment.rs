@@ -40,6 +40,16 @@ impl SegmentHeader {
         log: LogId,
         segment: u32,
     ) -> Result<Self, Fault> {
+        let header = Self::parse_any(block)?;
+        if header.log == log && header.segment == segment {
+            Ok(header)
+        } else {
+            Err(Fault::Foreign)
+        }
+    }
+
+    /// The header at the beginning of `block`, of whatever log.
+    pub(in crate::embedded) fn parse_any(block: &[u8]) -> Result<Self, Fault> {
         if block.len() < BLOCK || &block[..8] != MAGIC {
             return Err(Fault::Damaged);
         }
@@ -50,7 +60,7 @@ impl SegmentHeader {
         if version != VERSION {
             return Err(Fault::Newer(version));
         }
-        let header = SegmentHeader {
+        Ok(SegmentHeader {
             log: LogId {
                 directory: u64_at(block, 16),
                 generation: u32_at(block, 12),
@@ -60,11 +70,6 @@ impl SegmentHeader {
             oldest: u32_at(block, 28),
             first_batch: u64_at(block, 32),
             next_sequence: u64_at(block, 40),
-        };
-        if header.log == log && header.segment == segment {
-            Ok(header)
-        } else {
-            Err(Fault::Foreign)
-        }
+        })
     }
 }
