@@ -7,11 +7,15 @@ struct Account {
 
 use std::rc::Rc;
 
+struct Shared(Rc<i64>);
+
 #[actor]
 impl Account {
-    pub fn shared(&self) -> Option<Rc<i64>> {
-        Some(Rc::new(self.cents))
+    pub fn shared(&self) -> Shared {
+        Shared(Rc::new(self.cents))
     }
 }
 
-fn main() {}
+fn main() {
+    let _ = |shared: Shared| shared.0;
+}
