@@ -4,6 +4,7 @@ pub mod family;
 mod gate;
 pub mod model;
 pub mod nomads;
+pub mod servers;
 pub mod shelf;
 
 use std::future::Future;
