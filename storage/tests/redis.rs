@@ -8,9 +8,9 @@ use std::process::Command;
 use common::{
     Process, certificate, conforms, eventually, free_port, impatient, load, options, run,
 };
-use quark_storage::provider::StoreError;
+use quark_storage::provider::{Provider, StoreError};
 use quark_storage::redis::{RedisConfig, redis};
-use quark_storage::remote::{Control, Remote};
+use quark_storage::remote::{Control, Remote, RemoteStore, Share};
 use tempfile::TempDir;
 
 const PACKAGE: &str = "redis-server";
@@ -201,6 +201,26 @@ fn what_is_acknowledged_outlives_the_server() {
     });
     server.kill();
     load::waits_for_the_server(&remote, || server.launch());
+}
+
+#[test]
+fn a_server_that_may_forget_is_told_of() {
+    let always = ["--appendonly", "yes", "--appendfsync", "always"];
+    for (args, says) in [
+        (&[][..], Some("appendonly is off")),
+        (&always[..2], Some("appendfsync is everysec")),
+        (&always[..], None),
+    ] {
+        let server = Server::start(args);
+        let control = Control::start().expect("a thread starts");
+        let remote = open(&control, &format!("redis://127.0.0.1:{}", server.port));
+        remote.check().expect("the server answers");
+        let notes = RemoteStore::new(&remote, Share::whole()).report().notes;
+        match says {
+            Some(says) => assert!(notes.iter().any(|note| note.starts_with(says)), "{notes:?}"),
+            None => assert!(notes.is_empty(), "{notes:?}"),
+        }
+    }
 }
 
 #[test]
