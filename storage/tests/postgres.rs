@@ -189,6 +189,20 @@ fn what_is_acknowledged_outlives_the_server() {
 }
 
 #[test]
+fn an_idle_connection_that_is_lost_holds_up_nobody() {
+    let mut server = Server::start();
+    let control = Control::start().expect("a thread starts");
+    let url = server.socket_url();
+    load::loses_an_idle_connection(
+        || open(&control, &url),
+        || {
+            server.kill();
+            server.launch(&[]);
+        },
+    );
+}
+
+#[test]
 fn of_two_owners_one_commits() {
     let server = Server::start();
     let control = Control::start().expect("a thread starts");

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::backend::{Answer, Backend, Connection, Failure, Limits, Request};
 use super::backoff::Backoff;
@@ -47,7 +47,8 @@ type Landed<C> = (Arc<C>, Vec<Result<Answer, Failure>>);
 
 /// The connection, or how it is come by.
 enum Link<C> {
-    Open(Arc<C>),
+    /// Once the sender is dropped, what is under way by this connection is given up.
+    Open(Arc<C>, watch::Sender<()>),
     /// Try at this time.
     Down(Instant),
     Opening,
@@ -149,8 +150,8 @@ impl<B: Backend> Dispatch<B> {
             return;
         }
         self.pause = None;
-        let connection = match &self.link {
-            Link::Open(connection) => Arc::clone(connection),
+        let (connection, lost) = match &self.link {
+            Link::Open(connection, lost) => (Arc::clone(connection), lost.subscribe()),
             Link::Opening => return,
             Link::Down(until) => {
                 if *until <= Instant::now() {
@@ -162,17 +163,17 @@ impl<B: Backend> Dispatch<B> {
         while self.flights.len() < self.limits.batches && self.jobs.has_ready() {
             let jobs = self.jobs.take(self.limits.requests, self.limits.bytes);
             let batch: Vec<Arc<Request>> = jobs.iter().map(|job| job.request.clone()).collect();
-            let (connection, patience) = (Arc::clone(&connection), self.patience);
+            let (connection, lost) = (Arc::clone(&connection), lost.clone());
+            let patience = self.patience;
             let flight = self.flights.spawn(async move {
-                let run = timeout(patience, connection.run(&batch));
-                let answers = run.await.unwrap_or_else(|_| {
-                    let why = format!("no answer within {patience:?}");
-                    batch
-                        .iter()
-                        .map(|_| Err(Failure::Broken(why.clone())))
-                        .collect()
-                });
-                (connection, answers)
+                let why = tokio::select! {
+                    biased;
+                    answers = connection.run(&batch) => return (connection, answers),
+                    () = sleep(patience) => format!("no answer within {patience:?}"),
+                    () = given_up(lost) => "the connection was lost".to_owned(),
+                };
+                let broken = || Err(Failure::Broken(why.clone()));
+                (connection, batch.iter().map(|_| broken()).collect())
             });
             self.away.push((flight.id(), jobs));
         }
@@ -200,7 +201,7 @@ impl<B: Backend> Dispatch<B> {
                 facts.notes = connection.notes();
                 facts.trouble = None;
                 drop(facts);
-                self.link = Link::Open(Arc::new(connection));
+                self.link = Link::Open(Arc::new(connection), watch::Sender::new(()));
             }
             Err(Failure::Broken(why) | Failure::Again(why)) => self.down(why),
             Err(Failure::Said(error)) => {
@@ -211,7 +212,8 @@ impl<B: Backend> Dispatch<B> {
         }
     }
 
-    /// Nothing goes by the connection any more; it is opened again after a while.
+    /// Nothing goes by the connection any more, and what is under way by it comes back; it is
+    /// opened again after a while.
     fn down(&mut self, why: String) {
         tracing::warn!(
             place = self.backend.place(),
@@ -264,8 +266,8 @@ impl<B: Backend> Dispatch<B> {
         }
         self.jobs.put_back(again);
         let is_current = match (&self.link, &connection) {
-            (Link::Open(open), Some(connection)) => Arc::ptr_eq(open, connection),
-            (Link::Open(_), None) => true,
+            (Link::Open(open, _), Some(connection)) => Arc::ptr_eq(open, connection),
+            (Link::Open(..), None) => true,
             _ => false,
         };
         match (broken, later) {
@@ -325,4 +327,9 @@ impl<B: Backend> Dispatch<B> {
             let _ = done.send(());
         }
     }
+}
+
+/// Waits until the connection is no longer the one that is open.
+async fn given_up(mut lost: watch::Receiver<()>) {
+    while lost.changed().await.is_ok() {}
 }

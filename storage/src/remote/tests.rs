@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -21,6 +21,8 @@ struct World {
     /// How many batches are done without an answer.
     breaks: usize,
     panics: usize,
+    /// How many batches are never answered, though their connection does not say so.
+    hangs: usize,
     refuses: bool,
     connections: usize,
     saved: BTreeMap<RecordKey, (ETag, Token)>,
@@ -67,6 +69,9 @@ impl Backend for Fake {
 
 impl Connection for Fake {
     async fn run(&self, batch: &[Arc<Request>]) -> Vec<Result<Answer, Failure>> {
+        if self.hangs() {
+            std::future::pending::<()>().await;
+        }
         let mut world = self.0.lock().expect("no panic");
         if world.panics > 0 {
             world.panics -= 1;
@@ -85,6 +90,15 @@ impl Connection for Fake {
 
     fn notes(&self) -> Vec<String> {
         Vec::new()
+    }
+}
+
+impl Fake {
+    fn hangs(&self) -> bool {
+        let mut world = self.0.lock().expect("no panic");
+        let hangs = world.hangs > 0;
+        world.hangs -= usize::from(hangs);
+        hangs
     }
 }
 
@@ -219,6 +233,25 @@ fn one_keys_writes_keep_their_order() {
         block_on(store.save(&key(1), write())),
         Err(StoreError::Closed)
     );
+}
+
+#[test]
+fn what_is_under_way_by_a_lost_connection_comes_back_at_once() {
+    let world = World {
+        hangs: 1,
+        breaks: 1,
+        ..World::default()
+    };
+    let (_control, fake, remote) = start(world);
+    let store = RemoteStore::new(&remote, Share::whole());
+    let begun = Instant::now();
+    // More than one batch: the first is never answered, and the second breaks.
+    let saves = (0..6).map(|number| store.save(&key(number), write()));
+    let saved = block_on(futures_util::future::join_all(saves));
+    assert!(saved.iter().all(Result::is_ok), "{saved:?}");
+    let patience = Options::new(0).patience;
+    assert!(begun.elapsed() < patience / 2, "{:?}", begun.elapsed());
+    assert_eq!(fake.0.lock().expect("no panic").connections, 2);
 }
 
 #[test]

@@ -4,13 +4,13 @@ use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use quark_storage::provider::{
     Append, ETag, Epoch, Event, Expected, Provider, RecordKey, StoreError, Write,
 };
-use quark_storage::remote::{Remote, RemoteStore, Share};
+use quark_storage::remote::{Options, Remote, RemoteStore, Share};
 
 use super::block_on;
 
@@ -144,6 +144,18 @@ pub(crate) fn waits_for_the_server(remote: &Remote, back: impl FnOnce()) {
     assert!(first.expect("it waited") != second.expect("it waited"));
     let found = block_on(store.load(&key, EPOCH)).expect("a load succeeds");
     assert_eq!(found.map(|found| found.value), Some("second".into()));
+}
+
+/// A connection that is lost while nobody asks for anything holds up nobody who asks later.
+pub(crate) fn loses_an_idle_connection(open: impl Fn() -> Remote, disturb: impl FnOnce()) {
+    let remote = open();
+    remote.check().expect("the server answers");
+    disturb();
+    super::eventually("others are answered", || open().check().is_ok());
+    let begun = Instant::now();
+    remote.check().expect("the server is back");
+    let (took, patience) = (begun.elapsed(), Options::new(0).patience);
+    assert!(took < patience / 2, "it took {took:?}");
 }
 
 /// A server that is away for longer than a call has patience.
