@@ -7,9 +7,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::backend::{Answer, Backend, Connection, Failure, Limits, Request};
+use super::backend::{Answer, Backend, Connection, Failure, Limits, Op, Request, Token};
 use super::backoff::Backoff;
 use super::jobs::{Job, Jobs};
+use super::store::Options;
 use crate::provider::StoreError;
 
 /// Beyond these, nothing more is taken out of the queue, so that senders wait in order.
@@ -23,7 +24,7 @@ const TAKEN_MOST: usize = 64;
 pub(super) enum Message {
     /// Something to be done.
     Ask {
-        request: Request,
+        op: Op,
         store: u64,
         reply: oneshot::Sender<Result<Answer, StoreError>>,
     },
@@ -58,6 +59,8 @@ pub(super) struct Dispatch<B: Backend> {
     backend: Arc<B>,
     limits: Limits,
     patience: Duration,
+    /// The next request's: in the order of the queue, which is that of each record's writes.
+    token: Token,
     inbox: mpsc::Receiver<Message>,
     facts: Arc<Mutex<Facts>>,
     link: Link<B::Connection>,
@@ -79,15 +82,18 @@ pub(super) struct Dispatch<B: Backend> {
 impl<B: Backend> Dispatch<B> {
     pub(super) fn new(
         backend: Arc<B>,
-        patience: Duration,
-        seed: u64,
+        options: Options,
         inbox: mpsc::Receiver<Message>,
         facts: Arc<Mutex<Facts>>,
     ) -> Self {
         Dispatch {
             limits: backend.limits(),
             backend,
-            patience,
+            patience: options.patience,
+            token: Token {
+                client: options.client,
+                number: 0,
+            },
             inbox,
             facts,
             link: Link::Down(Instant::now()),
@@ -96,7 +102,7 @@ impl<B: Backend> Dispatch<B> {
             away: Vec::new(),
             jobs: Jobs::default(),
             finishing: Vec::new(),
-            backoff: Backoff::new(seed),
+            backoff: Backoff::new(options.client),
             pause: None,
             tick: Instant::now(),
             trouble: "no connection yet".to_owned(),
@@ -128,16 +134,15 @@ impl<B: Backend> Dispatch<B> {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Ask {
-                request,
-                store,
-                reply,
-            } => {
+            Message::Ask { op, store, reply } => {
                 let now = Instant::now();
                 if self.jobs.len == 0 {
                     self.tick = now + self.between_ticks();
                 }
                 let deadline = now + self.patience;
+                let token = self.token;
+                self.token.number += 1;
+                let request = Request { token, op };
                 self.jobs.add(Job::new(request, store, reply, deadline));
             }
             Message::Finish { store, done } => self.finishing.push((store, done)),
