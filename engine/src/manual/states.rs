@@ -63,9 +63,10 @@
 //! are answered [`CallError::State`](crate::CallError::State), and the next call tries again.
 //!
 //! From then on a state is a plain value in memory, read and changed at no cost, and nothing
-//! writes it but [`save`](crate::State::save), unless you say [otherwise](#saved-with-each-turn). So what is worth a write to disk is yours to say:
-//! once for each order, or once for a thousand ticks. What was changed and not saved is lost with
-//! the activation, as after a panic: the next one begins with what was saved.
+//! writes it but [`save`](crate::State::save), unless you say [otherwise](#saved-with-each-turn). So
+//! what is worth a write to disk is yours to say: once for each order, or once for a thousand
+//! ticks. What was changed and not saved is lost with the activation, as after a panic: the next
+//! one begins with what was saved.
 //!
 //! A save takes `&mut self`, so it is made in `&mut self` methods, where nobody comes between the
 //! change and the save.
@@ -102,7 +103,8 @@
 //! nobody. A turn counts as having changed a state if it borrowed it mutably, and it counts whatever
 //! the method returned, an error too. Turns that change nothing write nothing. Several states are
 //! saved at once, each by itself. `on_activate`, `on_deactivate` and `on_reminder` are such turns too;
-//! one that panics saves nothing.
+//! one that panics saves nothing (if its supervisor has the actor go on as it is, the next turn saves
+//! what it left).
 //!
 //! If the save fails, the caller is told [`CallError::NotSaved`](crate::CallError::NotSaved), and the
 //! actor begins anew with what is kept, before the next call gets in: memory is never ahead of the

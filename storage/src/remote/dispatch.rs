@@ -115,6 +115,8 @@ impl<B: Backend> Dispatch<B> {
         let mut is_open = true;
         while is_open || self.jobs.len > 0 {
             self.send();
+            // What nobody waited for is gone by now.
+            self.finish();
             let has_room = self.jobs.len < HELD_MOST && self.jobs.bytes < HELD_BYTES_MOST;
             let alarm = self.alarm();
             tokio::select! {
@@ -128,8 +130,8 @@ impl<B: Backend> Dispatch<B> {
                 }
                 () = sleep_until(alarm), if self.jobs.len > 0 => self.look_at_deadlines(),
             }
-            self.finish();
         }
+        self.finish();
     }
 
     fn take(&mut self, message: Message) {
@@ -167,6 +169,9 @@ impl<B: Backend> Dispatch<B> {
         };
         while self.flights.len() < self.limits.batches && self.jobs.has_ready() {
             let jobs = self.jobs.take(self.limits.requests, self.limits.bytes);
+            if jobs.is_empty() {
+                break;
+            }
             let batch: Vec<Arc<Request>> = jobs.iter().map(|job| job.request.clone()).collect();
             let (connection, lost) = (Arc::clone(&connection), lost.clone());
             let patience = self.patience;

@@ -257,6 +257,20 @@ fn what_is_under_way_by_a_lost_connection_comes_back_at_once() {
 }
 
 #[test]
+fn who_gives_up_is_in_nobodys_way() {
+    for _ in 0..100 {
+        let (_control, _, remote) = start(World::default());
+        let store = RemoteStore::new(&remote, Share::whole());
+        let mut save = store.save(&key(1), write());
+        let mut cx = Context::from_waker(Waker::noop());
+        // It has entered the queue, and is sent or not.
+        assert!(save.as_mut().poll(&mut cx).is_pending());
+        drop(save);
+        block_on(store.close()).expect("nothing is under way");
+    }
+}
+
+#[test]
 fn who_is_refused_is_told_at_once() {
     let world = World {
         refuses: true,
