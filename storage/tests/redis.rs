@@ -11,9 +11,9 @@ use common::{
     Process, certificate, conforms, eventually, free_port, impatient, load, options, patient_for,
     run,
 };
-use quark_storage::provider::StoreError;
+use quark_storage::provider::{Provider, StoreError};
 use quark_storage::redis::{RedisConfig, redis};
-use quark_storage::remote::{Control, Remote};
+use quark_storage::remote::{Control, Remote, RemoteStore, Share};
 use tempfile::TempDir;
 
 const PACKAGE: &str = "redis-server";
@@ -250,6 +250,26 @@ fn each_share_of_what_is_due_costs_its_own() {
         calls.map_or(0, |calls| calls.parse().expect("is a number"))
     };
     load::shares_are_apart(|| open(&control, &url), reads);
+}
+
+#[test]
+fn a_server_that_may_forget_is_told_of() {
+    let always = ["--appendonly", "yes", "--appendfsync", "always"];
+    for (args, says) in [
+        (&[][..], Some("appendonly is off")),
+        (&always[..2], Some("appendfsync is everysec")),
+        (&always[..], None),
+    ] {
+        let server = Server::start(args);
+        let control = Control::start().expect("a thread starts");
+        let remote = open(&control, &format!("redis://127.0.0.1:{}", server.port));
+        remote.check().expect("the server answers");
+        let notes = RemoteStore::new(&remote, Share::whole()).report().notes;
+        match says {
+            Some(says) => assert!(notes.iter().any(|note| note.starts_with(says)), "{notes:?}"),
+            None => assert!(notes.is_empty(), "{notes:?}"),
+        }
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use quark_storage::provider::{
 pub struct Shelf {
     /// What it keeps.
     pub memory: MemoryStore,
-    /// How long every load and write takes.
+    /// How long every load and write takes; to find what is due takes three times that.
     pub delay: Cell<Duration>,
     /// What loads end with, instead of what is kept.
     pub loads_fail: RefCell<Option<StoreError>>,
@@ -64,8 +64,12 @@ struct OnShelf {
 
 impl OnShelf {
     fn later<T: 'static>(&self, answer: Pending<T>) -> Pending<T> {
+        self.much_later(1, answer)
+    }
+
+    fn much_later<T: 'static>(&self, times: u32, answer: Pending<T>) -> Pending<T> {
         self.shelf.asked_on.borrow_mut().push(self.shard);
-        let delay = self.shelf.delay.get();
+        let delay = times * self.shelf.delay.get();
         Box::pin(async move {
             if !delay.is_zero() {
                 quark::sleep(delay).await;
@@ -144,7 +148,7 @@ impl Provider for OnShelf {
     }
 
     fn due(&self, until: WallTime, most: usize) -> Pending<Due> {
-        self.later(self.shelf.memory.due(until, most))
+        self.much_later(3, self.shelf.memory.due(until, most))
     }
 
     fn close(&self) -> Pending<()> {

@@ -10,6 +10,7 @@ use quark::prelude::*;
 use quark::testing::{Sim, SimDisks, SimOptions, for_seeds};
 use quark::{ActorOptions, CatchUp, Due, EngineBuilder, Remind, StateError, Store, sleep};
 use quark_storage::memory::MemoryStore;
+use quark_tests::shelf;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -19,6 +20,8 @@ thread_local! {
     static KEPT: RefCell<BTreeMap<u16, MemoryStore>> = const { RefCell::new(BTreeMap::new()) };
     /// What was heard, by whom: the reminder, how late, for how many times.
     static HEARD: RefCell<Vec<(String, String, Duration, u64)>> = const { RefCell::new(Vec::new()) };
+    /// Which of their times they were called for.
+    static TIMES: RefCell<Vec<(String, u64)>> = const { RefCell::new(Vec::new()) };
     static AT_ONCE: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
@@ -53,6 +56,7 @@ impl Sleeper {
             due.times,
         );
         HEARD.with_borrow_mut(|all| all.push(heard));
+        TIMES.with_borrow_mut(|all| all.push((cx.key().to_string(), due.at.0)));
     }
 }
 
@@ -277,6 +281,44 @@ fn many_at_once_take_turns() {
     assert_eq!((now, heard().len()), (0, ALL));
     let shards = usize::from(sim.engine().shards());
     assert!(most <= 256 * shards && most >= 256, "{most} at once");
+}
+
+/// A page that is read while reminders end may name them as they were.
+#[test]
+fn nobody_is_called_twice_for_one_time() {
+    // All shards have the shelf in common, and each would find every reminder.
+    let one_shard = SimOptions {
+        shards: 1,
+        ..SimOptions::default()
+    };
+    for_seeds(0..4, |seed| {
+        let shelf = shelf::fresh();
+        let sim = Engine::builder()
+            .store(shelf::store())
+            .configure::<Sleeper>(ActorOptions::new())
+            .simulate(seed, one_shard.clone())
+            .unwrap();
+        for key in 0..50 {
+            let often = Remind::after(SECOND + Duration::from_micros(key * 200));
+            let often = often
+                .every(Duration::from_millis(10))
+                .catch_up(CatchUp::Each);
+            set(&sim, &key.to_string(), "tick", often);
+        }
+        shelf.delay.set(Duration::from_micros(700));
+        TIMES.with_borrow_mut(Vec::clear);
+        sim.run_for(3 * SECOND);
+        let mut times = TIMES.with_borrow_mut(std::mem::take);
+        assert!(times.len() > 5_000, "{} calls", times.len());
+        let calls = times.len();
+        times.sort();
+        times.dedup();
+        assert_eq!(
+            times.len(),
+            calls,
+            "calls for a time that there had been one for"
+        );
+    });
 }
 
 #[test]

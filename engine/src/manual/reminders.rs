@@ -57,7 +57,8 @@
 //! counted from the time that was due, so they don't drift.
 //!
 //! When many are due at once, each shard has 256 under way and takes the others in order. Only
-//! those are in memory, with a few words for each of the rest.
+//! those are in memory, with a few words for each of the rest. Those whose actors can't be called
+//! don't count among them, up to 4,096 a shard; beyond that they hold the others up.
 //!
 //! # Types must be known
 //!

@@ -9,7 +9,7 @@ use fred::clients::Client;
 use fred::error::{Error, ErrorKind};
 use fred::interfaces::{ClientLike, LuaInterface};
 use fred::types::config::{ConnectionConfig, TcpConfig};
-use fred::types::{InfoKind, Value};
+use fred::types::{ClusterHash, CustomCommand, InfoKind, Value};
 use fred::util::sha1_hash;
 use futures_util::future::join_all;
 use tokio::sync::watch;
@@ -76,16 +76,28 @@ impl RedisConnection {
         Ok(this)
     }
 
-    /// What the server does for what it has acknowledged, as far as it tells.
+    /// What the server lacks to keep what it has acknowledged, as far as it tells: one that lets us
+    /// see no settings says no more than whether it has an append-only file.
     async fn durability(&self) -> Vec<String> {
         let info = self.client.info(Some(InfoKind::Persistence));
         let info: Result<String, Error> = self.unless_ended(info).await;
-        let Ok(info) = info else {
-            return Vec::new();
+        let says = |word: &str| {
+            let mut lines = info.iter().flat_map(|info| info.lines());
+            lines.any(|line| line.trim() == word)
         };
-        let is_off = info.lines().any(|line| line.trim() == "aof_enabled:0");
-        let note = "appendonly is off: a crash of the server loses what it was told last";
-        is_off.then(|| note.to_owned()).into_iter().collect()
+        if says("aof_enabled:0") {
+            return vec![
+                "appendonly is off: a crash of the server loses what it was told last".to_owned(),
+            ];
+        }
+        let config = CustomCommand::new_static("CONFIG", ClusterHash::Random, false);
+        let asked = self.client.custom(config, vec!["GET", "appendfsync"]);
+        let asked: Result<BTreeMap<String, String>, Error> = self.unless_ended(asked).await;
+        let found = asked.unwrap_or_default();
+        let lax = found.get("appendfsync").filter(|set| *set != "always");
+        let note =
+            |set| format!("appendfsync is {set}: a loss of power loses what it was told last");
+        lax.map(note).into_iter().collect()
     }
 
     /// Requests that may be in one script.
