@@ -12,7 +12,7 @@ use crate::context::Cx;
 use crate::options::{ActorOptions, Priority};
 use crate::reference::RefCore;
 use crate::reminders::Due;
-use crate::state::Field;
+use crate::state::{Field, Saving};
 
 /// A type whose instances are virtual actors. Written by [`#[actor]`](macro@crate::actor).
 pub trait Actor: Sized + 'static {
@@ -26,6 +26,8 @@ pub trait Actor: Sized + 'static {
     const HAS_DEACTIVATE: bool;
     /// Whether any of its fields are kept in a store.
     const HAS_STATES: bool = false;
+    /// Whether any of those are saved at the end of each turn.
+    const SAVES_EACH_TURN: bool = false;
 
     /// Whether `remind` does anything.
     const HAS_REMINDER: bool = false;
@@ -44,6 +46,11 @@ pub trait Actor: Sized + 'static {
 
     /// The fields that are kept in a store.
     fn states(&mut self) -> Vec<Field<'_>> {
+        Vec::new()
+    }
+
+    /// Saves what has changed of those that are saved at the end of each turn.
+    fn unsaved(&mut self) -> Vec<Saving<'_>> {
         Vec::new()
     }
 

@@ -64,6 +64,11 @@ pub enum CallError<E = Infallible> {
     /// What the actor keeps could not be loaded; the method did not run.
     #[error("the actor's state could not be loaded: {0}")]
     State(Box<StateError>),
+    /// The method ran, but what it changed could not be saved (`#[state(save = "each_turn")]`). Its
+    /// actor has forgotten it, and begins anew with what is kept. Where the store did not answer,
+    /// that may have what was changed or not.
+    #[error("what the method changed could not be saved, and its actor begins anew: {0}")]
+    NotSaved(Box<StateError>),
     /// The engine is stopping or has stopped.
     #[error("the engine has stopped or is stopping")]
     Stopped,
@@ -100,6 +105,7 @@ impl<E> CallError<E> {
             CallError::ActorStopped => CallError::ActorStopped,
             CallError::Activation(error) => CallError::Activation(error),
             CallError::State(error) => CallError::State(error),
+            CallError::NotSaved(error) => CallError::NotSaved(error),
             CallError::Stopped => CallError::Stopped,
             CallError::Unregistered(error) => CallError::Unregistered(error),
             CallError::WouldBlock => CallError::WouldBlock,

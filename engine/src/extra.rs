@@ -1,5 +1,6 @@
 //! What only some actors need beside their cell.
 
+use crate::state::StateError;
 use crate::supervision::{DownReason, Kin, Recent, Wait, Watcher, Watching};
 
 /// Kept behind one pointer of the cell, made when something first belongs in it. It goes with
@@ -16,6 +17,8 @@ pub(crate) struct Extra {
     pub(crate) cause: Option<String>,
     /// Whether its supervisor has been told.
     pub(crate) is_told: bool,
+    /// Why what its turn has changed was not saved, until its caller is told.
+    pub(crate) unsaved: Option<Box<StateError>>,
     /// Why its life ends, once that is decided.
     pub(crate) ending: Option<DownReason>,
     /// Whether `on_deactivate` is still to run then.

@@ -199,5 +199,7 @@ pub mod __private {
     };
     pub use crate::reference::RefCore;
     pub use crate::reminders::Due;
-    pub use crate::state::{Field, HasNoVersions, Kept, Loading, Place, Stateful, Versions};
+    pub use crate::state::{
+        Field, HasNoVersions, Kept, Loading, Place, SavedEachTurn, Saving, Stateful, Versions,
+    };
 }

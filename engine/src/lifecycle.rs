@@ -10,11 +10,11 @@ use quark_shards::stall::TurnLabel;
 
 use crate::activation::{Phase, Resident, used_tick};
 use crate::actor::{ActivateError, Actor, MethodInfo};
-use crate::context::Turn;
+use crate::context::{Cx, Turn};
 use crate::error::Refusal;
 use crate::key::Key;
 use crate::runtime::{Runtime, with_runtime};
-use crate::state::load_all;
+use crate::state::{StateError, load_all, save_changes};
 use crate::supervision::DownReason;
 use crate::turn::Ending;
 use crate::types::TypeShard;
@@ -52,7 +52,13 @@ impl Runtime {
                     let loaded = load_all(actor, &cx.turn).await;
                     loaded.map_err(|error| Refusal::State(Box::new(error)))?;
                 }
-                A::activate(actor, cx).await.map_err(Refusal::Activation)
+                let activated = A::activate(&mut *actor, cx).await;
+                activated.map_err(Refusal::Activation)?;
+                if A::SAVES_EACH_TURN {
+                    let saved = save_changes(actor).await;
+                    saved.map_err(|error| Refusal::Activation(not_saved("on_activate", &error)))?;
+                }
+                Ok(())
             },
         );
     }
@@ -182,9 +188,7 @@ impl Runtime {
         // Nobody enters from here on, not even what is dropped with the actor.
         resident.set_phase(Phase::Deactivating);
         if A::HAS_DEACTIVATE && resident.has_instance() {
-            self.start_hook(shard, resident, Deactivate, |actor, cx| async move {
-                A::deactivate(actor, cx).await
-            });
+            self.start_hook(shard, resident, Deactivate, say_farewell);
         } else {
             self.deactivated(shard, resident);
         }
@@ -343,6 +347,21 @@ pub(crate) struct Activate {
 }
 
 pub(crate) struct Deactivate;
+
+/// `on_deactivate`, and what it has changed is saved.
+pub(crate) async fn say_farewell<A: Actor>(actor: &mut A, cx: &Cx<A>) {
+    A::deactivate(&mut *actor, cx).await;
+    if A::SAVES_EACH_TURN
+        && let Err(error) = save_changes(actor).await
+    {
+        let error = not_saved("on_deactivate", &error);
+        tracing::error!(actor = %cx.turn.head().id(), %error, "a state was not saved");
+    }
+}
+
+fn not_saved(hook: &str, error: &StateError) -> ActivateError {
+    ActivateError::new(format!("what {hook} changed could not be saved: {error}"))
+}
 
 impl<A: Actor> Hook<A> for Activate {
     fn info() -> &'static MethodInfo {

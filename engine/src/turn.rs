@@ -30,6 +30,7 @@ use crate::lifecycle::Hook;
 use crate::limits::guarded::Watch;
 use crate::message::{Incoming, ReplyOf, ReplyTo};
 use crate::runtime::{Runtime, with_runtime};
+use crate::state::{never_suspends, not_saved, saves, saving};
 use crate::testing::{WatchedEnding, answer_in_vain, is_lost};
 use crate::whole::whole;
 
@@ -204,7 +205,12 @@ impl<M: Method> Ending<M::Actor> for MessageEnding<M> {
         resident: Resident<M::Actor>,
         output: M::Output,
     ) {
-        let reply = M::reply(output).map_err(CallError::Failed);
+        let mut reply = M::reply(output).map_err(CallError::Failed);
+        if const { saves::<M>() }
+            && let Some(error) = not_saved(resident)
+        {
+            reply = Err(CallError::NotSaved(error));
+        }
         self.answer(shard, resident, whole(reply));
     }
 
@@ -327,7 +333,7 @@ impl Runtime {
             depth,
             context,
         };
-        if M::SYNC {
+        if const { never_suspends::<M>() } {
             let cx = OnStack(self.cx::<M>(shard, resident, reply.origin(), terms));
             let result = self.run_sync(shard, resident, &cx.0, args);
             reply.send(shard, resident.hint(), result);
@@ -406,6 +412,11 @@ impl Runtime {
             Some(stub) => start(shard, resident, cx, ending, |cx, _| async move {
                 ends(stub(cx, args).await)
             }),
+            None if const { saves::<M>() } => start(shard, resident, cx, ending, |cx, _| {
+                // SAFETY: as in `start_message`.
+                let actor = unsafe { resident.borrow::<'static, Exclusive>() };
+                async move { ends(saving(args, actor, cx).await) }
+            }),
             None => start(shard, resident, cx, ending, |cx, _| {
                 // SAFETY: as in `start_message`.
                 let actor = unsafe { resident.borrow::<'static, M::Receiver>() };
@@ -425,7 +436,7 @@ impl Runtime {
         terms: Terms,
         waker: &Waker,
     ) -> Inline<M> {
-        if M::SYNC {
+        if const { never_suspends::<M>() } {
             let cx = OnStack(self.cx::<M>(shard, resident, Origin::NOBODY, terms));
             let result = self.run_sync(shard, resident, &cx.0, args);
             self.turn_left(shard, resident);
@@ -516,6 +527,14 @@ impl Runtime {
         resident.enter(<M::Receiver as Receiver>::EXCLUSIVE, self.used_tick(shard));
         let mut placed = None;
         let cx = self.cx::<M>(shard, resident, serves, terms);
+        if const { saves::<M>() } {
+            start(shard, resident, cx, ending, |cx, ending| {
+                placed = Some((TurnRef::new(&cx.turn), ending));
+                // SAFETY: as below.
+                saving(args, unsafe { resident.borrow::<'static, Exclusive>() }, cx)
+            })?;
+            return placed;
+        }
         start(shard, resident, cx, ending, |cx, ending| {
             placed = Some((TurnRef::new(&cx.turn), ending));
             // SAFETY: the gate was entered just now, and is left when the frame is dropped,
@@ -635,7 +654,11 @@ impl Runtime {
     ) -> Cx<M::Actor> {
         Cx {
             turn: Turn {
-                id: if M::SYNC { 0 } else { self.next_turn(shard) },
+                id: if const { never_suspends::<M>() } {
+                    0
+                } else {
+                    self.next_turn(shard)
+                },
                 serves: Cell::new(serves),
                 caller: Cell::new(terms.caller),
                 upcall: Cell::new(None),

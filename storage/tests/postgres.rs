@@ -5,9 +5,12 @@ mod common;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use common::proxy::Proxy;
 use common::{
-    Process, certificate, conforms, eventually, free_port, impatient, load, options, run,
+    Process, certificate, conforms, eventually, free_port, impatient, load, options, patient_for,
+    run,
 };
 use quark_storage::postgres::{PostgresConfig, postgres};
 use quark_storage::provider::StoreError;
@@ -186,6 +189,41 @@ fn what_is_acknowledged_outlives_the_server() {
     });
     server.kill();
     load::waits_for_the_server(&remote, || server.launch(&[]));
+}
+
+#[test]
+fn an_idle_connection_that_is_lost_holds_up_nobody() {
+    let mut server = Server::start();
+    let control = Control::start().expect("a thread starts");
+    let url = server.socket_url();
+    load::loses_an_idle_connection(
+        || open(&control, &url),
+        || {
+            server.kill();
+            server.launch(&[]);
+        },
+    );
+}
+
+#[test]
+fn what_comes_late_changes_nothing() {
+    let server = Server::start();
+    let control = Control::start().expect("a thread starts");
+    let proxy = Proxy::to(server.port);
+    let url = server.tcp_url("sslmode=disable");
+    let url = url.replace(&server.port.to_string(), &proxy.port().to_string());
+    let config = PostgresConfig::from_url(&url).expect("is a URL");
+    // Enough for a connection to be made.
+    let options = patient_for(Duration::from_secs(2));
+    load::late_writes_change_nothing(&proxy, &postgres(&control, config, options));
+}
+
+#[test]
+fn each_share_of_what_is_due_is_its_own() {
+    let server = Server::start();
+    let control = Control::start().expect("a thread starts");
+    let url = server.socket_url();
+    load::shares_are_apart(|| open(&control, &url), || 0);
 }
 
 #[test]

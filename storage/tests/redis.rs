@@ -4,9 +4,12 @@ mod common;
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
+use common::proxy::Proxy;
 use common::{
-    Process, certificate, conforms, eventually, free_port, impatient, load, options, run,
+    Process, certificate, conforms, eventually, free_port, impatient, load, options, patient_for,
+    run,
 };
 use quark_storage::provider::{Provider, StoreError};
 use quark_storage::redis::{RedisConfig, redis};
@@ -201,6 +204,52 @@ fn what_is_acknowledged_outlives_the_server() {
     });
     server.kill();
     load::waits_for_the_server(&remote, || server.launch());
+}
+
+#[test]
+fn an_idle_connection_that_is_lost_holds_up_nobody() {
+    let mut server = Server::start(&[]);
+    let control = Control::start().expect("a thread starts");
+    let url = format!("redis://127.0.0.1:{}", server.port);
+    load::loses_an_idle_connection(
+        || open(&control, &url),
+        || {
+            server.kill();
+            server.launch();
+        },
+    );
+}
+
+#[test]
+fn what_comes_late_changes_nothing() {
+    let server = Server::start(&[]);
+    let control = Control::start().expect("a thread starts");
+    let proxy = Proxy::to(server.port);
+    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let config = RedisConfig::from_url(&url).expect("is a URL");
+    // Enough for a connection to be made.
+    let options = patient_for(Duration::from_secs(2));
+    load::late_writes_change_nothing(&proxy, &redis(&control, config, options));
+}
+
+#[test]
+fn each_share_of_what_is_due_costs_its_own() {
+    let server = Server::start(&[]);
+    let control = Control::start().expect("a thread starts");
+    let url = format!("redis://127.0.0.1:{}", server.port);
+    // Reminders are read by this command, and by no other way.
+    let reads = || {
+        let mut stats = Command::new("redis-cli");
+        stats.args(["-p", &server.port.to_string(), "info", "commandstats"]);
+        let stats = stats.output().expect("redis-cli runs").stdout;
+        let stats = String::from_utf8_lossy(&stats);
+        let calls = stats
+            .split_once("cmdstat_hmget:calls=")
+            .map(|(_, calls)| calls);
+        let calls = calls.and_then(|calls| calls.split(',').next());
+        calls.map_or(0, |calls| calls.parse().expect("is a number"))
+    };
+    load::shares_are_apart(|| open(&control, &url), reads);
 }
 
 #[test]

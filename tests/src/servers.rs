@@ -96,7 +96,7 @@ impl Server {
         }
     }
 
-    /// Starts it again on what it has kept, and waits until it listens.
+    /// Starts it again on what it has kept, and waits until it is ready.
     ///
     /// # Panics
     /// If it does not start.
@@ -131,14 +131,25 @@ impl Server {
             )
         }));
         let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while !self.is_ready() {
             assert!(
                 begun.elapsed() < Duration::from_secs(60),
-                "{:?} does not listen",
+                "{:?} is not ready",
                 self.kind
             );
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// PostgreSQL listens before it has recovered.
+    fn is_ready(&self) -> bool {
+        if self.kind == Kind::Redis {
+            return TcpStream::connect(("127.0.0.1", self.port)).is_ok();
+        }
+        let mut ready = self.command("pg_isready");
+        let port = self.port.to_string();
+        ready.args(["-q", "-h", "127.0.0.1", "-p", &port]);
+        ready.status().is_ok_and(|status| status.success())
     }
 
     fn command(&self, program: &str) -> Command {

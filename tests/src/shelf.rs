@@ -21,10 +21,14 @@ pub struct Shelf {
     pub delay: Cell<Duration>,
     /// What loads end with, instead of what is kept.
     pub loads_fail: RefCell<Option<StoreError>>,
+    /// What saves end with, and are not done.
+    pub writes_fail: RefCell<Option<StoreError>>,
     /// Writes are done, and their answers lost.
     pub answers_lost: Cell<bool>,
     /// Loads so far.
     pub loads: Cell<u32>,
+    /// Saves so far.
+    pub saves: Cell<u32>,
     /// The shards on which it was asked, in order.
     pub asked_on: RefCell<Vec<u16>>,
     /// Shards that have closed it.
@@ -102,6 +106,10 @@ impl Provider for OnShelf {
     }
 
     fn save(&self, key: &RecordKey, write: Write) -> Pending<ETag> {
+        self.shelf.saves.set(self.shelf.saves.get() + 1);
+        if let Some(error) = self.shelf.writes_fail.borrow().clone() {
+            return self.later(Box::pin(async { Err(error) }));
+        }
         self.written(self.shelf.memory.save(key, write))
     }
 

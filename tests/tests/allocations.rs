@@ -99,6 +99,20 @@ impl Callee {
     }
 }
 
+/// Saves by itself what its turns change.
+#[derive(Default, Stateful)]
+pub struct Keeper {
+    #[state(save = "each_turn")]
+    sum: State<u64>,
+}
+
+#[actor]
+impl Keeper {
+    pub fn change_nothing(&mut self, number: u64) -> u64 {
+        *self.sum + number
+    }
+}
+
 #[derive(Default)]
 pub struct Caller;
 
@@ -151,7 +165,8 @@ fn a_steady_state_call_allocates_nothing() {
     in_time(Duration::from_secs(120), || {
         // A stall that is reported, on a busy machine, is written down.
         let never = Duration::from_secs(3600);
-        let engine = small().stall_threshold(never).launch().unwrap();
+        let builder = small().stall_threshold(never).store(Store::memory());
+        let engine = builder.launch().unwrap();
         let caller = engine.actor::<Caller>(key_on(0, |key| engine.home_of::<Caller>(key)));
         for shard in 0..2 {
             let number = key_on(shard, |key| engine.home_of::<Callee>(key));
@@ -168,20 +183,30 @@ fn a_steady_state_call_allocates_nothing() {
                 let allocated = by_port(&engine, &callee);
                 assert_eq!(allocated, 0, "by a port to shard {shard}");
             }
+            let keeper = engine.actor::<Keeper>(number);
+            let allocated = best_round(&engine, || {
+                for number in 0..200 {
+                    keeper.change_nothing(number).wait().unwrap();
+                }
+            });
+            assert_eq!(allocated, 0, "turns with nothing to save");
         }
     });
 }
 
 fn by_port(engine: &Engine, callee: &CalleeRef) -> u64 {
-    let _port = engine.port().unwrap();
-    let round = || {
+    best_round(engine, || {
         for number in 0..200 {
             callee.sync(number).wait().unwrap();
             callee.exclusive(number).wait().unwrap();
             callee.suspended(number).wait().unwrap();
             callee.take(number).tell().unwrap();
         }
-    };
+    })
+}
+
+fn best_round(engine: &Engine, round: impl Fn()) -> u64 {
+    let _port = engine.port().unwrap();
     let measured = (0..ROUNDS).map(|_| {
         let before = ALLOCATIONS.load(Ordering::SeqCst);
         round();

@@ -1,13 +1,13 @@
 //! Engines whose stores are on servers, real ones, which are killed in mid-load.
 #![allow(missing_docs)]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use quark::prelude::*;
-use quark::{EngineBuilder, LaunchError, StateError};
+use quark::{ActorOptions, Due, EngineBuilder, Key, LaunchError, Placement, Remind, StateError};
 use quark_tests::servers::{Kind, Server};
 
 const COUNTERS: u64 = 16;
@@ -71,7 +71,7 @@ fn outlives(kind: Kind) {
         server.kill();
         thread::sleep(Duration::from_millis(200));
         server.launch();
-        // Calls go on by themselves.
+        // Calls go on by themselves, and soon: nobody's patience is what ends the wait.
         let probe = engine.actor::<Counter>("probe");
         let before = probe.count().wait().unwrap();
         let begun = Instant::now();
@@ -81,6 +81,8 @@ fn outlives(kind: Kind) {
                 "no save succeeds any more"
             );
         }
+        let took = begun.elapsed();
+        assert!(took < Duration::from_secs(5), "it took {took:?}");
         assert!(probe.count().wait().unwrap() > before);
     }
     thread::sleep(Duration::from_millis(300));
@@ -118,6 +120,49 @@ fn what_an_engine_keeps_in_redis_outlives_both() {
 #[test]
 fn what_an_engine_keeps_in_postgres_outlives_both() {
     outlives(Kind::Postgres);
+}
+
+static HEARD: Mutex<Vec<Key>> = Mutex::new(Vec::new());
+
+#[derive(Default)]
+pub struct Sleeper;
+
+#[actor]
+impl Sleeper {
+    pub async fn wake_in(&self, cx: &Cx<Self>, delay: Duration) -> Result<(), StateError> {
+        cx.remind("wake", Remind::after(delay)).await
+    }
+
+    fn on_reminder(&mut self, cx: &Cx<Self>, _due: Due) {
+        HEARD.lock().unwrap().push(cx.key());
+    }
+}
+
+/// Whichever shard looks after it, and wherever its actor lives.
+#[test]
+fn reminders_in_a_server_are_heard_when_they_are_due() {
+    for kind in [Kind::Redis, Kind::Postgres] {
+        HEARD.lock().unwrap().clear();
+        let server = Server::start(kind);
+        let builder = builder(3).store(store(&server, kind));
+        let placed = ActorOptions::new().placement(Placement::Random);
+        let engine = builder.configure::<Sleeper>(placed).launch().unwrap();
+        for key in 0..20_u64 {
+            let sleeper = engine.actor::<Sleeper>(key);
+            sleeper.wake_in(Duration::from_millis(300)).wait().unwrap();
+        }
+        let begun = Instant::now();
+        while HEARD.lock().unwrap().len() < 20 {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{HEARD:?}");
+            thread::sleep(Duration::from_millis(20));
+        }
+        thread::sleep(Duration::from_millis(500));
+        let mut heard = HEARD.lock().unwrap().clone();
+        heard.sort();
+        let keys: Vec<Key> = (0..20_u64).map(Key::from).collect();
+        assert_eq!(heard, keys, "each is heard once");
+        engine.shutdown();
+    }
 }
 
 #[test]

@@ -178,6 +178,7 @@ pub fn turn(_options: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `name = "…"` | what it is kept as; by default the field's own name. Keep it when you rename the field |
 /// | `store = "…"` | the store that the engine's builder knows by this name; by default the one that has no other |
+/// | `save = "by_hand"` or `"each_turn"` | saved by its `save()` alone (the default), or also when a turn that changed it ends, before the reply leaves |
 ///
 /// Its `#[actor]` block finds it by itself, and has the fields loaded before the first turn.
 #[proc_macro_derive(Stateful, attributes(state))]

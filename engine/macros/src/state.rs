@@ -25,7 +25,15 @@ const KNOWN: &[Known] = &[
         form: Form::Value,
         example: "store = \"fast\"",
     },
+    Known {
+        name: "save",
+        form: Form::Value,
+        example: "save = \"each_turn\"",
+    },
 ];
+
+/// When a state is saved; each is a variant of [`Save`].
+const SAVES: &[(&str, &str)] = &[("each_turn", "EachTurn"), ("by_hand", "ByHand")];
 
 /// The store that has no other name: the engine's `DEFAULT_STORE`.
 const DEFAULT_STORE: &str = "default";
@@ -36,6 +44,25 @@ struct Field<'ast> {
     ty: &'ast Type,
     name: LitStr,
     store: String,
+    save: Save,
+}
+
+/// When a field is saved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Save {
+    /// By the user's own calls.
+    #[default]
+    ByHand,
+    /// Also when a turn ends that has changed it.
+    EachTurn,
+}
+
+/// What stands in an attribute.
+#[derive(Default)]
+struct Written {
+    name: Option<LitStr>,
+    store: Option<LitStr>,
+    save: Option<Save>,
 }
 
 /// What the derive writes.
@@ -112,14 +139,14 @@ fn read<'ast>(structure: &'ast DataStruct, problems: &mut Problems) -> Vec<Field
                 "a field has one `#[state]`: put the options of both into one",
             );
         }
-        let Some((name, store)) = problems.ok(options(attribute)) else {
+        let Some(written) = problems.ok(options(attribute)) else {
             continue;
         };
         let default = match &member {
             Member::Named(ident) => Some(LitStr::new(&ident.unraw().to_string(), ident.span())),
             Member::Unnamed(_) => None,
         };
-        let Some(name) = name.or(default) else {
+        let Some(name) = written.name.or(default) else {
             problems.at(
                 attribute,
                 "a field without a name needs one to be kept by: write `#[state(name = \"…\")]`",
@@ -130,24 +157,35 @@ fn read<'ast>(structure: &'ast DataStruct, problems: &mut Problems) -> Vec<Field
             member,
             ty: &field.ty,
             name,
-            store: store.map_or_else(|| DEFAULT_STORE.to_owned(), |store| store.value()),
+            store: (written.store).map_or_else(|| DEFAULT_STORE.to_owned(), |it| it.value()),
+            save: written.save.unwrap_or_default(),
         });
     }
     fields
 }
 
-/// The name and the store that the attribute says.
-fn options(attribute: &Attribute) -> syn::Result<(Option<LitStr>, Option<LitStr>)> {
-    let (mut name, mut store) = (None, None);
+/// What the attribute says.
+fn options(attribute: &Attribute) -> syn::Result<Written> {
+    let mut written = Written::default();
     if let Meta::Path(_) = &attribute.meta {
-        return Ok((name, store));
+        return Ok(written);
     }
+    let Written { name, store, save } = &mut written;
     attribute.parse_args_with(|input: ParseStream<'_>| {
         list::read(input, KNOWN, |option, input| {
+            if option == "save" {
+                let word = value::choice(input, option, SAVES)?;
+                let choice = if word == "EachTurn" {
+                    Save::EachTurn
+                } else {
+                    Save::ByHand
+                };
+                return once(save, option, choice);
+            }
             let (place, example) = if option == "name" {
-                (&mut name, "\"balance\"")
+                (&mut *name, "\"balance\"")
             } else {
-                (&mut store, "\"fast\"")
+                (&mut *store, "\"fast\"")
             };
             let value = value::text(input, option, example)?;
             if value.value().is_empty() {
@@ -159,7 +197,7 @@ fn options(attribute: &Attribute) -> syn::Result<(Option<LitStr>, Option<LitStr>
             once(place, option, value)
         })
     })?;
-    Ok((name, store))
+    Ok(written)
 }
 
 /// `State<…>`, by its name, as the macro sees no types.
@@ -173,12 +211,14 @@ fn is_state(ty: &Type) -> bool {
 }
 
 fn expand(actor: &Ident, fields: &[Field<'_>]) -> TokenStream {
+    let unsaved = unsaved(fields);
     let fields = fields.iter().map(|field| {
         let Field {
             member,
             ty,
             name,
             store,
+            ..
         } = field;
         // Where the type stands, so that what is no state is an error there.
         let span = ty.span().resolved_at(Span::call_site());
@@ -198,6 +238,35 @@ fn expand(actor: &Ident, fields: &[Field<'_>]) -> TokenStream {
                 use ::quark::__private::HasNoVersions as _;
                 ::std::vec![#(#fields),*]
             }
+
+            #unsaved
         }
     }
+}
+
+/// The saves at the end of a turn; nothing where there are none. What has not changed costs a look.
+fn unsaved(fields: &[Field<'_>]) -> Option<TokenStream> {
+    let saved: Vec<_> = fields
+        .iter()
+        .filter(|field| field.save == Save::EachTurn)
+        .map(|Field { member, ty, .. }| {
+            let span = ty.span().resolved_at(Span::call_site());
+            quote_spanned! {span=>
+                if ::quark::__private::SavedEachTurn::is_changed(&self.#member) {
+                    saves.push(::quark::__private::SavedEachTurn::save_changed(&mut self.#member));
+                }
+            }
+        })
+        .collect();
+    (!saved.is_empty()).then(|| {
+        quote! {
+            const SAVES_EACH_TURN: bool = true;
+
+            fn unsaved(&mut self) -> ::std::vec::Vec<::quark::__private::Saving<'_>> {
+                let mut saves = ::std::vec::Vec::new();
+                #(#saved)*
+                saves
+            }
+        }
+    })
 }

@@ -21,6 +21,7 @@ use crate::message::{
 use crate::reference::Hint;
 use crate::routing::Local;
 use crate::runtime::{Runtime, try_with_runtime};
+use crate::state::never_suspends;
 use crate::turn::{Inline, Terms};
 use crate::types::TypeShard;
 use crate::whole::whole;
@@ -86,7 +87,7 @@ impl<M: Method> Call<'_, M> {
         {
             return self.begin_behind(shard, runtime, resident, may_inline, hints, waker);
         }
-        let terms = if M::SYNC && self.timeout.is_none() {
+        let terms = if const { never_suspends::<M>() } && self.timeout.is_none() {
             // It can't wait for anybody, so no deadline of its own is needed.
             self.inherit(runtime)
         } else {

@@ -63,12 +63,55 @@
 //! are answered [`CallError::State`](crate::CallError::State), and the next call tries again.
 //!
 //! From then on a state is a plain value in memory, read and changed at no cost, and nothing
-//! writes it but [`save`](crate::State::save). So what is worth a write to disk is yours to say:
-//! once for each order, or once for a thousand ticks. What was changed and not saved is lost with
-//! the activation, as after a panic: the next one begins with what was saved.
+//! writes it but [`save`](crate::State::save), unless you say [otherwise](#saved-with-each-turn). So
+//! what is worth a write to disk is yours to say: once for each order, or once for a thousand
+//! ticks. What was changed and not saved is lost with the activation, as after a panic: the next
+//! one begins with what was saved.
 //!
 //! A save takes `&mut self`, so it is made in `&mut self` methods, where nobody comes between the
 //! change and the save.
+//!
+//! # Saved with each turn
+//!
+//! A state may be saved by itself, whenever a turn has changed it:
+//!
+//! ```
+//! # use quark::prelude::*;
+//! # use quark::testing::SimOptions;
+//! #[derive(Default, Stateful)]
+//! pub struct Account {
+//!     #[state(save = "each_turn")]
+//!     cents: State<i64>,
+//! }
+//!
+//! #[actor]
+//! impl Account {
+//!     pub fn deposit(&mut self, cents: i64) -> i64 {
+//!         *self.cents += cents;
+//!         *self.cents
+//!     }
+//! }
+//!
+//! # let sim = Engine::builder().store(Store::memory()).simulate(1, SimOptions::default())?;
+//! # let alice = sim.actor::<Account>("alice");
+//! assert_eq!(sim.block_on(alice.deposit(5)), Ok(5)); // an answer: it is saved
+//! # Ok::<(), quark::RegisterError>(())
+//! ```
+//!
+//! The save comes after the method and before its reply, so that whoever has the reply may rely on
+//! what it says, and until it is through nobody enters the actor: what is not durable is seen by
+//! nobody. A turn counts as having changed a state if it borrowed it mutably, and it counts whatever
+//! the method returned, an error too. Turns that change nothing write nothing. Several states are
+//! saved at once, each by itself. `on_activate`, `on_deactivate` and `on_reminder` are such turns too;
+//! one that panics saves nothing (if its supervisor has the actor go on as it is, the next turn saves
+//! what it left).
+//!
+//! If the save fails, the caller is told [`CallError::NotSaved`](crate::CallError::NotSaved), and the
+//! actor begins anew with what is kept, before the next call gets in: memory is never ahead of the
+//! store. So after a conflict it has what somebody else wrote. Where nobody waits for the reply, as
+//! after a tell, the failure is traced as an error.
+//!
+//! Values that change behind a `&` (cells, say) are not noticed: such a turn saves by hand.
 //!
 //! # Stores
 //!

@@ -66,7 +66,9 @@ impl<A: Reminded> Cx<A> {
     fn reminder_place(&self, name: &str) -> Place {
         let head = self.turn.head();
         let (key, hash) = (head.key(), head.hash());
-        with_runtime(|_, runtime| Place::new(runtime, A::NAME, &key, hash, DEFAULT_STORE, name))
+        with_runtime(|_, runtime| {
+            Place::new(runtime, A::NAME, &key, hash, DEFAULT_STORE, name).of_reminder(runtime)
+        })
     }
 
     fn reminder_of(&self, when: Remind) -> Reminder {

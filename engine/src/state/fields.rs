@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use super::codec::Format;
+use super::each_turn::Saving;
 use super::error::StateError;
 use super::reach::Place;
 use super::value::State;
@@ -21,6 +22,16 @@ pub trait Stateful {
     /// The fields that are kept.
     #[doc(hidden)]
     fn fields(&mut self) -> Vec<Field<'_>>;
+
+    /// Whether any are saved at the end of each turn.
+    #[doc(hidden)]
+    const SAVES_EACH_TURN: bool = false;
+
+    /// Saves those of them that have changed.
+    #[doc(hidden)]
+    fn unsaved(&mut self) -> Vec<Saving<'_>> {
+        Vec::new()
+    }
 }
 
 /// One field that is kept.

@@ -2,11 +2,12 @@
 //!
 //! `store` is what a user names, `opening` how it is brought up, `stores` what a shard has of all of
 //! them, `reach` the way to the shard that keeps a key's records. `value` is the state itself,
-//! `codec` how it stands in its record, `versioned` how old ones are read, `fields` how an actor's
+//! `each_turn` how it is saved by itself, `codec` how it stands in its record, `versioned` how old ones are read, `fields` how an actor's
 //! states are found and loaded.
 
 mod codec;
 mod directory;
+mod each_turn;
 mod error;
 mod fields;
 mod opening;
@@ -18,6 +19,7 @@ mod stores;
 mod value;
 mod versioned;
 
+pub use each_turn::{SavedEachTurn, Saving};
 pub use error::StateError;
 pub use fields::{Field, HasNoVersions, Kept, Loading, Stateful, Versions};
 pub use reach::Place;
@@ -26,6 +28,7 @@ pub use value::State;
 pub use versioned::{Old, UpgradeError, Versioned};
 
 pub(crate) use codec::{Format, encode};
+pub(crate) use each_turn::{never_suspends, not_saved, save_changes, saves, saving};
 pub(crate) use fields::load_all;
 pub(crate) use opening::{NotOpened, Reports, StoreStage, add_reports, bring_up, close_stores};
 pub(crate) use reach::key_of;

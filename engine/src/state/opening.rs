@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use quark_shards::shard::Shard;
-use quark_storage::provider::{Provider, StoreError, StoreReport};
+use quark_storage::provider::{Provider, RecordKey, StoreError, StoreReport};
 
 use super::store::{DEFAULT_STORE, StoreCx};
 use crate::runtime::RUNTIME;
@@ -21,6 +21,12 @@ pub(crate) trait Opening: Send + Sync {
 
     /// A shard's access to the store. Runs on that shard.
     fn open(&self, cx: StoreCx) -> Opened<'_, Rc<dyn Provider>>;
+
+    /// The shard whose [`due`](Provider::due) gives a reminder; `None` where that is the one that
+    /// keeps its record.
+    fn attendant_of(&self, _reminder: &RecordKey, _shards: u16) -> Option<u16> {
+        None
+    }
 }
 
 /// What opening comes to, later. A task of the shard.

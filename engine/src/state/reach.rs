@@ -56,6 +56,18 @@ impl Place {
         }
     }
 
+    /// The same for a reminder, which is asked for where it will be found due: who sets one has
+    /// that shard look again.
+    pub(crate) fn of_reminder(self, runtime: &Runtime) -> Self {
+        let engine = runtime.engine();
+        let stores = &engine.settings().stores;
+        let attendant = stores.attendant_of(self.store, &self.record, engine.shards());
+        Place {
+            keeper: attendant.unwrap_or(self.keeper),
+            ..self
+        }
+    }
+
     /// What the record is found by.
     pub(crate) fn record(&self) -> &RecordKey {
         &self.record

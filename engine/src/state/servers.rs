@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 
-use quark_storage::provider::{Provider, StoreError, WallTime};
+use quark_storage::provider::{Provider, RecordKey, StoreError, WallTime};
 use quark_storage::remote::{Control, Options, Remote, RemoteStore, Share, UrlError};
 
 use super::opening::{Opened, Opening, Prepared};
@@ -72,6 +72,10 @@ impl Server {
 }
 
 impl Opening for Server {
+    fn attendant_of(&self, reminder: &RecordKey, shards: u16) -> Option<u16> {
+        Some(Share::holder(reminder, shards))
+    }
+
     fn prepare(&self, cx: StoreCx) -> Opened<'_, Prepared> {
         Box::pin(async move {
             let way = self.way(&cx)?;
@@ -90,7 +94,7 @@ impl Opening for Server {
             let Some(way) = &*way else {
                 unreachable!("the first shard has connected before any opens it");
             };
-            let share = Share::of(cx.keeps());
+            let share = Share::new(cx.shard(), cx.shards());
             Ok(Rc::new(RemoteStore::new(way, share)) as Rc<dyn Provider>)
         })
     }

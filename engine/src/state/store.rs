@@ -122,13 +122,6 @@ impl StoreCx {
         self.engine.settings().simulated
     }
 
-    /// Whether this shard keeps a record, for any thread to ask.
-    #[cfg(any(feature = "redis", feature = "postgres"))]
-    pub(super) fn keeps(&self) -> impl Fn(&RecordKey) -> bool + Send + Sync + 'static {
-        let (engine, shard) = (self.engine.clone(), self.shard());
-        move |record| engine.keeper_of_record(record) == shard
-    }
-
     /// The shard that keeps a record, from 0: where the hash of its actor's key falls, wherever
     /// the actor lives.
     #[must_use]
@@ -153,6 +146,11 @@ pub(crate) struct StoreChoices(BTreeMap<String, Store>);
 impl StoreChoices {
     pub(crate) fn set(&mut self, name: impl Into<String>, store: Store) {
         self.0.insert(name.into(), store);
+    }
+
+    /// The shard that looks after a reminder in the store called `name`, if it has one for that.
+    pub(super) fn attendant_of(&self, name: &str, reminder: &RecordKey, of: u16) -> Option<u16> {
+        self.0.get(name)?.opening.attendant_of(reminder, of)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::codec::{self, Format};
+use super::each_turn::{SavedEachTurn, Saving};
 use super::error::StateError;
 use super::fields::{Kept, Loading};
 use super::reach::Place;
@@ -50,6 +51,11 @@ use super::reach::Place;
 /// assert_eq!(sim.block_on(alice.deposit(5)), Ok(5));
 /// ```
 ///
+/// # Saved by itself
+///
+/// With `#[state(save = "each_turn")]`, what a turn has changed is saved when it ends, before its
+/// reply leaves: see [the manual](crate::manual::states#saved-with-each-turn).
+///
 /// # Two at once
 ///
 /// Every save has an *E-tag*, and each save, clear and load says which one it has seen. Of two that
@@ -64,6 +70,8 @@ use super::reach::Place;
 /// happens after all meanwhile, the answer is a conflict. So nothing is ever overwritten unseen.
 pub struct State<T> {
     value: T,
+    /// It may differ from what was last saved.
+    changed: bool,
     format: Format<T>,
     /// None until it was loaded.
     kept: Option<Box<Seen>>,
@@ -135,6 +143,7 @@ where
         seen.conclude(&saved);
         let etag = saved?;
         seen.etag = Some(etag);
+        self.changed = false;
         Ok(etag)
     }
 
@@ -155,6 +164,7 @@ where
         cleared?;
         seen.etag = None;
         self.value = T::default();
+        self.changed = false;
         Ok(())
     }
 
@@ -173,6 +183,7 @@ where
         };
         seen.etag = found.map(|record| record.etag);
         seen.doubt = None;
+        self.changed = false;
         Ok(())
     }
 }
@@ -236,10 +247,25 @@ where
     }
 }
 
+impl<T> SavedEachTurn for State<T>
+where
+    T: Serialize + DeserializeOwned + Default + 'static,
+{
+    #[inline]
+    fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    fn save_changed(&mut self) -> Saving<'_> {
+        Box::pin(async move { self.save().await.map(drop) })
+    }
+}
+
 impl<T: Default> Default for State<T> {
     fn default() -> Self {
         State {
             value: T::default(),
+            changed: false,
             format: Format::plain(),
             kept: None,
         }
@@ -258,6 +284,7 @@ impl<T> Deref for State<T> {
 impl<T> DerefMut for State<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
+        self.changed = true;
         &mut self.value
     }
 }

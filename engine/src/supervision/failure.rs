@@ -138,8 +138,19 @@ impl Runtime {
     /// Gives the actor a fresh instance, after its suspended turns were dropped and answered;
     /// its children too.
     fn restart_now<A: Actor>(&self, shard: &Shard, resident: Resident<A>, wait: Wait) {
-        resident.set_phase(Phase::Restarting);
-        let orders = resident.with_extra(|extra| {
+        self.begin_restart(shard, &resident, wait);
+        if !planted(Bug::SurvivingTurn) {
+            self.drop_turns(shard, &resident, None);
+        }
+        if resident.phase() == Phase::Restarting && resident.is_empty() {
+            self.rebuild(shard, resident);
+        }
+    }
+
+    /// Nobody enters from here on; when the last turn has left, there is a fresh instance.
+    pub(crate) fn begin_restart(&self, shard: &Shard, head: &Head, wait: Wait) {
+        head.set_phase(Phase::Restarting);
+        let orders = head.with_extra(|extra| {
             extra.wait = wait;
             extra.cause = None;
             extra.is_told = false;
@@ -147,12 +158,6 @@ impl Runtime {
             extra.kin.order_all(&Order::Restart(wait))
         });
         self.send_orders(shard, orders);
-        if !planted(Bug::SurvivingTurn) {
-            self.drop_turns(shard, &resident, None);
-        }
-        if resident.phase() == Phase::Restarting && resident.is_empty() {
-            self.rebuild(shard, resident);
-        }
     }
 
     /// Lets an actor that has failed go on as it is; its children that have failed, too.

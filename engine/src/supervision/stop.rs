@@ -8,7 +8,7 @@ use super::watch::DownReason;
 use crate::activation::{Phase, Resident};
 use crate::actor::Actor;
 use crate::error::Refusal;
-use crate::lifecycle::{Deactivate, drop_quietly};
+use crate::lifecycle::{Deactivate, drop_quietly, say_farewell};
 use crate::runtime::Runtime;
 
 impl Runtime {
@@ -54,9 +54,7 @@ impl Runtime {
             resident.with_extra(|extra| std::mem::replace(&mut extra.says_farewell, false));
         if farewell && resident.has_instance() {
             resident.set_phase(Phase::Deactivating);
-            self.start_hook(shard, resident, Deactivate, |actor, cx| async move {
-                A::deactivate(actor, cx).await
-            });
+            self.start_hook(shard, resident, Deactivate, say_farewell);
         } else {
             self.ended(shard, resident);
         }

@@ -14,6 +14,7 @@ use crate::context::Turn;
 use crate::error::{CallError, Refusal};
 use crate::message::Incoming;
 use crate::runtime::Runtime;
+use crate::state::{not_saved, saves};
 use crate::turn::{Ending, MessageEnding};
 
 /// Ends a watched turn: as the message's own ending does, and tells the log.
@@ -66,14 +67,19 @@ impl<M: Method> Ending<M::Actor> for WatchedEnding<M> {
         resident: Resident<M::Actor>,
         reply: Result<M::Ok, M::Err>,
     ) {
+        let mut reply = reply.map_err(CallError::Failed);
+        if const { saves::<M>() }
+            && let Some(error) = not_saved(resident)
+        {
+            reply = Err(CallError::NotSaved(error));
+        }
         let outcome = if reply.is_ok() {
             Outcome::Replied
         } else {
             Outcome::Failed
         };
         self.ended(shard, runtime, outcome);
-        self.own
-            .answer(shard, resident, reply.map_err(CallError::Failed));
+        self.own.answer(shard, resident, reply);
     }
 
     fn lost(&self, shard: &Shard, turn: &Turn) {

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 pub use self::config::PostgresConfig;
 use self::connection::PostgresConnection;
-use crate::remote::{Backend, Control, Failure, Limits, Options, Remote};
+use crate::remote::{Backend, Control, Failure, Limits, Options, PARTS, Remote};
 
 /// The way to a PostgreSQL. Does not connect yet: [`Remote::check`] does.
 #[must_use]
@@ -53,8 +53,8 @@ impl Backend for Postgres {
         }
     }
 
-    fn parts(&self) -> u16 {
-        1
+    fn parts_at_once(&self) -> usize {
+        PARTS.into()
     }
 
     async fn connect(&self, patience: Duration) -> Result<PostgresConnection, Failure> {

@@ -23,13 +23,13 @@ pub(super) struct Statements {
     reminder: Statement,
     remind: Statement,
     due: Statement,
-    later: Statement,
+    next: Statement,
 }
 
-/// Rows as they came; of a question for what is due, those that are and those that will be.
+/// Rows as they came; of a question for what is due, those that are and when the next is.
 pub(super) struct Rows {
     rows: Vec<Row>,
-    later: Vec<Row>,
+    next: Vec<Row>,
 }
 
 impl Statements {
@@ -60,15 +60,18 @@ impl Statements {
                 .await?,
             due: client
                 .prepare(
-                    "SELECT id, due, digest, etag, period, catch_up FROM reminder \
-                     WHERE etag IS NOT NULL AND (due, digest) > ($1, $2) AND due <= $3 \
+                    "SELECT own.* FROM unnest($5::smallint[]) AS p (part) CROSS JOIN LATERAL \
+                     (SELECT id, due, digest, etag, period, catch_up FROM reminder AS r \
+                     WHERE r.part = p.part AND etag IS NOT NULL AND (due, digest) > ($1, $2) \
+                     AND due <= $3 ORDER BY due, digest LIMIT $4) AS own \
                      ORDER BY due, digest LIMIT $4",
                 )
                 .await?,
-            later: client
+            next: client
                 .prepare(
-                    "SELECT id, due FROM reminder WHERE etag IS NOT NULL AND due > $1 \
-                     ORDER BY due, digest LIMIT $2",
+                    "SELECT min(own.due) AS due FROM unnest($2::smallint[]) AS p (part) \
+                     CROSS JOIN LATERAL (SELECT due FROM reminder AS r WHERE r.part = p.part \
+                     AND etag IS NOT NULL AND due > $1 ORDER BY due, digest LIMIT 1) AS own",
                 )
                 .await?,
         })
@@ -143,27 +146,27 @@ impl Statements {
                 client.query(&self.remind, &params).await?
             }
             Op::Due {
+                parts,
                 after,
                 until,
                 most,
-                beyond,
-                ..
             } => {
                 let start = after.as_ref();
                 let last = start.map_or(-1, |cursor| signed(cursor.due));
                 let member = start.map_or(&[][..], |cursor| &cursor.member[..]);
                 let until = signed(until.0);
                 // One more than asked for tells whether there is.
-                let (most, beyond) = (signed(*most as u64 + 1), signed(*beyond as u64));
-                let params: [&(dyn ToSql + Sync); 4] = [&last, &member, &until, &most];
+                let most = signed(*most as u64 + 1);
+                let parts: Vec<i16> = parts.iter().map(|part| part.cast_signed()).collect();
+                let params: [&(dyn ToSql + Sync); 5] = [&last, &member, &until, &most, &parts];
                 let rows = client.query(&self.due, &params).await?;
-                let later = client.query(&self.later, &[&until, &beyond]).await?;
-                return Ok(Rows { rows, later });
+                let next = client.query(&self.next, &[&until, &parts]).await?;
+                return Ok(Rows { rows, next });
             }
         };
         Ok(Rows {
             rows,
-            later: Vec::new(),
+            next: Vec::new(),
         })
     }
 }
@@ -268,11 +271,9 @@ fn due(rows: &Rows, most: usize) -> Result<Answer, Error> {
         page.more = last;
         return Ok(Answer::Due(page));
     }
-    for row in &rows.later {
-        if let Some(key) = from_id(row.try_get("id")?) {
-            let due = WallTime(time(row.try_get("due")?));
-            page.later.push((key, due));
-        }
+    if let Some(row) = rows.next.first() {
+        let next: Option<i64> = row.try_get("due")?;
+        page.next = next.map(|next| WallTime(time(next)));
     }
     Ok(Answer::Due(page))
 }

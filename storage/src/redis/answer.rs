@@ -125,7 +125,10 @@ fn answer(op: &Op, bucket: u16, mut words: impl Iterator<Item = Value>) -> Optio
 
 fn due(bucket: u16, mut words: impl Iterator<Item = Value>) -> Option<DuePage> {
     let has_more = bytes(words.next()?)? == "more";
-    let mut page = DuePage::default();
+    let mut page = DuePage {
+        next: words.next().and_then(number).map(WallTime),
+        ..DuePage::default()
+    };
     let mut last = None;
     for entry in words {
         let Value::Array(entry) = entry else {
@@ -136,21 +139,14 @@ fn due(bucket: u16, mut words: impl Iterator<Item = Value>) -> Option<DuePage> {
         let score = number(entry.next()?)?;
         let key = from_id(&member);
         last = Some(Cursor { due: score, member });
+        let etag = number(entry.next()?).and_then(|count| etag(bucket, count));
         // What we have not written is passed over.
-        let Some(key) = key else { continue };
-        match entry.next() {
-            None => page.later.push((key, WallTime(score))),
-            Some(count) => {
-                let Some(etag) = number(count).and_then(|count| etag(bucket, count)) else {
-                    continue;
-                };
-                let reminder = reminder(&mut entry)?;
-                page.due.push(DueReminder {
-                    key,
-                    etag,
-                    reminder,
-                });
-            }
+        if let (Some(key), Some(etag)) = (key, etag) {
+            page.due.push(DueReminder {
+                key,
+                etag,
+                reminder: reminder(&mut entry)?,
+            });
         }
     }
     page.more = last.filter(|_| has_more);

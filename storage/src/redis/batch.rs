@@ -4,10 +4,12 @@ use bytes::Bytes;
 use fred::types::{Key, Value};
 
 use crate::provider::{CatchUp, ETag, Epoch, Expected, RecordKey, Reminder};
-use crate::remote::{Op, Request, id_of};
+use crate::remote::{Op, PARTS, Request, id_of};
 
-/// All keys of one have one hash tag. Changing this would lose all records.
+/// All keys of one have one hash tag. Changing this would lose all records. The parts of reminders
+/// are the same.
 pub(super) const BUCKETS: u16 = 64;
+const _: () = assert!(BUCKETS == PARTS);
 /// How long it is known who removed a record, in milliseconds.
 const KEEP_MS: i64 = 3_600_000;
 /// Bytes of events read at once.
@@ -27,7 +29,7 @@ pub(super) struct Batch {
 /// Which bucket a request is for.
 pub(super) fn bucket_of(op: &Op) -> u16 {
     match op {
-        Op::Due { part, .. } => *part % BUCKETS,
+        Op::Due { parts, .. } => parts.first().map_or(0, |part| *part % BUCKETS),
         other => other.key().map_or(0, |key| key.slot() % BUCKETS),
     }
 }
@@ -106,25 +108,19 @@ impl Batch {
                 self.op("remind", keys, args);
             }
             Op::Due {
-                after,
-                until,
-                most,
-                beyond,
-                ..
+                after, until, most, ..
             } => {
                 let (score, member) = match after {
                     Some(after) => (number(after.due), Value::Bytes(after.member.clone())),
                     None => (text(String::new()), text(String::new())),
                 };
                 let most = i64::try_from(*most).unwrap_or(i64::MAX);
-                let beyond = i64::try_from(*beyond).unwrap_or(i64::MAX);
                 let args = [
                     text(format!("{tag}r")),
                     score,
                     member,
                     number(until.0),
                     most.into(),
-                    beyond.into(),
                 ];
                 self.op("due", [format!("{tag}d")], args);
             }

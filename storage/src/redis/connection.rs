@@ -1,6 +1,7 @@
 //! A connection of fred's, made anew by us when it breaks.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +9,11 @@ use fred::clients::Client;
 use fred::error::{Error, ErrorKind};
 use fred::interfaces::{ClientLike, LuaInterface};
 use fred::types::config::{ConnectionConfig, TcpConfig};
-use fred::types::{ClusterHash, ConnectHandle, CustomCommand, InfoKind, Value};
+use fred::types::{ClusterHash, CustomCommand, InfoKind, Value};
 use fred::util::sha1_hash;
 use futures_util::future::join_all;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use super::answer;
 use super::batch::{Batch, bucket_of};
@@ -23,7 +26,9 @@ const SCRIPT: &str = include_str!("ops.lua");
 /// A client that does not connect again: who answers for which attempt would be uncertain.
 pub(super) struct RedisConnection {
     client: Client,
-    router: ConnectHandle,
+    router: AbortHandle,
+    /// Closed when the client's task has ended: what it is asked then, it answers never.
+    ended: watch::Receiver<()>,
     hash: String,
     prefix: String,
     place: String,
@@ -49,9 +54,18 @@ impl RedisConnection {
             .init()
             .await
             .map_err(|error| failure(&error, &place))?;
+        let (ends, ended) = watch::channel(());
+        let abort = router.abort_handle();
+        tokio::spawn(async move {
+            let _ends = ends;
+            if let Ok(Err(error)) = router.await {
+                tracing::debug!(%error, "a connection has ended");
+            }
+        });
         let mut this = RedisConnection {
             client,
-            router,
+            router: abort,
+            ended,
             hash: sha1_hash(SCRIPT),
             prefix: config.prefix.clone(),
             place,
@@ -65,7 +79,8 @@ impl RedisConnection {
     /// What the server lacks to keep what it has acknowledged, as far as it tells: one that lets us
     /// see no settings says no more than whether it has an append-only file.
     async fn durability(&self) -> Vec<String> {
-        let info: Result<String, Error> = self.client.info(Some(InfoKind::Persistence)).await;
+        let info = self.client.info(Some(InfoKind::Persistence));
+        let info: Result<String, Error> = self.unless_ended(info).await;
         let says = |word: &str| {
             let mut lines = info.iter().flat_map(|info| info.lines());
             lines.any(|line| line.trim() == word)
@@ -76,8 +91,9 @@ impl RedisConnection {
             ];
         }
         let config = CustomCommand::new_static("CONFIG", ClusterHash::Random, false);
-        let asked = self.client.custom(config, vec!["GET", "appendfsync"]).await;
-        let found: BTreeMap<String, String> = asked.unwrap_or_default();
+        let asked = self.client.custom(config, vec!["GET", "appendfsync"]);
+        let asked: Result<BTreeMap<String, String>, Error> = self.unless_ended(asked).await;
+        let found = asked.unwrap_or_default();
         let lax = found.get("appendfsync").filter(|set| *set != "always");
         let note =
             |set| format!("appendfsync is {set}: a loss of power loses what it was told last");
@@ -98,6 +114,19 @@ impl RedisConnection {
         batches.into_values().collect()
     }
 
+    /// What the client answers, as long as there is somebody to answer.
+    async fn unless_ended<T>(
+        &self,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let mut ended = self.ended.clone();
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            _ = ended.changed() => Err(Error::new(ErrorKind::IO, "the connection was lost")),
+        }
+    }
+
     async fn call(&self, batch: Batch) -> (Vec<usize>, Result<Vec<Value>, Error>) {
         let Batch {
             keys,
@@ -105,11 +134,12 @@ impl RedisConnection {
             requests,
         } = batch;
         let hash = self.hash.as_str();
-        let mut called: Result<Value, Error> =
-            self.client.evalsha(hash, keys.clone(), args.clone()).await;
+        let call = self.client.evalsha(hash, keys.clone(), args.clone());
+        let mut called: Result<Value, Error> = self.unless_ended(call).await;
         if matches!(&called, Err(error) if error.details().starts_with("NOSCRIPT")) {
             // The server remembers it from now on.
-            called = self.client.eval(SCRIPT, keys, args).await;
+            let call = self.client.eval(SCRIPT, keys, args);
+            called = self.unless_ended(call).await;
         }
         let answers = called.and_then(|value| match value {
             Value::Array(answers) if answers.len() == requests.len() => Ok(answers),

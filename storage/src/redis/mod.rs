@@ -61,8 +61,9 @@ impl Backend for Redis {
         }
     }
 
-    fn parts(&self) -> u16 {
-        batch::BUCKETS
+    /// One, as in a cluster each may be on another node.
+    fn parts_at_once(&self) -> usize {
+        1
     }
 
     async fn connect(&self, patience: Duration) -> Result<RedisConnection, Failure> {

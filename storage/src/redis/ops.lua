@@ -18,11 +18,27 @@ local function fenced(meta, slot, epoch)
   return nil
 end
 
-local function holds(expected, etag)
-  return expected == '*' or expected == (etag or '-')
+-- Whether the client of the write `token` has written since. Tokens are the client's eight bytes
+-- and then the write's, the highest first.
+local function is_overtaken(token, newest)
+  if not newest or newest:sub(1, 8) ~= token:sub(1, 8) then return false end
+  for i = 9, 16 do
+    local own, other = token:byte(i), newest:byte(i)
+    if own ~= other then return own < other end
+  end
+  return false
 end
 
--- What is left of a record names who removed it, for as long as that may be asked again.
+-- E-tags never come back, so a write that names one comes too late by itself.
+local function holds(expected, etag, token, newest)
+  if expected == '*' or (expected == '-' and not etag) then
+    return not is_overtaken(token, newest)
+  end
+  return expected == etag
+end
+
+-- What is left of a record names who removed it, for as long as that may be asked again, and
+-- keeps out what comes too late.
 local function remove(record, token, keep)
   call('DEL', record)
   call('HSET', record, 't', token)
@@ -46,7 +62,7 @@ function ops.save(k, a)
   if etag and found[2] == token then return {'ok', etag} end
   local late = fenced(meta, ARGV[a], ARGV[a + 1])
   if late then return {'fenced', late} end
-  if not holds(ARGV[a + 2], etag) then return {'conflict', etag or ''} end
+  if not holds(ARGV[a + 2], etag, token, found[2]) then return {'conflict', etag or ''} end
   local new = call('HINCRBY', meta, 'n', 1)
   call('HSET', record, 'e', new, 't', token, 'v', ARGV[a + 4])
   if found[2] and not etag then call('PERSIST', record) end
@@ -60,8 +76,8 @@ function ops.clear(k, a)
   if not etag and found[2] == token then return {'ok'} end
   local late = fenced(meta, ARGV[a], ARGV[a + 1])
   if late then return {'fenced', late} end
-  if not holds(ARGV[a + 2], etag) then return {'conflict', etag or ''} end
-  if etag then remove(record, token, ARGV[a + 4]) end
+  if not holds(ARGV[a + 2], etag, token, found[2]) then return {'conflict', etag or ''} end
+  remove(record, token, ARGV[a + 4])
   return {'ok'}
 end
 
@@ -129,11 +145,11 @@ function ops.remind(k, a)
   end
   local late = fenced(meta, ARGV[a], ARGV[a + 1])
   if late then return {'fenced', late} end
-  if not holds(ARGV[a + 2], etag) then return {'conflict', etag or ''} end
+  if not holds(ARGV[a + 2], etag, token, found[2]) then return {'conflict', etag or ''} end
   local member = ARGV[a + 5]
   if removes then
     call('ZREM', order, member)
-    if etag then remove(record, token, ARGV[a + 4]) end
+    remove(record, token, ARGV[a + 4])
     return {'ok'}
   end
   call('ZADD', order, ARGV[a + 6], member)
@@ -148,7 +164,7 @@ end
 function ops.due(k, a)
   local order, records = KEYS[k], ARGV[a]
   local score, member = ARGV[a + 1], ARGV[a + 2]
-  local limit, most, beyond = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4]), tonumber(ARGV[a + 5])
+  local limit, most = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4])
   local start = 0
   if score ~= '' then
     if call('ZSCORE', order, member) == score then
@@ -157,23 +173,21 @@ function ops.due(k, a)
       start = call('ZCOUNT', order, '-inf', '(' .. score)
     end
   end
-  local page = call('ZRANGE', order, start, start + most + beyond - 1, 'WITHSCORES')
-  local out, due, later = {'ok', 'end'}, 0, 0
+  local page = call('ZRANGE', order, start, start + most, 'WITHSCORES')
+  local out, due = {'ok', 'end', ''}, 0
   for i = 1, #page, 2 do
     if tonumber(page[i + 1]) > limit then
-      if later == beyond then break end
-      later = later + 1
-      out[#out + 1] = {page[i], page[i + 1]}
-    else
-      if due == most then
-        out[2] = 'more'
-        break
-      end
-      due = due + 1
-      local found = call('HMGET', records .. page[i], 'e', 'd', 'p', 'c')
-      out[#out + 1] = {page[i], page[i + 1],
-        found[1] or '', found[2] or '', found[3] or '', found[4] or ''}
+      out[3] = page[i + 1]
+      break
     end
+    if due == most then
+      out[2] = 'more'
+      break
+    end
+    due = due + 1
+    local found = call('HMGET', records .. page[i], 'e', 'd', 'p', 'c')
+    out[#out + 1] = {page[i], page[i + 1],
+      found[1] or '', found[2] or '', found[3] or '', found[4] or ''}
   end
   return out
 end

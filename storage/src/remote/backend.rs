@@ -25,8 +25,8 @@ pub trait Backend: Send + Sync + 'static {
     /// How much is sent at once.
     fn limits(&self) -> Limits;
 
-    /// Into how many parts reminders are divided; each is asked for those due.
-    fn parts(&self) -> u16;
+    /// How many of the [parts](super::PARTS) one question for what is due may name.
+    fn parts_at_once(&self) -> usize;
 
     /// Connects, within `patience`, and makes the server ready.
     ///
@@ -74,11 +74,14 @@ pub enum Failure {
 }
 
 /// Names one write, whatever the number of attempts. No two writes of a store have the same.
+///
+/// A server refuses a write that expects no E-tag in particular if the record was last written
+/// by the same client and under a higher number: whoever sent it has given up on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token {
     /// Whose writes they are: of the processes at one store, each has another.
     pub client: u64,
-    /// Counts them.
+    /// Counts them: of one record's, the later has the higher.
     pub number: u64,
 }
 
@@ -133,14 +136,13 @@ pub enum Op {
         expected: Expected,
         reminder: Option<Reminder>,
     },
-    /// The reminders of one part in the order they are due, whosever they are: those after `after`
-    /// that are due at `until` or before, `most` at most; then `beyond` of those due later.
+    /// The reminders of some parts in the order they are due: those after `after` that are due at
+    /// `until` or before, `most` at most.
     Due {
-        part: u16,
+        parts: Vec<u16>,
         after: Option<Cursor>,
         until: WallTime,
         most: usize,
-        beyond: usize,
     },
     /// Nothing: to see that the server answers.
     Ping,
@@ -206,13 +208,13 @@ pub struct Cursor {
     pub member: Bytes,
 }
 
-/// A page of one part's reminders.
+/// A page of reminders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DuePage {
     /// Those that are due, in order.
     pub due: Vec<DueReminder>,
-    /// Some of those due later, in order.
-    pub later: Vec<(RecordKey, WallTime)>,
+    /// When the first is due of those that are due later.
+    pub next: Option<WallTime>,
     /// From where to read on, if others are due.
     pub more: Option<Cursor>,
 }

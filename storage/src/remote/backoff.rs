@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(20);
-const MOST: Duration = Duration::from_secs(1);
+const MOST: Duration = Duration::from_millis(500);
 
-/// Doubles from failure to failure, up to a second; half of it is by chance, so that not all
+/// Doubles from failure to failure, up to half a second; half of it is by chance, so that not all
 /// processes come back at once. Chance comes from a seed.
 #[derive(Debug)]
 pub(super) struct Backoff {
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grows_to_a_second_and_begins_again() {
+    fn grows_to_half_a_second_and_begins_again() {
         let mut backoff = Backoff::new(7);
         let delays: Vec<Duration> = (0..12).map(|_| backoff.next()).collect();
         assert!(delays[0] >= FIRST / 2 && delays[0] <= FIRST);

@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::backend::{Answer, Backend, Connection, Failure, Limits, Request};
+use super::backend::{Answer, Backend, Connection, Failure, Limits, Op, Request, Token};
 use super::backoff::Backoff;
 use super::jobs::{Job, Jobs};
+use super::store::Options;
 use crate::provider::StoreError;
 
 /// Beyond these, nothing more is taken out of the queue, so that senders wait in order.
@@ -23,7 +24,7 @@ const TAKEN_MOST: usize = 64;
 pub(super) enum Message {
     /// Something to be done.
     Ask {
-        request: Request,
+        op: Op,
         store: u64,
         reply: oneshot::Sender<Result<Answer, StoreError>>,
     },
@@ -47,7 +48,8 @@ type Landed<C> = (Arc<C>, Vec<Result<Answer, Failure>>);
 
 /// The connection, or how it is come by.
 enum Link<C> {
-    Open(Arc<C>),
+    /// Once the sender is dropped, what is under way by this connection is given up.
+    Open(Arc<C>, watch::Sender<()>),
     /// Try at this time.
     Down(Instant),
     Opening,
@@ -57,6 +59,8 @@ pub(super) struct Dispatch<B: Backend> {
     backend: Arc<B>,
     limits: Limits,
     patience: Duration,
+    /// The next request's: in the order of the queue, which is that of each record's writes.
+    token: Token,
     inbox: mpsc::Receiver<Message>,
     facts: Arc<Mutex<Facts>>,
     link: Link<B::Connection>,
@@ -78,15 +82,18 @@ pub(super) struct Dispatch<B: Backend> {
 impl<B: Backend> Dispatch<B> {
     pub(super) fn new(
         backend: Arc<B>,
-        patience: Duration,
-        seed: u64,
+        options: Options,
         inbox: mpsc::Receiver<Message>,
         facts: Arc<Mutex<Facts>>,
     ) -> Self {
         Dispatch {
             limits: backend.limits(),
             backend,
-            patience,
+            patience: options.patience,
+            token: Token {
+                client: options.client,
+                number: 0,
+            },
             inbox,
             facts,
             link: Link::Down(Instant::now()),
@@ -95,7 +102,7 @@ impl<B: Backend> Dispatch<B> {
             away: Vec::new(),
             jobs: Jobs::default(),
             finishing: Vec::new(),
-            backoff: Backoff::new(seed),
+            backoff: Backoff::new(options.client),
             pause: None,
             tick: Instant::now(),
             trouble: "no connection yet".to_owned(),
@@ -108,6 +115,8 @@ impl<B: Backend> Dispatch<B> {
         let mut is_open = true;
         while is_open || self.jobs.len > 0 {
             self.send();
+            // What nobody waited for is gone by now.
+            self.finish();
             let has_room = self.jobs.len < HELD_MOST && self.jobs.bytes < HELD_BYTES_MOST;
             let alarm = self.alarm();
             tokio::select! {
@@ -121,22 +130,21 @@ impl<B: Backend> Dispatch<B> {
                 }
                 () = sleep_until(alarm), if self.jobs.len > 0 => self.look_at_deadlines(),
             }
-            self.finish();
         }
+        self.finish();
     }
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Ask {
-                request,
-                store,
-                reply,
-            } => {
+            Message::Ask { op, store, reply } => {
                 let now = Instant::now();
                 if self.jobs.len == 0 {
                     self.tick = now + self.between_ticks();
                 }
                 let deadline = now + self.patience;
+                let token = self.token;
+                self.token.number += 1;
+                let request = Request { token, op };
                 self.jobs.add(Job::new(request, store, reply, deadline));
             }
             Message::Finish { store, done } => self.finishing.push((store, done)),
@@ -149,8 +157,8 @@ impl<B: Backend> Dispatch<B> {
             return;
         }
         self.pause = None;
-        let connection = match &self.link {
-            Link::Open(connection) => Arc::clone(connection),
+        let (connection, lost) = match &self.link {
+            Link::Open(connection, lost) => (Arc::clone(connection), lost.subscribe()),
             Link::Opening => return,
             Link::Down(until) => {
                 if *until <= Instant::now() {
@@ -161,18 +169,21 @@ impl<B: Backend> Dispatch<B> {
         };
         while self.flights.len() < self.limits.batches && self.jobs.has_ready() {
             let jobs = self.jobs.take(self.limits.requests, self.limits.bytes);
+            if jobs.is_empty() {
+                break;
+            }
             let batch: Vec<Arc<Request>> = jobs.iter().map(|job| job.request.clone()).collect();
-            let (connection, patience) = (Arc::clone(&connection), self.patience);
+            let (connection, lost) = (Arc::clone(&connection), lost.clone());
+            let patience = self.patience;
             let flight = self.flights.spawn(async move {
-                let run = timeout(patience, connection.run(&batch));
-                let answers = run.await.unwrap_or_else(|_| {
-                    let why = format!("no answer within {patience:?}");
-                    batch
-                        .iter()
-                        .map(|_| Err(Failure::Broken(why.clone())))
-                        .collect()
-                });
-                (connection, answers)
+                let why = tokio::select! {
+                    biased;
+                    answers = connection.run(&batch) => return (connection, answers),
+                    () = sleep(patience) => format!("no answer within {patience:?}"),
+                    () = given_up(lost) => "the connection was lost".to_owned(),
+                };
+                let broken = || Err(Failure::Broken(why.clone()));
+                (connection, batch.iter().map(|_| broken()).collect())
             });
             self.away.push((flight.id(), jobs));
         }
@@ -200,7 +211,7 @@ impl<B: Backend> Dispatch<B> {
                 facts.notes = connection.notes();
                 facts.trouble = None;
                 drop(facts);
-                self.link = Link::Open(Arc::new(connection));
+                self.link = Link::Open(Arc::new(connection), watch::Sender::new(()));
             }
             Err(Failure::Broken(why) | Failure::Again(why)) => self.down(why),
             Err(Failure::Said(error)) => {
@@ -211,7 +222,8 @@ impl<B: Backend> Dispatch<B> {
         }
     }
 
-    /// Nothing goes by the connection any more; it is opened again after a while.
+    /// Nothing goes by the connection any more, and what is under way by it comes back; it is
+    /// opened again after a while.
     fn down(&mut self, why: String) {
         tracing::warn!(
             place = self.backend.place(),
@@ -264,8 +276,8 @@ impl<B: Backend> Dispatch<B> {
         }
         self.jobs.put_back(again);
         let is_current = match (&self.link, &connection) {
-            (Link::Open(open), Some(connection)) => Arc::ptr_eq(open, connection),
-            (Link::Open(_), None) => true,
+            (Link::Open(open, _), Some(connection)) => Arc::ptr_eq(open, connection),
+            (Link::Open(..), None) => true,
             _ => false,
         };
         match (broken, later) {
@@ -325,4 +337,9 @@ impl<B: Backend> Dispatch<B> {
             let _ = done.send(());
         }
     }
+}
+
+/// Waits until the connection is no longer the one that is open.
+async fn given_up(mut lost: watch::Receiver<()>) {
+    while lost.changed().await.is_ok() {}
 }

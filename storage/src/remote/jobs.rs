@@ -82,7 +82,8 @@ impl Jobs {
         self.ready.push_back(job);
     }
 
-    /// The next that may be sent, `requests` and about `bytes` of them.
+    /// The next that may be sent, `requests` and about `bytes` of them. What nobody waits for any
+    /// more is let go of.
     pub(super) fn take(&mut self, requests: usize, bytes: usize) -> Vec<Job> {
         let mut batch: Vec<Job> = Vec::new();
         let mut sum = 0;
@@ -90,6 +91,12 @@ impl Jobs {
             let Some(next) = self.ready.front() else {
                 break;
             };
+            if !next.is_awaited() {
+                if let Some(given_up) = self.ready.pop_front() {
+                    self.end(given_up);
+                }
+                continue;
+            }
             sum += next.bytes();
             if sum > bytes && !batch.is_empty() {
                 break;
@@ -199,8 +206,11 @@ mod tests {
     #[test]
     fn one_key_goes_one_after_another() {
         let mut jobs = Jobs::default();
+        let mut answers = Vec::new();
         for (key, number) in [("a", 1), ("a", 2), ("b", 3), ("a", 4)] {
-            jobs.add(job(key, number).0);
+            let (job, answer) = job(key, number);
+            jobs.add(job);
+            answers.push(answer);
         }
         let mut first = jobs.take(10, usize::MAX);
         assert_eq!(numbers(&first), [1, 3]);
@@ -212,6 +222,20 @@ mod tests {
         jobs.end(again.remove(0));
         jobs.end(b);
         assert_eq!(numbers(&jobs.take(10, usize::MAX)), [2]);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_not_sent() {
+        let mut jobs = Jobs::default();
+        let mut answers = Vec::new();
+        for number in 0..3 {
+            let (job, answer) = job("a", number);
+            jobs.add(job);
+            answers.push(answer);
+        }
+        answers.drain(..2);
+        assert_eq!(numbers(&jobs.take(10, usize::MAX)), [2]);
+        assert_eq!(jobs.len, 1);
     }
 
     #[test]

@@ -12,6 +12,10 @@
 //! [`Token`], which the server keeps beside the record: the write is sent again on the next
 //! connection, and if the record has its token, it had happened, and succeeds. Calls wait
 //! meanwhile, as long as the store's patience lasts.
+//!
+//! **Late writes.** What a caller has given up on may reach the server long after, by a connection
+//! that had stalled. It overwrites nothing that this process has written since: one that expects an
+//! E-tag does not find it, and of the others, tokens tell that they come too late.
 
 mod backend;
 mod backoff;
@@ -20,6 +24,7 @@ mod dispatch;
 mod due;
 mod id;
 mod jobs;
+mod share;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -33,6 +38,7 @@ pub use self::backend::{
 };
 pub use self::control::Control;
 pub use self::id::{from_id, id_of};
-pub use self::store::{Options, Remote, RemoteStore, Share};
+pub use self::share::{PARTS, Share};
+pub use self::store::{Options, Remote, RemoteStore};
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub use self::url::UrlError;

@@ -10,10 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::backend::{Answer, Backend, Op, Request, Token};
+use super::backend::{Answer, Backend, Op};
 use super::control::Control;
 use super::dispatch::{Dispatch, Facts, Message};
 use super::due;
+use super::share::Share;
 use crate::provider::{
     Append, Due, ETag, Epoch, Event, Expected, Pending, Provider, Record, RecordKey, Reminder,
     StoreError, StoreReport, WallTime, Write, check_events, check_value,
@@ -51,11 +52,9 @@ pub struct Remote(Arc<Way>);
 struct Way {
     kind: &'static str,
     place: String,
-    parts: u16,
-    client: u64,
+    parts_at_once: usize,
     inbox: mpsc::Sender<Message>,
     facts: Arc<Mutex<Facts>>,
-    writes: AtomicU64,
     stores: AtomicU64,
     /// Last, so that the dispatcher is told of the end before its thread is.
     _control: Control,
@@ -71,17 +70,14 @@ impl Remote {
         let way = Way {
             kind: backend.kind(),
             place: backend.place(),
-            parts: backend.parts(),
-            client: options.client,
+            parts_at_once: backend.parts_at_once(),
             inbox: sender,
             facts: Arc::clone(&facts),
-            writes: AtomicU64::new(0),
             stores: AtomicU64::new(0),
             _control: control.clone(),
         };
-        let (patience, seed) = (options.patience, options.client);
         control.spawn(async move {
-            let dispatch = Dispatch::new(backend, patience, seed, inbox, facts);
+            let dispatch = Dispatch::new(backend, options, inbox, facts);
             dispatch.run().await;
         });
         Remote(Arc::new(way))
@@ -97,28 +93,12 @@ impl Remote {
     /// Within a tokio runtime.
     pub fn check(&self) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
-        let ask = self.message(0, Op::Ping, reply);
+        let (op, store) = (Op::Ping, 0);
+        let ask = Message::Ask { op, store, reply };
         let sent = self.0.inbox.blocking_send(ask);
         sent.map_err(|_| StoreError::Closed)?;
         let answer = answer.blocking_recv().map_err(|_| StoreError::Closed)?;
         answer.map(drop)
-    }
-
-    fn message(
-        &self,
-        store: u64,
-        op: Op,
-        reply: oneshot::Sender<Result<Answer, StoreError>>,
-    ) -> Message {
-        let token = Token {
-            client: self.0.client,
-            number: self.0.writes.fetch_add(1, Ordering::Relaxed),
-        };
-        Message::Ask {
-            request: Request { token, op },
-            store,
-            reply,
-        }
     }
 
     /// Asks, once it is polled. The answer is awaited by any executor.
@@ -130,7 +110,7 @@ impl Remote {
         let remote = self.clone();
         async move {
             let (reply, answer) = oneshot::channel();
-            let ask = remote.message(store, op, reply);
+            let ask = Message::Ask { op, store, reply };
             let sent = remote.0.inbox.send(ask).await;
             sent.map_err(|_| StoreError::Closed)?;
             answer.await.map_err(|_| StoreError::Closed)?
@@ -144,40 +124,10 @@ impl fmt::Debug for Remote {
     }
 }
 
-/// Which reminders are a shard's own.
-#[derive(Clone)]
-pub struct Share(Arc<dyn Fn(&RecordKey) -> bool + Send + Sync>);
-
-impl Share {
-    /// Those whose keys `is_own` says are.
-    ///
-    /// The servers don't know where keys live, so [`Provider::due`] reads the reminders of all
-    /// that are due and leaves out others': asking costs as much as is due in the whole store.
-    pub fn of(is_own: impl Fn(&RecordKey) -> bool + Send + Sync + 'static) -> Self {
-        Share(Arc::new(is_own))
-    }
-
-    /// All.
-    #[must_use]
-    pub fn whole() -> Self {
-        Share::of(|_| true)
-    }
-
-    pub(super) fn has(&self, key: &RecordKey) -> bool {
-        (self.0)(key)
-    }
-}
-
-impl fmt::Debug for Share {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Share")
-    }
-}
-
 /// One shard's store on a server.
 ///
 /// Requests enter the queue in the order in which their futures are first polled. A request whose
-/// future is dropped after that may happen.
+/// future is dropped after that may happen, unless it still waits then.
 #[derive(Debug)]
 pub struct RemoteStore {
     remote: Remote,
@@ -308,15 +258,17 @@ impl Provider for RemoteStore {
         })
     }
 
-    /// [`Due::next`] may be earlier than this shard's own next, where many others' come before it.
+    /// Those of this shard's [`Share`]; it costs what is due among them.
     fn due(&self, until: WallTime, most: usize) -> Pending<Due> {
         if let Err(error) = self.check_open() {
             return Box::pin(std::future::ready(Err(error)));
         }
-        let (remote, share, number) = (self.remote.clone(), self.share.clone(), self.number);
-        let parts = remote.0.parts;
+        let (remote, number) = (self.remote.clone(), self.number);
+        let parts = self.share.parts();
+        let groups = parts.chunks(remote.0.parts_at_once).map(<[u16]>::to_vec);
+        let groups = groups.collect();
         let ask = move |op| remote.ask(number, op);
-        Box::pin(due::due(ask, parts, share, until, most))
+        Box::pin(due::due(ask, groups, until, most))
     }
 
     fn close(&self) -> Pending<()> {

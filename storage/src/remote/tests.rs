@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -21,12 +21,16 @@ struct World {
     /// How many batches are done without an answer.
     breaks: usize,
     panics: usize,
+    /// How many batches are never answered, though their connection does not say so.
+    hangs: usize,
     refuses: bool,
     connections: usize,
     saved: BTreeMap<RecordKey, (ETag, Token)>,
     /// Each attempt's token, in order.
     attempts: Vec<Token>,
     reminders: Vec<DueReminder>,
+    /// Reminders given out.
+    given: usize,
 }
 
 #[derive(Clone, Default)]
@@ -51,8 +55,8 @@ impl Backend for Fake {
         }
     }
 
-    fn parts(&self) -> u16 {
-        1
+    fn parts_at_once(&self) -> usize {
+        3
     }
 
     async fn connect(&self, _: Duration) -> Result<Fake, Failure> {
@@ -67,6 +71,9 @@ impl Backend for Fake {
 
 impl Connection for Fake {
     async fn run(&self, batch: &[Arc<Request>]) -> Vec<Result<Answer, Failure>> {
+        if self.hangs() {
+            std::future::pending::<()>().await;
+        }
         let mut world = self.0.lock().expect("no panic");
         if world.panics > 0 {
             world.panics -= 1;
@@ -88,6 +95,15 @@ impl Connection for Fake {
     }
 }
 
+impl Fake {
+    fn hangs(&self) -> bool {
+        let mut world = self.0.lock().expect("no panic");
+        let hangs = world.hangs > 0;
+        world.hangs -= usize::from(hangs);
+        hangs
+    }
+}
+
 impl World {
     fn answer(&mut self, request: &Request) -> Answer {
         match &request.op {
@@ -103,29 +119,29 @@ impl World {
                 Answer::Saved(etag)
             }
             Op::Due {
+                parts,
                 after,
                 until,
                 most,
-                beyond,
-                ..
             } => {
+                assert!(parts.len() <= 3, "it takes no more at once");
+                let is_asked = |it: &&DueReminder| parts.contains(&(it.key.slot() % PARTS));
+                let own: Vec<_> = self.reminders.iter().filter(is_asked).cloned().collect();
                 // Members are places in the list, which is in order.
                 let start = after.as_ref().map_or(0, |after| after.member.len());
                 let due = |due: &&DueReminder| due.reminder.due <= *until;
-                let all = self.reminders.iter().filter(due).count();
+                let all = own.iter().filter(due).count();
                 let end = all.min(start + most);
                 let mut page = DuePage {
-                    due: self.reminders[start..end].to_vec(),
+                    due: own[start..end].to_vec(),
                     ..DuePage::default()
                 };
+                self.given += page.due.len();
                 if end < all {
                     let (due, member) = (0, Bytes::from(vec![0; end]));
                     page.more = Some(Cursor { due, member });
                 } else {
-                    let later = self.reminders[all..].iter().take(*beyond);
-                    page.later = later
-                        .map(|due| (due.key.clone(), due.reminder.due))
-                        .collect();
+                    page.next = own.get(all).map(|next| next.reminder.due);
                 }
                 Answer::Due(page)
             }
@@ -222,6 +238,39 @@ fn one_keys_writes_keep_their_order() {
 }
 
 #[test]
+fn what_is_under_way_by_a_lost_connection_comes_back_at_once() {
+    let world = World {
+        hangs: 1,
+        breaks: 1,
+        ..World::default()
+    };
+    let (_control, fake, remote) = start(world);
+    let store = RemoteStore::new(&remote, Share::whole());
+    let begun = Instant::now();
+    // More than one batch: the first is never answered, and the second breaks.
+    let saves = (0..6).map(|number| store.save(&key(number), write()));
+    let saved = block_on(futures_util::future::join_all(saves));
+    assert!(saved.iter().all(Result::is_ok), "{saved:?}");
+    let patience = Options::new(0).patience;
+    assert!(begun.elapsed() < patience / 2, "{:?}", begun.elapsed());
+    assert_eq!(fake.0.lock().expect("no panic").connections, 2);
+}
+
+#[test]
+fn who_gives_up_is_in_nobodys_way() {
+    for _ in 0..100 {
+        let (_control, _, remote) = start(World::default());
+        let store = RemoteStore::new(&remote, Share::whole());
+        let mut save = store.save(&key(1), write());
+        let mut cx = Context::from_waker(Waker::noop());
+        // It has entered the queue, and is sent or not.
+        assert!(save.as_mut().poll(&mut cx).is_pending());
+        drop(save);
+        block_on(store.close()).expect("nothing is under way");
+    }
+}
+
+#[test]
 fn who_is_refused_is_told_at_once() {
     let world = World {
         refuses: true,
@@ -232,12 +281,12 @@ fn who_is_refused_is_told_at_once() {
 }
 
 #[test]
-fn others_reminders_are_left_out() {
-    let reminders = (0..1000).map(|number| DueReminder {
-        key: key(number),
+fn a_share_of_reminders_costs_nothing_of_others() {
+    let reminders = (0..1000u16).map(|number| DueReminder {
+        key: RecordKey::new("A", &number.to_string(), "s", number),
         etag: ETag(1),
         reminder: Reminder {
-            due: WallTime(number as u64),
+            due: WallTime(number.into()),
             period_ms: None,
             catch_up: CatchUp::Once,
         },
@@ -246,22 +295,20 @@ fn others_reminders_are_left_out() {
         reminders: reminders.collect(),
         ..World::default()
     };
-    let (_control, _, remote) = start(world);
-    let own = Share::of(|own| own.key().ends_with("99"));
-    let store = RemoteStore::new(&remote, own);
+    let (_control, fake, remote) = start(world);
+    // The parts 3, 13, …, 63: of every 64 slots, seven.
+    let store = RemoteStore::new(&remote, Share::new(3, 10));
     let due = |until, most| {
         let due = block_on(store.due(WallTime(until), most)).expect("a page is read");
         let found = due.reminders.iter().map(|due| due.reminder.due.0);
         (found.collect::<Vec<_>>(), due.next.map(|next| next.0))
     };
-    assert_eq!(due(700, 3), (vec![99, 199, 299], Some(399)));
-    assert_eq!(due(395, 9), (vec![99, 199, 299], Some(399)));
-    let (found, next) = due(700, 9);
-    assert_eq!(found, [99, 199, 299, 399, 499, 599, 699]);
-    assert!(
-        next.is_some_and(|next| next > 700 && next <= 799),
-        "{next:?}"
-    );
-    assert_eq!(due(1000, 0), (vec![], Some(99)));
-    assert_eq!(due(98, 9).0, [0u64; 0]);
+    assert_eq!(due(700, 3), (vec![3, 13, 23], Some(33)));
+    assert_eq!(due(30, 9), (vec![3, 13, 23], Some(33)));
+    assert_eq!(due(0, 9), (vec![], Some(3)));
+    assert_eq!(due(1000, 0), (vec![], Some(3)));
+    let own: Vec<u64> = (0..1000).filter(|number| number % 64 % 10 == 3).collect();
+    fake.0.lock().expect("no panic").given = 0;
+    assert_eq!(due(1000, 1000), (own.clone(), None));
+    assert_eq!(fake.0.lock().expect("no panic").given, own.len());
 }

@@ -4,15 +4,17 @@ use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use quark_storage::provider::{
-    Append, ETag, Epoch, Event, Expected, Provider, RecordKey, StoreError, Write,
+    Append, CatchUp, ETag, Epoch, Event, Expected, Provider, RecordKey, Reminder, StoreError,
+    WallTime, Write,
 };
-use quark_storage::remote::{Remote, RemoteStore, Share};
+use quark_storage::remote::{Options, Remote, RemoteStore, Share};
 
 use super::block_on;
+use super::proxy::Proxy;
 
 const EPOCH: Epoch = Epoch(1);
 const WRITERS: usize = 8;
@@ -144,6 +146,134 @@ pub(crate) fn waits_for_the_server(remote: &Remote, back: impl FnOnce()) {
     assert!(first.expect("it waited") != second.expect("it waited"));
     let found = block_on(store.load(&key, EPOCH)).expect("a load succeeds");
     assert_eq!(found.map(|found| found.value), Some("second".into()));
+}
+
+/// A connection that is lost while nobody asks for anything holds up nobody who asks later.
+pub(crate) fn loses_an_idle_connection(open: impl Fn() -> Remote, disturb: impl FnOnce()) {
+    let remote = open();
+    remote.check().expect("the server answers");
+    disturb();
+    super::eventually("others are answered", || open().check().is_ok());
+    let begun = Instant::now();
+    remote.check().expect("the server is back");
+    let (took, patience) = (begun.elapsed(), Options::new(0).patience);
+    assert!(took < patience / 2, "it took {took:?}");
+}
+
+/// Writes that were given up and arrive after others of the same process change nothing.
+pub(crate) fn late_writes_change_nothing(proxy: &Proxy, remote: &Remote) {
+    let store = RemoteStore::new(remote, Share::whole());
+    let key = |key, name| RecordKey::new("Late", key, name, 3);
+    let (kept, gone) = (key("kept", "x"), key("gone", "x"));
+    let (set, unset) = (key("kept", "reminder"), key("gone", "reminder"));
+    let reminder = |due| Reminder {
+        due: WallTime(due),
+        period_ms: None,
+        catch_up: CatchUp::Once,
+    };
+    let save = |key, expected, value: &'static str| {
+        let value = Bytes::from_static(value.as_bytes());
+        let write = Write {
+            epoch: EPOCH,
+            expected,
+            value,
+        };
+        store.save(key, write)
+    };
+    let remind = |key, due: u64| {
+        let reminder = (due > 0).then(|| reminder(due));
+        store.set_reminder(key, EPOCH, Expected::Any, reminder)
+    };
+    super::eventually("the server answers", || {
+        block_on(save(&kept, Expected::Any, "first")).is_ok()
+    });
+    proxy.stall();
+    let given_up = block_on(async {
+        let saves = futures(
+            save(&kept, Expected::Any, "late"),
+            save(&gone, Expected::Absent, "late"),
+        );
+        let reminders = futures(remind(&set, 1000), remind(&unset, 1000));
+        let ((one, other), (third, fourth)) = futures(Box::pin(saves), Box::pin(reminders)).await;
+        [
+            one.is_err(),
+            other.is_err(),
+            third.is_err(),
+            fourth.is_err(),
+        ]
+    });
+    assert_eq!(given_up, [true; 4], "nobody has answered");
+    proxy.spare_new();
+    super::eventually("a new connection answers", || {
+        block_on(save(&kept, Expected::Any, "newer")).is_ok()
+    });
+    block_on(async {
+        store
+            .clear(&gone, EPOCH, Expected::Absent)
+            .await
+            .expect("it answers");
+        remind(&set, 2000).await.expect("it answers");
+        remind(&unset, 0).await.expect("it answers");
+    });
+    proxy.flow();
+    thread::sleep(Duration::from_millis(500));
+    let found = block_on(async {
+        let kept_value = store.load(&kept, EPOCH).await.expect("it answers");
+        let kept_reminder = store.reminder(&set, EPOCH).await.expect("it answers");
+        let gone_reminder = store.reminder(&unset, EPOCH).await.expect("it answers");
+        (
+            kept_value.map(|found| found.value),
+            store.load(&gone, EPOCH).await.expect("it answers"),
+            kept_reminder.map(|(_, found)| found.due.0),
+            gone_reminder,
+        )
+    });
+    assert_eq!(found, (Some("newer".into()), None, Some(2000), None));
+}
+
+/// Each share has its own of what is due, and asking for it costs nothing of others; `cost` says
+/// what the server has looked at so far.
+pub(crate) fn shares_are_apart(open: impl Fn() -> Remote, cost: impl Fn() -> u64) {
+    const REMINDERS: u16 = 640;
+    const SHARES: u16 = 16;
+    let remote = open();
+    let store = RemoteStore::new(&remote, Share::whole());
+    let key = |slot: u16| RecordKey::new("Shared", &slot.to_string(), "x", slot);
+    block_on(async {
+        for slot in 0..REMINDERS {
+            let reminder = Reminder {
+                due: WallTime(1000 + u64::from(slot)),
+                period_ms: None,
+                catch_up: CatchUp::Once,
+            };
+            let set = store.set_reminder(&key(slot), EPOCH, Expected::Any, Some(reminder));
+            set.await.expect("the server answers");
+        }
+    });
+    let late = WallTime(1_000_000);
+    let mut found: Vec<u16> = Vec::new();
+    for number in 0..SHARES {
+        let store = RemoteStore::new(&remote, Share::new(number, SHARES));
+        let before = cost();
+        let due = block_on(store.due(late, 1000)).expect("the server answers");
+        let looked_at = cost() - before;
+        assert_eq!(due.reminders.len(), usize::from(REMINDERS / SHARES));
+        assert!(
+            looked_at <= 2 * u64::from(REMINDERS / SHARES),
+            "{looked_at}"
+        );
+        assert_eq!(due.next, None);
+        for due in due.reminders {
+            assert_eq!(Share::holder(&due.key, SHARES), number);
+            found.push(due.key.slot());
+        }
+        let next = block_on(store.due(WallTime(0), 10))
+            .expect("the server answers")
+            .next;
+        assert_eq!(next, Some(WallTime(1000 + u64::from(number))));
+    }
+    found.sort_unstable();
+    assert_eq!(found, (0..REMINDERS).collect::<Vec<_>>());
 }
 
 /// A server that is away for longer than a call has patience.

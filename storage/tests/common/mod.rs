@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 pub(crate) mod load;
+pub(crate) mod proxy;
 
 use std::future::Future;
 use std::net::TcpListener;
@@ -148,8 +149,13 @@ pub(crate) fn options() -> Options {
 
 /// The same, with little patience.
 pub(crate) fn impatient() -> Options {
+    patient_for(Duration::from_millis(400))
+}
+
+/// The same, with this much patience.
+pub(crate) fn patient_for(patience: Duration) -> Options {
     Options {
-        patience: Duration::from_millis(400),
+        patience,
         ..options()
     }
 }

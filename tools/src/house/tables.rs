@@ -197,6 +197,11 @@ pub(super) const EXEMPT: &[Exempt] = &[
         reason: "runs on the control thread, where the library that it is for finds its tokio",
     },
     Exempt {
+        path: "storage/src/redis/",
+        services: &[Service::Io],
+        reason: "runs on the control thread, where it watches its library's task",
+    },
+    Exempt {
         path: "storage/src/remote/",
         services: &[Service::Clock, Service::Sleep, Service::Io],
         reason: "the control thread, which shards meet only by message, and the way to it",

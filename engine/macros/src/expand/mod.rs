@@ -139,6 +139,18 @@ fn states() -> TokenStream {
             Probe::<Self>::KEEPS
         };
 
+        const SAVES_EACH_TURN: bool = {
+            struct Probe<A>(::core::marker::PhantomData<A>);
+            impl<A: ::quark::__private::Stateful> Probe<A> {
+                const SAVES: bool = A::SAVES_EACH_TURN;
+            }
+            trait Forgets {
+                const SAVES: bool = false;
+            }
+            impl<A> Forgets for Probe<A> {}
+            Probe::<Self>::SAVES
+        };
+
         fn states(&mut self) -> ::std::vec::Vec<::quark::__private::Field<'_>> {
             struct Probe<'a, A>(&'a mut A);
             impl<'a, A: ::quark::__private::Stateful> Probe<'a, A> {
@@ -153,6 +165,22 @@ fn states() -> TokenStream {
             }
             impl<'a, A> Forgets<'a> for Probe<'a, A> {}
             Probe(self).kept()
+        }
+
+        fn unsaved(&mut self) -> ::std::vec::Vec<::quark::__private::Saving<'_>> {
+            struct Probe<'a, A>(&'a mut A);
+            impl<'a, A: ::quark::__private::Stateful> Probe<'a, A> {
+                fn saved(self) -> ::std::vec::Vec<::quark::__private::Saving<'a>> {
+                    self.0.unsaved()
+                }
+            }
+            trait Forgets<'a>: ::core::marker::Sized {
+                fn saved(self) -> ::std::vec::Vec<::quark::__private::Saving<'a>> {
+                    ::std::vec::Vec::new()
+                }
+            }
+            impl<'a, A> Forgets<'a> for Probe<'a, A> {}
+            Probe(self).saved()
         }
     }
 }

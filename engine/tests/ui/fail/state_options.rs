@@ -15,6 +15,8 @@ pub struct Account {
     fifth: State<i64>,
     #[state(name = "fifth")]
     sixth: State<i64>,
+    #[state(save = "now")]
+    seventh: State<i64>,
 }
 
 #[derive(Default, Stateful)]

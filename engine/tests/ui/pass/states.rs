@@ -29,7 +29,7 @@ enum Mood {
 
 #[derive(Default, Stateful)]
 struct Everything {
-    #[state]
+    #[state(save = "each_turn")]
     r#type: State<i64>,
     #[state(name = "other", store = "fast")]
     second: quark::State<(u8, String)>,

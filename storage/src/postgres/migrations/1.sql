@@ -1,5 +1,6 @@
 -- Digests are of ids: a row is found by its digest, since an id may be too long for an index.
--- What has been removed leaves who removed it, with no E-tag, for an hour.
+-- What has been removed leaves who removed it, with no E-tag, for an hour. Reminders are in 64
+-- parts, by their slots.
 
 CREATE SEQUENCE etag;
 
@@ -40,9 +41,10 @@ CREATE TABLE reminder (
     due bigint,
     period bigint,
     catch_up smallint,
-    changed timestamptz NOT NULL
+    changed timestamptz NOT NULL,
+    part smallint NOT NULL
 );
-CREATE INDEX reminder_due ON reminder (due, digest) WHERE etag IS NOT NULL;
+CREATE INDEX reminder_due ON reminder (part, due, digest) WHERE etag IS NOT NULL;
 CREATE INDEX reminder_removed ON reminder (changed) WHERE etag IS NULL;
 
 -- Outcomes: 0 done, 1 another E-tag, 2 shut out by the epoch `number`, 3 another length.
@@ -67,6 +69,14 @@ BEGIN
     END IF;
     RETURN CASE WHEN v_highest > p_epoch THEN v_highest END;
 END $$;
+
+-- Whether a write that expects no E-tag in particular comes too late: its client, the first eight
+-- bytes of its token, has written since.
+CREATE FUNCTION overtaken(p_expected bigint, p_token bytea, p_newest bytea) RETURNS boolean
+    LANGUAGE sql IMMUTABLE AS $$
+    SELECT p_expected IN (0, -1) AND p_newest > p_token
+        AND substr(p_newest, 1, 8) = substr(p_token, 1, 8)
+$$;
 
 CREATE FUNCTION load(p_slot integer, p_epoch bigint, p_id bytea,
     OUT outcome integer, OUT number bigint, OUT value bytea) LANGUAGE plpgsql AS $$
@@ -102,7 +112,8 @@ BEGIN
             outcome := 2;
             number := v_late;
             RETURN;
-        ELSIF p_expected <> -1 AND p_expected <> coalesce(v_etag, 0) THEN
+        ELSIF p_expected <> -1 AND p_expected <> coalesce(v_etag, 0)
+            OR overtaken(p_expected, p_token, v_token) THEN
             outcome := 1;
             number := v_etag;
             RETURN;
@@ -112,8 +123,6 @@ BEGIN
         IF v_found THEN
             UPDATE state SET etag = number, token = p_token, value = p_value, changed = now()
                 WHERE digest = v_digest;
-            RETURN;
-        ELSIF p_value IS NULL THEN
             RETURN;
         END IF;
         INSERT INTO state VALUES (v_digest, p_id, number, p_token, p_value, now())
@@ -220,7 +229,8 @@ BEGIN
             outcome := 2;
             number := v_late;
             RETURN;
-        ELSIF p_expected <> -1 AND p_expected <> coalesce(v_etag, 0) THEN
+        ELSIF p_expected <> -1 AND p_expected <> coalesce(v_etag, 0)
+            OR overtaken(p_expected, p_token, v_token) THEN
             outcome := 1;
             number := v_etag;
             RETURN;
@@ -229,13 +239,11 @@ BEGIN
         number := CASE WHEN p_due IS NOT NULL THEN nextval('etag') END;
         IF v_found THEN
             UPDATE reminder SET etag = number, token = p_token, due = p_due, period = p_period,
-                catch_up = p_catch_up, changed = now() WHERE digest = v_digest;
-            RETURN;
-        ELSIF p_due IS NULL THEN
+                catch_up = p_catch_up, changed = now(), part = p_slot % 64 WHERE digest = v_digest;
             RETURN;
         END IF;
         INSERT INTO reminder
-            VALUES (v_digest, p_id, number, p_token, p_due, p_period, p_catch_up, now())
+            VALUES (v_digest, p_id, number, p_token, p_due, p_period, p_catch_up, now(), p_slot % 64)
             ON CONFLICT (digest) DO NOTHING;
         IF FOUND THEN
             RETURN;
