@@ -84,7 +84,9 @@ pub struct Replay {
     )]
     pub acks: Option<PathBuf>,
     /// Replay nothing; recover the log that --durable has left in DIR, and print the same lines for
-    /// all that it has accepted.
+    /// all that it has accepted, then the book that it comes to: `order ID DIRECTION SHARES PRICE`
+    /// for each that rests, `trades COUNT SHARES` of the last lap, and how many of its events were
+    /// applied, unseen, unknown, duplicate and excess, after `tally`.
     #[arg(long, value_name = "DIR", conflicts_with = "durable")]
     pub book: Option<PathBuf>,
     /// How to run it.
@@ -174,6 +176,13 @@ pub struct Options {
     /// `replay --durable` the log itself, which stays [default: a fresh folder in target, or here].
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+    /// Where durable-redis finds a Redis, which keeps what it is given there [default: one is
+    /// started for the run].
+    #[arg(long, value_name = "URL")]
+    pub redis_url: Option<String>,
+    /// The same for durable-postgres.
+    #[arg(long, value_name = "URL")]
+    pub postgres_url: Option<String>,
     /// What to call this run in file names and pictures [default for files: its date and time].
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub name: Option<String>,
@@ -195,6 +204,8 @@ impl Default for Options {
             hgrm: None,
             plot: None,
             dir: None,
+            redis_url: None,
+            postgres_url: None,
             name: None,
         }
     }

@@ -6,6 +6,7 @@ pub mod ask_cross;
 pub mod ask_local;
 mod asks;
 pub mod durable;
+pub mod durable_servers;
 pub mod fan_in;
 pub mod fan_out;
 pub mod game;
@@ -18,6 +19,7 @@ pub(crate) mod relay;
 pub mod reminders;
 pub mod replay;
 pub mod ring;
+pub(crate) mod saves;
 pub mod tell_cross;
 pub mod tell_local;
 pub mod timers;
@@ -97,6 +99,9 @@ pub const ALL: &[&Workload] = &[
     &idle::WORKLOAD,
     &moves::WORKLOAD,
     &durable::WORKLOAD,
+    &durable::MEMORY,
+    &durable_servers::REDIS,
+    &durable_servers::POSTGRES,
     &recover::WORKLOAD,
     &reminders::WORKLOAD,
 ];
@@ -378,6 +383,9 @@ mod tests {
                 "idle",
                 "moves",
                 "durable",
+                "durable-memory",
+                "durable-redis",
+                "durable-postgres",
                 "recover",
                 "reminders",
             ]
