@@ -49,6 +49,9 @@ fn list(out: &mut impl Write) -> Result<(), Error> {
             workload.unit,
             floor.unwrap_or_default()
         )?;
+        if !workload.is_built_in() {
+            writeln!(out, "                 not built in")?;
+        }
     }
     writeln!(
         out,

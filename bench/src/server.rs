@@ -1,7 +1,7 @@
 //! Servers that stores stand on: one's own, or one started for a run alone and gone with it.
 
 use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -71,7 +71,12 @@ impl Server {
             Kind::Postgres => {
                 let mut command = kind.command("postgres", &path)?;
                 command.args(["-D", "data", "-h", "127.0.0.1", "-p", &port.to_string()]);
-                command.args(["-c", "unix_socket_directories=", "-c", "max_connections=150"]);
+                command.args([
+                    "-c",
+                    "unix_socket_directories=",
+                    "-c",
+                    "max_connections=150",
+                ]);
                 command
             }
         };
@@ -100,16 +105,19 @@ impl Server {
 
     fn listens(&mut self, path: &Path) -> Result<(), Error> {
         let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        loop {
             let ended = self.process.try_wait().is_ok_and(|ended| ended.is_some());
+            let log = fs::read_to_string(path.join("log")).unwrap_or_default();
+            // Both say so; PostgreSQL listens before.
+            if log.contains("eady to accept connections") {
+                return Ok(());
+            }
             if ended || begun.elapsed() > PATIENCE {
-                let log = fs::read_to_string(path.join("log")).unwrap_or_default();
                 let last = log.lines().last().unwrap_or("it says nothing");
                 return Err(self.kind.failed(&last));
             }
             thread::sleep(Duration::from_millis(20));
         }
-        Ok(())
     }
 }
 
@@ -193,10 +201,16 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told_with_its_remedy() {
-        for (kind, package) in [(Kind::Redis, "redis-server"), (Kind::Postgres, "postgresql")] {
+        for (kind, package) in [
+            (Kind::Redis, "redis-server"),
+            (Kind::Postgres, "postgresql"),
+        ] {
             let error = kind.command("no-such-program", Path::new("/")).unwrap_err();
             let text = error.to_string();
-            assert!(text.contains(package) && text.contains(kind.option()), "{text}");
+            assert!(
+                text.contains(package) && text.contains(kind.option()),
+                "{text}"
+            );
             assert_eq!(error.exit_code(), 2);
         }
     }

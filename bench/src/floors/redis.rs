@@ -50,7 +50,9 @@ impl Lane for Redis {
 ///
 /// [`FloorError::Server`](super::FloorError::Server).
 pub fn saves_per_s(url: &str, pace: &Pace) -> Result<Floor, super::FloorError> {
-    bare::saves_per_s(NAME, "Redis", pace, async || Ok(vec![Redis::open(url).await?]))
+    bare::saves_per_s(NAME, "Redis", pace, async || {
+        Ok(vec![Redis::open(url).await?])
+    })
 }
 
 /// Which version it is, and what it does for what it has acknowledged.

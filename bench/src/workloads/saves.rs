@@ -2,8 +2,10 @@
 //! what all `durable` workloads do, wherever states are kept.
 
 use std::fmt::Write;
+use std::future::poll_fn;
 use std::hint::black_box;
 use std::sync::mpsc::{self, Sender};
+use std::task::Poll;
 use std::time::Duration;
 
 use quark::prelude::*;
@@ -33,6 +35,8 @@ const FIRST_TIME: Duration = Duration::from_millis(500);
 /// Loads of an actor's state that are timed.
 const LOADS: u64 = 20_000;
 const LOADS_TIME: Duration = Duration::from_secs(3);
+/// Saves after which others get their turn, where none has to be waited for.
+const TURN: u64 = 64;
 const USUAL: Goal = Goal::Time(Duration::from_secs(3));
 const NEEDS: Needs = Needs {
     shards: 1,
@@ -132,6 +136,9 @@ impl Saver {
             if let Err(error) = saved {
                 laps.fail(&error);
             }
+            if number % TURN == 0 {
+                yield_now().await;
+            }
         }
         // Whoever waits for it may have given up.
         let _ = end.send((laps.end(), latency));
@@ -154,6 +161,20 @@ impl Saver {
     pub fn len(&self) -> usize {
         self.kept.text.len()
     }
+}
+
+/// Lets others run, once.
+async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if has_yielded {
+            return Poll::Ready(());
+        }
+        has_yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Saver {

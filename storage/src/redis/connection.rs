@@ -87,18 +87,25 @@ impl RedisConnection {
         batches.into_values().collect()
     }
 
-    async fn call(&self, batch: Batch) -> (Vec<usize>, Result<Vec<Value>, Error>) {
+    async fn call(
+        &self,
+        batch: Batch,
+        all: &[Arc<Request>],
+    ) -> (Vec<usize>, Result<Vec<Value>, Error>) {
         let Batch {
             keys,
             args,
             requests,
         } = batch;
         let hash = self.hash.as_str();
-        let mut called: Result<Value, Error> =
-            self.client.evalsha(hash, keys.clone(), args.clone()).await;
+        let mut called: Result<Value, Error> = self.client.evalsha(hash, keys, args).await;
         if matches!(&called, Err(error) if error.details().starts_with("NOSCRIPT")) {
             // The server remembers it from now on.
-            called = self.client.eval(SCRIPT, keys, args).await;
+            let mut again = Batch::default();
+            for at in &requests {
+                again.add(&self.prefix, *at, &all[*at]);
+            }
+            called = self.client.eval(SCRIPT, again.keys, again.args).await;
         }
         let answers = called.and_then(|value| match value {
             Value::Array(answers) if answers.len() == requests.len() => Ok(answers),
@@ -114,7 +121,7 @@ impl RedisConnection {
 impl Connection for RedisConnection {
     async fn run(&self, requests: &[Arc<Request>]) -> Vec<Result<Answer, Failure>> {
         let calls = self.divide(requests).into_iter();
-        let calls = calls.map(|batch| self.call(batch));
+        let calls = calls.map(|batch| self.call(batch, requests));
         let unanswered = || Err(Failure::Broken("no answer".to_owned()));
         let mut results: Vec<_> = requests.iter().map(|_| unanswered()).collect();
         for (places, answers) in join_all(calls).await {
