@@ -432,7 +432,7 @@ mod tests {
         assert!(matches!(parsed("list"), Ok(Command::List)));
         let Ok(Command::Run(run)) = parsed(
             "run ask-cross ring --shards 2 --cpus 0,2-3 --idle spin --driver glommio --seconds 0.5 --rate 1e5 \
-             --seed 9 --oversubscribe --format json --hgrm kept --plot all.svg --dir disk --name before.1",
+             --seed 9 --oversubscribe --format json --hgrm kept --plot all.svg --dir disk --redis-url redis://a --name before.1",
         ) else {
             panic!("run does not parse");
         };
@@ -452,10 +452,13 @@ mod tests {
             hgrm,
             plot,
             dir,
+            redis_url,
+            postgres_url,
             name,
         } = run.options;
         assert_eq!((hgrm, plot), (Some("kept".into()), Some("all.svg".into())));
         assert_eq!(dir, Some("disk".into()));
+        assert_eq!((redis_url, postgres_url), (Some("redis://a".into()), None));
         assert_eq!(name.as_deref(), Some("before.1"));
         assert_eq!(cpus.map(|cpus| cpus.to_string()).as_deref(), Some("0,2-3"));
         assert_eq!((shards, idle, count), (Some(2), Some(Idle::Spin), None));
