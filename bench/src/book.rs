@@ -454,7 +454,7 @@ mod tests {
         assert_eq!(found.resting(), book.resting());
         assert_eq!((found.bbo(), found.tally()), (book.bbo(), book.tally()));
         for Resting { order, .. } in book.resting() {
-            assert_eq!(found.apply(&event(3, order, 0, 0, 1)), Effect::Applied);
+            assert_eq!(found.apply(&event(3, order, 1, 1, 1)), Effect::Applied);
         }
         assert_eq!(found.bbo(), Bbo::default());
     }
