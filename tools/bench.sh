@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds quark-bench and runs it: tools/bench.sh [arguments of quark-bench]. Without arguments,
 # its main job. The real order feed is used where there is one: the file that QUARK_LOBSTER
-# names, or the first of ../shared/data/lobster/*.csv; else a synthetic one.
+# names, or the first of ../shared/data/lobster/*.csv; else a synthetic one. What keeps states on
+# servers is built in where an argument names it, or QUARK_SERVERS is set.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/setup.sh
@@ -9,7 +10,13 @@ source tools/setup.sh
 # No components besides cargo.
 # shellcheck disable=SC2119
 set_up
-cargo build --locked --release -p quark-bench
+features=()
+for server in redis postgres; do
+    if [[ -n ${QUARK_SERVERS:-} || " $* " == *" durable-$server "* ]]; then
+        features+=(--features "$server")
+    fi
+done
+cargo build --locked --release -p quark-bench "${features[@]}"
 
 if [[ -n ${QUARK_LOBSTER:-} ]]; then
     [[ -r $QUARK_LOBSTER ]] || fail "cannot read $QUARK_LOBSTER, which QUARK_LOBSTER names"

@@ -5,11 +5,13 @@
 use std::hash::{BuildHasherDefault, Hasher};
 
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::feed::{Event, Kind, Side};
 
-/// The orders of one symbol and their price levels.
-#[derive(Clone, Debug, Default)]
+/// The orders of one symbol and their price levels. Kept and made anew by its orders alone.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Kept", into = "Kept")]
 pub struct Book {
     orders: HashMap<u64, Order, BuildIdHasher>,
     bids: Levels,
@@ -33,7 +35,7 @@ pub enum Effect {
 }
 
 /// How many events had each effect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// [`Effect::Applied`].
     pub applied: u64,
@@ -45,6 +47,19 @@ pub struct Tally {
     pub duplicate: u64,
     /// [`Effect::Excess`].
     pub excess: u64,
+}
+
+/// An order on the book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Resting {
+    /// Its id.
+    pub order: u64,
+    /// Dollars × 10,000.
+    pub price: i64,
+    /// Shares that are left of it.
+    pub size: u32,
+    /// Bid or offer.
+    pub side: Side,
 }
 
 /// A price and the shares that rest there.
@@ -77,7 +92,12 @@ impl Book {
     /// Applies one event, and counts what came of it.
     pub fn apply(&mut self, event: &Event) -> Effect {
         let effect = match event.kind {
-            Kind::New => self.add(event),
+            Kind::New => {
+                let Event {
+                    price, size, side, ..
+                } = *event;
+                self.add(event.order, Order { price, size, side })
+            }
             Kind::Cancel | Kind::Execute => self.reduce(event.order, event.size),
             // Whole, whatever size the feed gives.
             Kind::Delete => self.delete(event.order),
@@ -118,17 +138,27 @@ impl Book {
         self.orders.len()
     }
 
-    fn add(&mut self, event: &Event) -> Effect {
-        let hashbrown::hash_map::Entry::Vacant(vacant) = self.orders.entry(event.order) else {
+    /// The orders that rest, by their ids.
+    #[must_use]
+    pub fn resting(&self) -> Vec<Resting> {
+        let resting = self.orders.iter().map(|(id, order)| Resting {
+            order: *id,
+            price: order.price,
+            size: order.size,
+            side: order.side,
+        });
+        let mut resting: Vec<_> = resting.collect();
+        resting.sort_unstable();
+        resting
+    }
+
+    fn add(&mut self, id: u64, order: Order) -> Effect {
+        let hashbrown::hash_map::Entry::Vacant(vacant) = self.orders.entry(id) else {
             return Effect::Duplicate;
         };
-        vacant.insert(Order {
-            price: event.price,
-            size: event.size,
-            side: event.side,
-        });
-        self.levels(event.side)
-            .add(rank(event.price, event.side), event.size);
+        vacant.insert(order);
+        let Order { price, size, side } = order;
+        self.levels(side).add(rank(price, side), size);
         Effect::Applied
     }
 
@@ -164,6 +194,41 @@ impl Book {
             Side::Buy => &mut self.bids,
             Side::Sell => &mut self.asks,
         }
+    }
+}
+
+/// A [`Book`] as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    orders: Vec<Resting>,
+    tally: Tally,
+}
+
+impl From<Book> for Kept {
+    fn from(book: Book) -> Self {
+        Kept {
+            orders: book.resting(),
+            tally: book.tally,
+        }
+    }
+}
+
+impl From<Kept> for Book {
+    fn from(kept: Kept) -> Self {
+        let mut book = Book {
+            tally: kept.tally,
+            ..Book::default()
+        };
+        for Resting {
+            order,
+            price,
+            size,
+            side,
+        } in kept.orders
+        {
+            book.add(order, Order { price, size, side });
+        }
+        book
     }
 }
 
@@ -376,6 +441,22 @@ mod tests {
             excess: 1,
         };
         assert_eq!(book.tally(), tally);
+    }
+
+    #[test]
+    fn what_is_kept_comes_back_with_its_levels() {
+        let mut book = Book::default();
+        for event in &synthetic::feed(5_000, 1).events {
+            book.apply(event);
+        }
+        let kept = serde_json::to_string(&book).unwrap();
+        let mut found: Book = serde_json::from_str(&kept).unwrap();
+        assert_eq!(found.resting(), book.resting());
+        assert_eq!((found.bbo(), found.tally()), (book.bbo(), book.tally()));
+        for Resting { order, .. } in book.resting() {
+            assert_eq!(found.apply(&event(3, order, 1, 1, 1)), Effect::Applied);
+        }
+        assert_eq!(found.bbo(), Bbo::default());
     }
 
     #[test]

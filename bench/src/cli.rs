@@ -84,7 +84,9 @@ pub struct Replay {
     )]
     pub acks: Option<PathBuf>,
     /// Replay nothing; recover the log that --durable has left in DIR, and print the same lines for
-    /// all that it has accepted.
+    /// all that it has accepted, then the book that it comes to: `order ID DIRECTION SHARES PRICE`
+    /// for each that rests, `trades COUNT SHARES` of the last lap, and how many of its events were
+    /// applied, unseen, unknown, duplicate and excess, after `tally`.
     #[arg(long, value_name = "DIR", conflicts_with = "durable")]
     pub book: Option<PathBuf>,
     /// How to run it.
@@ -174,6 +176,13 @@ pub struct Options {
     /// `replay --durable` the log itself, which stays [default: a fresh folder in target, or here].
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+    /// Where durable-redis finds a Redis, which keeps what it is given there [default: one is
+    /// started for the run].
+    #[arg(long, value_name = "URL")]
+    pub redis_url: Option<String>,
+    /// The same for durable-postgres.
+    #[arg(long, value_name = "URL")]
+    pub postgres_url: Option<String>,
     /// What to call this run in file names and pictures [default for files: its date and time].
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub name: Option<String>,
@@ -195,6 +204,8 @@ impl Default for Options {
             hgrm: None,
             plot: None,
             dir: None,
+            redis_url: None,
+            postgres_url: None,
             name: None,
         }
     }
@@ -421,7 +432,7 @@ mod tests {
         assert!(matches!(parsed("list"), Ok(Command::List)));
         let Ok(Command::Run(run)) = parsed(
             "run ask-cross ring --shards 2 --cpus 0,2-3 --idle spin --driver glommio --seconds 0.5 --rate 1e5 \
-             --seed 9 --oversubscribe --format json --hgrm kept --plot all.svg --dir disk --name before.1",
+             --seed 9 --oversubscribe --format json --hgrm kept --plot all.svg --dir disk --redis-url redis://a --name before.1",
         ) else {
             panic!("run does not parse");
         };
@@ -441,10 +452,13 @@ mod tests {
             hgrm,
             plot,
             dir,
+            redis_url,
+            postgres_url,
             name,
         } = run.options;
         assert_eq!((hgrm, plot), (Some("kept".into()), Some("all.svg".into())));
         assert_eq!(dir, Some("disk".into()));
+        assert_eq!((redis_url, postgres_url), (Some("redis://a".into()), None));
         assert_eq!(name.as_deref(), Some("before.1"));
         assert_eq!(cpus.map(|cpus| cpus.to_string()).as_deref(), Some("0,2-3"));
         assert_eq!((shards, idle, count), (Some(2), Some(Idle::Spin), None));

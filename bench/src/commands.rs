@@ -41,14 +41,17 @@ pub(crate) fn run(command: &Command, interrupt: &Interrupt) -> Result<(), Error>
 
 fn list(out: &mut impl Write) -> Result<(), Error> {
     for workload in workloads::ALL {
-        writeln!(out, "{:<11} {}", workload.name, workload.about)?;
+        writeln!(out, "{:<16} {}", workload.name, workload.about)?;
         let floor = workload.floor.map(|floor| format!("; floor: {floor}"));
         writeln!(
             out,
-            "            counts {}{}",
+            "                 counts {}{}",
             workload.unit,
             floor.unwrap_or_default()
         )?;
+        if !workload.is_built_in() {
+            writeln!(out, "                 not built in")?;
+        }
     }
     writeln!(
         out,

@@ -34,6 +34,8 @@ pub mod records;
 pub mod report;
 pub mod rng;
 pub mod scratch;
+#[cfg(any(feature = "redis", feature = "postgres"))]
+pub mod server;
 pub mod table;
 mod units;
 pub mod workloads;

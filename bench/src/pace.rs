@@ -87,6 +87,29 @@ impl Pace {
         }
     }
 
+    /// No longer than `time` in any case.
+    #[must_use]
+    pub fn no_longer_than(self, time: Duration) -> Self {
+        Pace {
+            longest: self.longest.min(nanoseconds(time)),
+            ..self
+        }
+    }
+
+    /// One of `parts` that come one after the other.
+    #[must_use]
+    pub fn in_parts(self, parts: usize) -> Self {
+        let share = |all: u64| match all {
+            u64::MAX => u64::MAX,
+            all => all.div_ceil(parts as u64),
+        };
+        Pace {
+            most: share(self.most),
+            longest: share(self.longest),
+            ..self
+        }
+    }
+
     /// As far, but in whole multiples of `units`: what is begun is ended.
     #[must_use]
     pub fn in_multiples_of(self, units: u64) -> Self {
@@ -301,6 +324,17 @@ mod tests {
         assert!(measured.count > 1);
         timed.interrupt.set();
         assert_eq!(timed.start().next(1), None);
+    }
+
+    #[test]
+    fn parts_make_up_the_whole() {
+        let counted = pace(&Options::default(), Goal::Units(100)).in_parts(5);
+        assert_eq!((counted.most, counted.longest), (20, u64::MAX));
+        let second = Goal::Time(Duration::from_secs(1));
+        let timed = pace(&Options::default(), second).in_parts(4);
+        assert_eq!((timed.most, timed.longest), (u64::MAX, 250_000_000));
+        let shorter = timed.no_longer_than(Duration::from_millis(1));
+        assert_eq!(shorter.longest, 1_000_000);
     }
 
     #[test]

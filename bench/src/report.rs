@@ -6,7 +6,7 @@ use quark::{Engine, IdlePolicy};
 use serde::{Serialize, Serializer};
 
 use crate::cli::Idle;
-use crate::floors::{Bracketed, Floor};
+use crate::floors::{Bracketed, Floor, Sides};
 use crate::latency::{Latency, Summary};
 use crate::plot::Limit;
 use crate::workloads::Workload;
@@ -178,6 +178,20 @@ impl Report {
         self.readings = Some((before, after));
         self.figure("floor_before", before)
             .figure("floor_after", after)
+    }
+
+    /// Held against a floor taken by turns with it.
+    #[must_use]
+    pub fn beside(mut self, sides: Sides) -> Self {
+        self.ratio = Some(sides.ratio);
+        if let Some(floor) = sides.floor.p99 {
+            self = self.figure("floor_p99", floor);
+        }
+        self.floor = Some(sides.floor);
+        self.figure("ratio_lowest", sides.ratios.0)
+            .figure("ratio_highest", sides.ratios.1)
+            .figure("floor_lowest", sides.range.0)
+            .figure("floor_highest", sides.range.1)
     }
 
     /// Whether the floor was another after the workload than before.

@@ -70,7 +70,7 @@ fn write_cells(
     rate: &str,
     cells: &[String; 8],
 ) -> io::Result<()> {
-    write!(out, "{name:<11}{rate:>20}")?;
+    write!(out, "{name:<16}{rate:>20}")?;
     for cell in cells {
         write!(out, "{cell:>9}")?;
     }
@@ -124,12 +124,12 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[0],
-            "workload                   rate     mean      p50      p90      p99     p999      max\
+            "workload                        rate     mean      p50      p90      p99     p999      max\
              \x20   floor    ratio"
         );
         assert_eq!(
             lines[1],
-            "ask-cross            8 k asks/s   130 ns   120 ns   160 ns   160 ns   160 ns   160 ns\
+            "ask-cross                 8 k asks/s   130 ns   120 ns   160 ns   160 ns   160 ns   160 ns\
              \x20  100 ns   1.20 ×"
         );
         assert_eq!(

@@ -73,6 +73,9 @@ fn list_names_every_workload() {
         "idle",
         "moves",
         "durable",
+        "durable-memory",
+        "durable-redis",
+        "durable-postgres",
         "recover",
         "reminders",
     ] {

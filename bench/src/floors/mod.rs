@@ -1,11 +1,18 @@
 //! Floors: what the machine itself can do, measured in the same process just before and just
 //! after a workload. Figures from rented machines mean something only held against these.
 
+#[cfg(any(feature = "redis", feature = "postgres"))]
+mod bare;
 pub mod call;
 pub mod disk;
 pub mod hop;
+mod interleaved;
 pub mod line;
 pub mod pinned;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod ring;
 pub mod wake;
 
@@ -13,6 +20,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use interleaved::{Interleaved, Sides};
 pub use pinned::{FloorError, allowed_cores};
 
 /// A measured floor.

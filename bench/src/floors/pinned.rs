@@ -27,6 +27,14 @@ pub enum FloorError {
         /// What the system said.
         reason: String,
     },
+    /// A server, or the way to it, fails.
+    #[error("the floor of saves on {place} can't be measured: {reason}")]
+    Server {
+        /// What kind of server.
+        place: &'static str,
+        /// What its client said.
+        reason: String,
+    },
 }
 
 /// The cores this process may use, by the system's numbers, lowest first.

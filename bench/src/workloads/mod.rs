@@ -6,6 +6,7 @@ pub mod ask_cross;
 pub mod ask_local;
 mod asks;
 pub mod durable;
+pub mod durable_servers;
 pub mod fan_in;
 pub mod fan_out;
 pub mod game;
@@ -18,6 +19,7 @@ pub(crate) mod relay;
 pub mod reminders;
 pub mod replay;
 pub mod ring;
+pub(crate) mod saves;
 pub mod tell_cross;
 pub mod tell_local;
 pub mod timers;
@@ -60,6 +62,16 @@ const ATTEMPTS: usize = 3;
 const LONG: f64 = 10.0;
 
 impl Workload {
+    /// Whether it can be run: some are behind cargo features.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        match self.name {
+            "durable-redis" => cfg!(feature = "redis"),
+            "durable-postgres" => cfg!(feature = "postgres"),
+            _ => true,
+        }
+    }
+
     /// Runs the workload, again where its floor was another after it than before: the cores of
     /// a rented machine move apart and together, and a figure held against the wrong distance
     /// means nothing.
@@ -97,6 +109,9 @@ pub const ALL: &[&Workload] = &[
     &idle::WORKLOAD,
     &moves::WORKLOAD,
     &durable::WORKLOAD,
+    &durable::MEMORY,
+    &durable_servers::REDIS,
+    &durable_servers::POSTGRES,
     &recover::WORKLOAD,
     &reminders::WORKLOAD,
 ];
@@ -265,6 +280,40 @@ mod tests {
         assert!(figure(&report, "load_p99_us") > 0.0);
         assert!((1.0..=64.0).contains(&figure(&report, "saves_per_batch")));
         assert!(report.floor.is_some());
+        let report = few("durable-memory", count(640));
+        assert!(report.count == 640 && report.floor.is_none());
+    }
+
+    #[cfg(any(feature = "redis", feature = "postgres"))]
+    #[test]
+    fn saves_on_servers_are_held_against_their_clients() {
+        for name in [
+            #[cfg(feature = "redis")]
+            "durable-redis",
+            #[cfg(feature = "postgres")]
+            "durable-postgres",
+        ] {
+            let report = few(name, count(640));
+            assert_eq!(report.count, 640);
+            assert!(figure(&report, "load_p99_us") > 0.0);
+            assert!(report.floor.is_some());
+        }
+    }
+
+    #[test]
+    fn what_is_not_built_in_is_told() {
+        for workload in [durable_servers::REDIS, durable_servers::POSTGRES] {
+            let feature = workload.name.trim_start_matches("durable-");
+            if !workload.is_built_in() {
+                let setup = Setup {
+                    options: Options::default(),
+                    interrupt: Interrupt::default(),
+                };
+                let error = workload.measure(&setup).unwrap_err();
+                assert!(error.to_string().contains(feature), "{error}");
+                assert_eq!(error.exit_code(), 2);
+            }
+        }
     }
 
     /// In a folder that is certainly there.
@@ -344,7 +393,7 @@ mod tests {
             interrupt: Interrupt::default(),
         };
         setup.interrupt.set();
-        for workload in ALL {
+        for workload in ALL.iter().filter(|workload| workload.is_built_in()) {
             let report = (workload.run)(&setup).unwrap();
             assert_eq!(report.count, 0, "{}", workload.name);
             assert!(
@@ -378,6 +427,9 @@ mod tests {
                 "idle",
                 "moves",
                 "durable",
+                "durable-memory",
+                "durable-redis",
+                "durable-postgres",
                 "recover",
                 "reminders",
             ]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use quark::Store;
 use quark::prelude::*;
 
-use super::durable::Saver;
+use super::saves::{BYTES, Saver};
 use super::{Setup, Workload};
 use crate::cli::Idle;
 use crate::error::Error;
@@ -155,7 +155,7 @@ fn look(session: &Session<'_>, keys: u64) -> Result<(), Error> {
             .engine
             .actor::<Saver>(number * keys / LOOKS.min(keys));
         let len = session.answered(saver.len().wait())?;
-        session.expect("bytes were found", super::durable::BYTES as u64, len as u64)?;
+        session.expect("bytes were found", BYTES as u64, len as u64)?;
     }
     Ok(())
 }

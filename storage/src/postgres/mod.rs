@@ -50,6 +50,7 @@ impl Backend for Postgres {
             requests: 64,
             bytes: 1 << 20,
             batches: self.config.connections,
+            gathers: false,
         }
     }
 

@@ -127,18 +127,26 @@ impl RedisConnection {
         }
     }
 
-    async fn call(&self, batch: Batch) -> (Vec<usize>, Result<Vec<Value>, Error>) {
+    async fn call(
+        &self,
+        batch: Batch,
+        all: &[Arc<Request>],
+    ) -> (Vec<usize>, Result<Vec<Value>, Error>) {
         let Batch {
             keys,
             args,
             requests,
         } = batch;
         let hash = self.hash.as_str();
-        let call = self.client.evalsha(hash, keys.clone(), args.clone());
+        let call = self.client.evalsha(hash, keys, args);
         let mut called: Result<Value, Error> = self.unless_ended(call).await;
         if matches!(&called, Err(error) if error.details().starts_with("NOSCRIPT")) {
             // The server remembers it from now on.
-            let call = self.client.eval(SCRIPT, keys, args);
+            let mut again = Batch::default();
+            for at in &requests {
+                again.add(&self.prefix, *at, &all[*at]);
+            }
+            let call = self.client.eval(SCRIPT, again.keys, again.args);
             called = self.unless_ended(call).await;
         }
         let answers = called.and_then(|value| match value {
@@ -155,7 +163,7 @@ impl RedisConnection {
 impl Connection for RedisConnection {
     async fn run(&self, requests: &[Arc<Request>]) -> Vec<Result<Answer, Failure>> {
         let calls = self.divide(requests).into_iter();
-        let calls = calls.map(|batch| self.call(batch));
+        let calls = calls.map(|batch| self.call(batch, requests));
         let unanswered = || Err(Failure::Broken("no answer".to_owned()));
         let mut results: Vec<_> = requests.iter().map(|_| unanswered()).collect();
         for (places, answers) in join_all(calls).await {

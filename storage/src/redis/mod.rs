@@ -58,6 +58,7 @@ impl Backend for Redis {
             requests: 64,
             bytes: 256 << 10,
             batches: 4,
+            gathers: true,
         }
     }
 

@@ -127,7 +127,13 @@ impl OrderBook {
             self.lap.take(event.as_ref());
             if let (Some(keeping), Some(event)) = (&mut self.keeping, event) {
                 let sequence = keeping.first + self.events.next();
-                keeping.entries.push(Entry { sequence, event });
+                // It has been counted.
+                let lap = sequence + 1 - u64::from(self.lap.events);
+                keeping.entries.push(Entry {
+                    sequence,
+                    lap,
+                    event,
+                });
             }
             next = self.events.advance();
         }
