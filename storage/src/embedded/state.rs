@@ -7,7 +7,7 @@ use quark_shards::io::File;
 use quark_shards::planted::{Bug, planted};
 
 use super::batch::{BATCH_MOST, Batch, Fate, Update};
-use super::format::{Kind, RecordHeader};
+use super::format::{GRAIN, Kind, RecordHeader};
 use super::index::{Entry, Index, Mark, Place};
 use crate::provider::{Epoch, RecordKey, StoreError};
 
@@ -16,6 +16,7 @@ use crate::provider::{Epoch, RecordKey, StoreError};
 pub(super) struct State {
     pub(super) index: Index,
     pub(super) fences: BTreeMap<u16, Fence>,
+    pub(super) raising: BTreeMap<u16, Raising>,
     /// Reminders by when they are due and their sequence, with the beginning of their mark. Some
     /// are of the past: the index says which.
     pub(super) due: BTreeMap<(u64, u64), u64>,
@@ -57,15 +58,37 @@ pub(super) enum Health {
     Closed,
 }
 
-/// A slot's epoch.
+/// A slot's epoch, durable. Small: every slot may have one.
 pub(super) struct Fence {
-    /// The highest, durable or not.
     pub(super) epoch: u64,
-    pub(super) durable: u64,
-    /// Where the durable one lies.
-    pub(super) place: Option<Place>,
+    segment: u32,
+    /// Where it lies in its segment, in grains.
+    grain: u32,
+}
+
+/// A slot's epoch that is on its way to the disk.
+pub(super) struct Raising {
+    epoch: u64,
     /// The batch that raises it.
-    pub(super) raised: Option<Rc<Fate>>,
+    fate: Option<Rc<Fate>>,
+}
+
+impl Fence {
+    pub(super) fn new(epoch: u64, place: Place) -> Self {
+        Fence {
+            epoch,
+            segment: place.segment,
+            // Segments are not as long as that.
+            grain: u32::try_from(place.offset / GRAIN as u64).unwrap_or(u32::MAX),
+        }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place {
+            segment: self.segment,
+            offset: u64::from(self.grain) * GRAIN as u64,
+        }
+    }
 }
 
 /// A record that will have changed: its sequence (a journal's length), `None` if it is gone.
@@ -125,8 +148,10 @@ impl State {
         epoch: Epoch,
         salt: u32,
     ) -> Result<Option<Rc<Fate>>, StoreError> {
-        let fence = self.fences.get(&key.slot());
-        let highest = fence.map_or(0, |fence| fence.epoch);
+        let slot = key.slot();
+        let durable = self.fences.get(&slot).map_or(0, |fence| fence.epoch);
+        let raising = self.raising.get(&slot);
+        let highest = raising.map_or(durable, |raising| raising.epoch);
         if epoch.0 < highest {
             return Err(StoreError::Fenced {
                 key: key.to_string(),
@@ -134,7 +159,7 @@ impl State {
             });
         }
         if epoch.0 == highest {
-            return Ok(fence.and_then(|fence| fence.raised.clone()));
+            return Ok(raising.and_then(|raising| raising.fate.clone()));
         }
         self.writable()?;
         let header = RecordHeader {
@@ -142,19 +167,13 @@ impl State {
             ..self.header(Kind::Fence, key)
         };
         let fate = self.push(header, salt, None, RECORD_ALONE, |_| {});
-        let fence = self.fences.entry(key.slot()).or_insert(Fence {
-            epoch: 0,
-            durable: 0,
-            place: None,
-            raised: None,
-        });
-        fence.epoch = epoch.0;
-        fence.raised = Some(fate.clone());
-        if planted(Bug::HastyFence) {
-            fence.raised = None;
-            return Ok(None);
-        }
-        Ok(Some(fate))
+        let fate = (!planted(Bug::HastyFence)).then_some(fate);
+        let raising = Raising {
+            epoch: epoch.0,
+            fate: fate.clone(),
+        };
+        self.raising.insert(slot, raising);
+        Ok(fate)
     }
 
     /// A header for a new record, with a sequence of its own.
@@ -278,7 +297,7 @@ impl State {
             Kind::Fence => self
                 .fences
                 .get(&header.slot)
-                .is_some_and(|fence| fence.place == Some(place)),
+                .is_some_and(|fence| fence.place() == place),
             Kind::StateGone | Kind::ReminderGone => false,
         }
     }
@@ -337,24 +356,19 @@ impl State {
     }
 
     fn put_fence(&mut self, place: Place, header: &RecordHeader) {
-        let fence = self.fences.entry(header.slot).or_insert(Fence {
-            epoch: 0,
-            durable: 0,
-            place: None,
-            raised: None,
-        });
-        if header.number < fence.durable {
+        let slot = header.slot;
+        let old = self.fences.get(&slot);
+        if old.is_some_and(|old| header.number < old.epoch) {
             return;
         }
-        fence.durable = header.number;
-        fence.epoch = fence.epoch.max(header.number);
-        if fence.epoch == fence.durable {
-            fence.raised = None;
+        let old = self.fences.insert(slot, Fence::new(header.number, place));
+        let raising = self.raising.get(&slot);
+        if raising.is_some_and(|raising| raising.epoch <= header.number) {
+            self.raising.remove(&slot);
         }
-        let old = fence.place.replace(place);
         self.count_at(place, header.len() as u64, true);
         if let Some(old) = old {
-            self.count_at(old, header.len() as u64, false);
+            self.count_at(old.place(), header.len() as u64, false);
         }
     }
 

@@ -88,11 +88,7 @@ impl Log {
             // What is of no use may make room.
             state.grown = true;
             state.ahead.clear();
-            for fence in state.fences.values_mut() {
-                fence.epoch = fence.durable;
-                fence.raised = None;
-            }
-            state.fences.retain(|_, fence| fence.place.is_some());
+            state.raising.clear();
             std::mem::take(&mut state.queue)
         };
         batch.fate.settle(Err(answer.clone()));
