@@ -9,7 +9,6 @@ use quark_shards::shard::Shard;
 use super::format::{RECORD_HEADER, RecordHeader, body_crc, names_match};
 use super::index::{Entry, Place};
 use super::log::Log;
-use super::segments::segment_name;
 use crate::provider::{RecordKey, StoreError};
 
 /// Read at first; most records are smaller.
@@ -44,9 +43,7 @@ impl Log {
             what: format!(
                 "the record at {} of {}",
                 place.offset,
-                self.folder
-                    .join(segment_name(self.id, place.segment))
-                    .display()
+                self.path(place.segment).display()
             ),
             why: why.to_owned(),
         };

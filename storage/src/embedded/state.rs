@@ -7,8 +7,10 @@ use quark_shards::io::File;
 use quark_shards::planted::{Bug, planted};
 
 use super::batch::{BATCH_MOST, Batch, Fate, Update};
-use super::format::{GRAIN, Kind, RecordHeader};
-use super::index::{Entry, Index, Mark, Place};
+use super::fence::{Fence, Raising};
+use super::format::{Kind, RecordHeader};
+use super::index::{Entry, Index, Mark, Marked, Place};
+use super::snapshot::Snapshots;
 use crate::provider::{Epoch, RecordKey, StoreError};
 
 /// One log's knowledge. Never borrowed across an await.
@@ -38,6 +40,7 @@ pub(super) struct State {
     /// A spare that is being made: no other segment may be begun before it.
     pub(super) preparing: Option<Rc<Fate>>,
     pub(super) compacting: bool,
+    pub(super) snapshots: Snapshots,
     /// Whether a segment has been begun since it was last asked if compaction is due.
     pub(super) grown: bool,
     pub(super) next_segment: u32,
@@ -56,39 +59,6 @@ pub(super) enum Health {
     Fine,
     ReadOnly(String),
     Closed,
-}
-
-/// A slot's epoch, durable. Small: every slot may have one.
-pub(super) struct Fence {
-    pub(super) epoch: u64,
-    segment: u32,
-    /// Where it lies in its segment, in grains.
-    grain: u32,
-}
-
-/// A slot's epoch that is on its way to the disk.
-pub(super) struct Raising {
-    epoch: u64,
-    /// The batch that raises it.
-    fate: Option<Rc<Fate>>,
-}
-
-impl Fence {
-    pub(super) fn new(epoch: u64, place: Place) -> Self {
-        Fence {
-            epoch,
-            segment: place.segment,
-            // Segments are not as long as that.
-            grain: u32::try_from(place.offset / GRAIN as u64).unwrap_or(u32::MAX),
-        }
-    }
-
-    pub(super) fn place(&self) -> Place {
-        Place {
-            segment: self.segment,
-            offset: u64::from(self.grain) * GRAIN as u64,
-        }
-    }
 }
 
 /// A record that will have changed: its sequence (a journal's length), `None` if it is gone.
@@ -282,6 +252,35 @@ impl State {
         }
     }
 
+    /// Takes in an entry as a snapshot has it.
+    pub(super) fn learn_entry(&mut self, entry: Entry) {
+        if self.put_entry(entry.mark(), entry) {
+            return;
+        }
+        let kind = entry.kind();
+        self.records += u64::from(kind != Marked::Event);
+        self.reminders += usize::from(kind == Marked::Reminder);
+    }
+
+    /// Takes in a slot's epoch as a snapshot has it.
+    pub(super) fn learn_fence(&mut self, slot: u16, fence: Fence) {
+        self.count_at(fence.place(), RECORD_ALONE as u64, true);
+        if let Some(old) = self.fences.insert(slot, fence) {
+            self.count_at(old.place(), RECORD_ALONE as u64, false);
+        }
+    }
+
+    /// Forgets all records, as if none had been read.
+    pub(super) fn forget_records(&mut self) {
+        self.index = Index::default();
+        self.fences.clear();
+        self.due.clear();
+        (self.records, self.reminders) = (0, 0);
+        for segment in self.segments.values_mut() {
+            (segment.live, segment.live_bytes) = (0, 0);
+        }
+    }
+
     /// The entries of `header`'s record that say it lies at `place`.
     pub(super) fn is_live(&self, place: Place, header: &RecordHeader) -> bool {
         let at = |mark| {
@@ -348,7 +347,7 @@ impl State {
         if self
             .index
             .get(mark)
-            .is_none_or(|entry| entry.number() < len)
+            .is_none_or(|entry| entry.number() <= len)
         {
             let entry = Entry::new(mark, place, len, 0);
             self.records += u64::from(!self.put_entry(mark, entry));

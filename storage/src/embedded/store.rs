@@ -365,7 +365,10 @@ impl Provider for EmbeddedStore {
         let log = self.0.clone();
         Box::pin(async move {
             let flushed = log.flush().await;
-            log.state.borrow_mut().health = Health::Closed;
+            let was = std::mem::replace(&mut log.state.borrow_mut().health, Health::Closed);
+            if matches!(was, Health::Fine) {
+                log.leave_snapshot().await;
+            }
             flushed
         })
     }

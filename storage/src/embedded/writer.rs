@@ -64,6 +64,7 @@ impl Log {
             return Err(fault);
         }
         state.next_batch += 1;
+        state.snapshots.behind += len;
         if let Some(tail) = &mut state.tail {
             tail.end += len;
         }
