@@ -108,6 +108,12 @@ impl Entry {
         size_of(self.number as u8)
     }
 
+    /// It has fewer than so many bytes.
+    pub(super) fn size_most(&self) -> usize {
+        let size = self.size();
+        usize::try_from(size + size / 8).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn kind(&self) -> Marked {
         match self.low >> KIND_AT & 3 {
             0 => Marked::State,
@@ -285,6 +291,7 @@ mod tests {
         for size in [8, 56, 100, 4096, 5000, 1 << 20, (1 << 20) + 20_000] {
             let about = super::size_of(size_code(size)) as usize;
             assert!(about <= size && about * 8 >= size * 7, "{size} as {about}");
+            assert!(about + about / 8 > size, "{size} as {about}");
         }
     }
 
