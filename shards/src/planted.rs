@@ -67,6 +67,12 @@ pub enum Bug {
     SequenceReused,
     /// A log does not make the names of its segments durable.
     LostName,
+    /// A log's snapshot says that it has all of the log up to where that was at its end.
+    SnapshotAhead,
+    /// A log's snapshot gets its name before it is durable.
+    SnapshotUnsynced,
+    /// A log's snapshot leaves the slots' epochs out.
+    ForgottenEpochs,
 }
 
 #[cfg(feature = "planted-bugs")]

@@ -1,61 +1,23 @@
 //! The log on a real disk, by io_uring: what every provider does, and finding it all again.
 
-use std::cell::RefCell;
-use std::future::Future;
+mod uring;
+
 use std::path::Path;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use quark_shards::driver::uring::{UringConfig, UringDriver};
-use quark_shards::idle::IdlePolicy;
-use quark_shards::mesh::{Credits, mesh};
-use quark_shards::shard::{Shard, ShardConfig};
+use quark_shards::shard::Shard;
 use quark_storage::conformance::{Subject, provider_conformance};
 use quark_storage::embedded::{EmbeddedConfig, EmbeddedStore, OpenError, Prepared, open, prepare};
 use quark_storage::provider::{Epoch, Expected, Provider, RecordKey, Write};
+
+use self::uring::{run, shard};
 
 struct Embedded(EmbeddedStore);
 
 impl Subject for Embedded {
     fn provider(&self) -> Rc<dyn Provider> {
         Rc::new(self.0.clone())
-    }
-}
-
-fn shard() -> Rc<Shard> {
-    let driver = UringDriver::new(UringConfig {
-        entries: 64,
-        seed: 1,
-        start: Instant::now(),
-        worker_cpus: Vec::new(),
-    });
-    let end = mesh(1, Credits::default(), true).remove(0);
-    let config = ShardConfig {
-        idle: IdlePolicy::Park,
-        ..ShardConfig::default()
-    };
-    Shard::new(end, config, Box::new(driver.expect("io_uring works here")))
-}
-
-fn run<T: 'static>(shard: &Rc<Shard>, future: impl Future<Output = T> + 'static) -> T {
-    let done = Rc::new(RefCell::new(None));
-    let into = done.clone();
-    shard.spawn(async move {
-        let value = future.await;
-        *into.borrow_mut() = Some(value);
-    });
-    let begun = Instant::now();
-    loop {
-        if let Some(value) = done.take() {
-            return value;
-        }
-        assert!(Rc::strong_count(&done) > 1, "it has panicked");
-        assert!(
-            begun.elapsed() < Duration::from_secs(120),
-            "it does not end"
-        );
-        shard.guarded_pass();
     }
 }
 

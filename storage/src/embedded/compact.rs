@@ -10,7 +10,7 @@ use super::batch::{Fate, Update};
 use super::format::{RECORD_HEADER, RecordHeader, body_crc};
 use super::index::Place;
 use super::log::Log;
-use super::scan::Scanner;
+use super::scan::{Bounds, Piece, Scanner};
 use super::segments::WriteFault;
 use super::state::{Health, State};
 
@@ -67,14 +67,23 @@ async fn compact(log: &Rc<Log>, number: u32) -> Option<()> {
         let segment = state.segments.get(&number)?;
         (segment.file.clone(), segment.size)
     };
-    let mut scanner = Scanner::new(log.shard.clone(), file, log.id, number, size, (None, None));
+    let mut scanner = Scanner::new(
+        log.shard.clone(),
+        file,
+        log.id,
+        number,
+        size,
+        Bounds::default(),
+    );
     let mut copied = 0;
     let mut last = None;
+    let mut is_damaged = false;
     let mut began = log.shard.read_clock();
     while log.state.borrow().segments.get(&number)?.live > 0 {
         let Some(piece) = scanner.next().await.ok()? else {
             break;
         };
+        is_damaged |= !matches!(piece, Piece::Batch { .. });
         for (offset, header) in scanner.records(&piece).await.ok()? {
             let place = Place {
                 segment: number,
@@ -102,6 +111,14 @@ async fn compact(log: &Rc<Log>, number: u32) -> Option<()> {
         }
     }
     wait(log, last).await?;
+    let is_lost = {
+        let state = log.state.borrow();
+        state.segments.get(&number)?.live > 0 && (is_damaged || state.ahead.is_empty())
+    };
+    if is_lost {
+        // What is known by a snapshot only. Reading all of the log tells what can't be found.
+        log.distrust_snapshots().await;
+    }
     remove(log, number).await
 }
 

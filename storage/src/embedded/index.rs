@@ -1,8 +1,10 @@
 //! Where each record lies: 24 bytes a record, and the table's slack.
 
+use std::cell::Cell;
+
 use hashbrown::HashTable;
 
-use super::format::GRAIN;
+use super::format::{GRAIN, Item};
 
 /// Segments are numbered below this.
 pub(super) const SEGMENTS_MOST: u32 = 1 << 24;
@@ -11,35 +13,50 @@ pub(super) const SEGMENT_BYTES_MOST: u64 = (GRAIN as u64) << 24;
 /// Sequences are below this.
 pub(super) const SEQUENCES_MOST: u64 = 1 << 56;
 
-/// What is looked for: 80 bits of what names a record. What is found is compared by name.
+/// What is looked for: what a record is, and 78 bits of what names it. What is found is compared
+/// by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Mark {
     low: u64,
     high: u16,
 }
 
+/// What a mark or an entry is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Marked {
+    State,
+    Reminder,
+    Journal,
+    Event,
+}
+
+/// Where in a mark its kind is: amid the hash, since a table looks at both its ends.
+const KIND_AT: u32 = 48;
+
 impl Mark {
     pub(super) fn state(fingerprint: u128) -> Self {
-        Mark::mixed(fingerprint, 0)
+        Mark::mixed(fingerprint, 0, Marked::State)
     }
 
     pub(super) fn reminder(fingerprint: u128) -> Self {
-        Mark::mixed(fingerprint, 0x9ae1_6a3b_2f90_404f)
+        Mark::mixed(fingerprint, 0x9ae1_6a3b_2f90_404f, Marked::Reminder)
     }
 
     /// Of a journal as a whole.
     pub(super) fn journal(fingerprint: u128) -> Self {
-        Mark::mixed(fingerprint, 0xc3a5_c85c_97cb_3127)
+        Mark::mixed(fingerprint, 0xc3a5_c85c_97cb_3127, Marked::Journal)
     }
 
     pub(super) fn event(fingerprint: u128, number: u64) -> Self {
         let number = (number ^ number >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Mark::mixed(fingerprint, number ^ number >> 32 ^ 0xb492_b66f_be98_f273)
+        let number = number ^ number >> 32 ^ 0xb492_b66f_be98_f273;
+        Mark::mixed(fingerprint, number, Marked::Event)
     }
 
-    fn mixed(fingerprint: u128, with: u64) -> Self {
+    fn mixed(fingerprint: u128, with: u64, kind: Marked) -> Self {
+        let low = (fingerprint as u64 ^ with) & !(3 << KIND_AT);
         Mark {
-            low: fingerprint as u64 ^ with,
+            low: low | (kind as u64) << KIND_AT,
             high: (fingerprint >> 64) as u16,
         }
     }
@@ -91,6 +108,37 @@ impl Entry {
         size_of(self.number as u8)
     }
 
+    /// It has fewer than so many bytes.
+    pub(super) fn size_most(&self) -> usize {
+        let size = self.size();
+        usize::try_from(size + size / 8).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn kind(&self) -> Marked {
+        match self.low >> KIND_AT & 3 {
+            0 => Marked::State,
+            1 => Marked::Reminder,
+            2 => Marked::Journal,
+            _ => Marked::Event,
+        }
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            low: self.low,
+            high: self.place as u16,
+        }
+    }
+
+    /// As a snapshot keeps it.
+    pub(super) fn to_item(self) -> Item {
+        [self.low, self.place, self.number]
+    }
+
+    pub(super) fn of_item([low, place, number]: Item) -> Self {
+        Entry { low, place, number }
+    }
+
     fn is_of(&self, mark: Mark) -> bool {
         self.low == mark.low && self.place as u16 == mark.high
     }
@@ -98,31 +146,75 @@ impl Entry {
 
 /// The records that can be read.
 #[derive(Default)]
-pub(super) struct Index(HashTable<Entry>);
+pub(super) struct Index {
+    table: HashTable<Entry>,
+    /// How many entries have been moved to other places in the table.
+    moved: Cell<u64>,
+}
 
 impl Index {
     pub(super) fn get(&self, mark: Mark) -> Option<Entry> {
-        self.0.find(mark.low, |entry| entry.is_of(mark)).copied()
+        self.table
+            .find(mark.low, |entry| entry.is_of(mark))
+            .copied()
     }
 
     /// The record that has this sequence, among those whose marks begin so.
     pub(super) fn get_version(&self, low: u64, sequence: u64) -> Option<Entry> {
         let found = |entry: &Entry| entry.low == low && entry.number() == sequence;
-        self.0.find(low, found).copied()
+        self.table.find(low, found).copied()
     }
 
     /// Puts `entry` in; gives what it replaces.
     pub(super) fn put(&mut self, mark: Mark, entry: Entry) -> Option<Entry> {
-        if let Some(there) = self.0.find_mut(mark.low, |entry| entry.is_of(mark)) {
+        let there = self.table.find_mut(mark.low, |entry| entry.is_of(mark));
+        if let Some(there) = there {
             return Some(std::mem::replace(there, entry));
         }
-        self.0.insert_unique(mark.low, entry, |entry| entry.low);
+        let moved = &self.moved;
+        self.table.insert_unique(mark.low, entry, |entry| {
+            moved.set(moved.get() + 1);
+            entry.low
+        });
         None
     }
 
     pub(super) fn remove(&mut self, mark: Mark) -> Option<Entry> {
-        let found = self.0.find_entry(mark.low, |entry| entry.is_of(mark));
+        let found = self.table.find_entry(mark.low, |entry| entry.is_of(mark));
         found.ok().map(|found| found.remove().0)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Makes room for so many at once.
+    pub(super) fn reserve(&mut self, entries: usize) {
+        self.table.reserve(entries, |entry| entry.low);
+    }
+
+    /// Changes when entries are moved to other places in the table.
+    pub(super) fn moved(&self) -> u64 {
+        self.moved.get()
+    }
+
+    /// The entries at a run of places from `from` on, `most` at most, and where to go on; `None` at
+    /// the end. As long as [`moved`](Self::moved) says the same, who goes through all places sees
+    /// each entry that is there all the while.
+    pub(super) fn some_from(
+        &self,
+        from: usize,
+        most: usize,
+        into: &mut Vec<Item>,
+    ) -> Option<usize> {
+        let end = self.table.num_buckets();
+        for place in from..end.min(from + 4 * most) {
+            if into.len() >= most {
+                return Some(place);
+            }
+            into.extend(self.table.get_bucket(place).map(|entry| entry.to_item()));
+        }
+        (from + 4 * most < end).then_some(from + 4 * most)
     }
 }
 
@@ -162,9 +254,36 @@ mod tests {
         assert_eq!(entry.number(), SEQUENCES_MOST - 1);
         assert!(entry.is_of(mark));
         assert!(!entry.is_of(Mark::event(u128::MAX / 3, 8)));
+        assert_eq!(entry.kind(), Marked::Event);
+        assert_eq!(Entry::of_item(entry.to_item()), entry);
+        assert_eq!(entry.mark(), mark);
         fn size_of<T>() -> usize {
             std::mem::size_of::<T>()
         }
+    }
+
+    #[test]
+    fn all_are_seen_by_going_through_the_places() {
+        let mut index = Index::default();
+        let before = index.moved();
+        for number in 0..1000 {
+            let mark = Mark::event(77 << 60, number);
+            let place = Place {
+                segment: 1,
+                offset: 0,
+            };
+            index.put(mark, Entry::new(mark, place, number, 64));
+        }
+        assert!(index.moved() > before, "it has grown");
+        let (mut from, mut seen) = (Some(0), Vec::new());
+        while let Some(at) = from {
+            let mut some = Vec::new();
+            from = index.some_from(at, 10, &mut some);
+            assert!(some.len() <= 10);
+            seen.extend(some.iter().map(|item| Entry::of_item(*item).number()));
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (0..1000).collect::<Vec<_>>());
     }
 
     #[test]
@@ -172,6 +291,7 @@ mod tests {
         for size in [8, 56, 100, 4096, 5000, 1 << 20, (1 << 20) + 20_000] {
             let about = super::size_of(size_code(size)) as usize;
             assert!(about <= size && about * 8 >= size * 7, "{size} as {about}");
+            assert!(about + about / 8 > size, "{size} as {about}");
         }
     }
 

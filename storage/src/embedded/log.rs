@@ -12,10 +12,10 @@ use quark_shards::shard::Shard;
 
 use super::EmbeddedConfig;
 use super::batch::Fate;
-use super::compact;
 use super::format::LogId;
 use super::segments::WriteFault;
 use super::state::State;
+use super::{compact, snapshot};
 
 /// A log that is open.
 pub(super) struct Log {
@@ -83,6 +83,11 @@ impl Log {
             let number = state.next_segment;
             state.next_segment += 1;
             self.shard.spawn(prepare_spare(self.clone(), number, fate));
+        }
+        if snapshot::is_due(self, &state) {
+            let fate = Rc::new(Fate::default());
+            state.snapshots.taking = Some(fate.clone());
+            self.shard.spawn(snapshot::run(self.clone(), fate));
         }
         if state.grown && !state.compacting {
             state.grown = false;

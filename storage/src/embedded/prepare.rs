@@ -16,8 +16,10 @@ use super::error::{OpenError, at};
 use super::format::{BLOCK, Fault, LogId, META_BYTES, Meta};
 use super::index::SEGMENT_BYTES_MOST;
 use super::log::Log;
+use super::names::parse_name;
 use super::read::read_some;
-use super::segments::{WriteFault, parse_name};
+use super::recover::Reading;
+use super::segments::WriteFault;
 use super::store::EmbeddedStore;
 use super::{EmbeddedConfig, rehome};
 use crate::provider::RecordKey;
@@ -154,7 +156,7 @@ pub async fn open(
         opening.names_lost.clone(),
     );
     log.state.borrow_mut().is_direct = opening.is_direct;
-    log.recover().await?;
+    log.recover(Reading::Tail).await?;
     log.look_after();
     Ok(EmbeddedStore(log))
 }
@@ -338,7 +340,7 @@ async fn sweep(shard: &Shard, folder: &Path, generation: u32) -> Result<(), Open
     let mut any = false;
     for name in names::list(shard, folder).await.map_err(at(folder))? {
         let of = name.to_str().and_then(parse_name);
-        if of.is_some_and(|(of, ..)| of != generation) {
+        if of.is_some_and(|of| of.generation != generation) {
             let path = folder.join(&name);
             names::remove(shard, &path).await.map_err(at(&path))?;
             any = true;

@@ -11,9 +11,9 @@ use super::error::{OpenError, at};
 use super::format::{BLOCK, Fault, SegmentHeader};
 use super::index::Place;
 use super::log::Log;
+use super::names::{FileKind, parse_name};
 use super::read::read_some;
-use super::scan::{Piece, Scanner};
-use super::segments::parse_name;
+use super::scan::{Bounds, Piece, Scanner};
 use super::state::Segment;
 
 /// Sequences passed over at each opening: a disk that lied may have lost some that were given.
@@ -28,9 +28,18 @@ pub(super) struct Found {
     pub(super) header: Option<SegmentHeader>,
 }
 
+/// How much of a log is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// What comes after the newest snapshot, if there is a good one.
+    Tail,
+    /// All of it.
+    Whole,
+}
+
 impl Log {
-    /// Reads all segments of the log.
-    pub(super) async fn recover(&self) -> Result<(), OpenError> {
+    /// Learns what the log's segments hold.
+    pub(super) async fn recover(&self, reading: Reading) -> Result<(), OpenError> {
         let mut found = self.find_segments().await?;
         let mut highest = 0;
         let mut oldest = 0;
@@ -47,7 +56,10 @@ impl Log {
         }
         {
             let mut state = self.state.borrow_mut();
-            state.next_segment = found.keys().next_back().map_or(1, |last| last + 1);
+            state.next_segment = found
+                .keys()
+                .next_back()
+                .map_or(1, |last| last.saturating_add(1));
             state.next_batch = 1;
             for (number, found) in &found {
                 let segment = Segment {
@@ -59,17 +71,40 @@ impl Log {
                 state.segments.insert(*number, segment);
             }
         }
-        let numbers: Vec<u32> = found.keys().copied().collect();
-        let mut expected = None;
+        let snapshot = match reading {
+            Reading::Tail => self.restore(&found).await?,
+            Reading::Whole => None,
+        };
+        let position = snapshot.map(|snapshot| snapshot.position);
+        if let Some(snapshot) = snapshot {
+            highest = highest.max(snapshot.next_sequence);
+            oldest = oldest.max(snapshot.oldest);
+        }
+        let begin = position.map_or(0, |position| position.segment);
+        let numbers: Vec<u32> = found.range(begin..).map(|(number, _)| *number).collect();
+        let mut expected = position.map(|position| position.batch);
         let mut last = None;
+        let mut behind = 0;
         for (index, &number) in numbers.iter().enumerate() {
             let limit = numbers[index + 1..]
                 .iter()
                 .find_map(|next| found[next].header.map(|header| header.first_batch));
             let begins = found[&number].header.map(|header| header.first_batch);
             self.check_begin(number, begins, expected);
-            let mut scanner = self.scanner(number, &found[&number], limit, expected);
-            let mut is_begun = false;
+            let bounds = match position {
+                Some(position) if position.segment == number && position.offset > 0 => Bounds {
+                    from: position.offset,
+                    first: Some(position.batch),
+                    limit,
+                },
+                _ => Bounds {
+                    from: 0,
+                    first: begins.or(expected),
+                    limit,
+                },
+            };
+            let mut scanner = self.scanner(number, &found[&number], bounds);
+            let mut is_begun = bounds.from > 0;
             let path = self.path(number);
             while let Some(piece) = scanner.next().await.map_err(at(&path))? {
                 let records = scanner.records(&piece).await.map_err(at(&path))?;
@@ -77,6 +112,7 @@ impl Log {
                     Piece::Batch { header, at } => {
                         is_begun = true;
                         last = Some((number, *at, header.len()));
+                        behind += super::format::blocks(header.len()) as u64;
                         highest = highest.max(header.next_sequence);
                         oldest = oldest.max(header.oldest);
                     }
@@ -125,6 +161,7 @@ impl Log {
         self.drop_older(oldest).await?;
         let mut state = self.state.borrow_mut();
         state.grown = true;
+        state.snapshots.behind = behind;
         state.next_batch = expected.unwrap_or(1);
         state.oldest = state.segments.keys().next().copied().unwrap_or(0);
         let step = state.step;
@@ -154,21 +191,14 @@ impl Log {
     }
 
     /// Goes through segment `number`.
-    pub(super) fn scanner(
-        &self,
-        number: u32,
-        found: &Found,
-        limit: Option<u64>,
-        before: Option<u64>,
-    ) -> Scanner {
-        let first = found.header.map(|header| header.first_batch).or(before);
+    pub(super) fn scanner(&self, number: u32, found: &Found, bounds: Bounds) -> Scanner {
         Scanner::new(
             self.shard.clone(),
             found.file.clone(),
             self.id,
             number,
             found.size,
-            (first, limit),
+            bounds,
         )
     }
 
@@ -190,12 +220,13 @@ impl Log {
         let folder = &self.folder;
         let mut found = BTreeMap::new();
         for name in names::list(cx, folder).await.map_err(at(folder))? {
-            let Some((generation, shard, number)) = name.to_str().and_then(parse_name) else {
+            let Some(name) = name.to_str().and_then(parse_name) else {
                 continue;
             };
-            if (generation, shard) != (self.id.generation, self.id.shard) {
+            if name.kind != FileKind::Segment || !name.is_of(self.id) {
                 continue;
             }
+            let number = name.number;
             let path = self.path(number);
             let read = OpenOptions {
                 read: true,

@@ -13,7 +13,8 @@ use super::error::{OpenError, at};
 use super::format::{Kind, Meta, RECORD_HEADER, RecordHeader, body_crc, key_of};
 use super::index::Place;
 use super::log::Log;
-use super::scan::Scanner;
+use super::recover::Reading;
+use super::scan::{Bounds, Scanner};
 use crate::provider::{RecordKey, StoreError};
 
 /// Bytes queued before they are waited for.
@@ -48,6 +49,7 @@ pub(super) async fn divide(
         (state.next_segment, state.next_batch) = (1, 1);
         // Nothing is alive in the index of a log that is only written.
         state.compacting = true;
+        state.snapshots.is_over = true;
     }
     let mut notes = Vec::new();
     let mut next = 1;
@@ -59,7 +61,8 @@ pub(super) async fn divide(
             config,
             names_lost.clone(),
         );
-        source.recover().await?;
+        // What is taken along must have been read: damage is to be found now.
+        source.recover(Reading::Whole).await?;
         let mut moving = Moving {
             targets: &targets,
             home,
@@ -108,7 +111,7 @@ impl Moving<'_> {
         for (number, file, size) in segments {
             let path = source.path(number);
             let shard = source.shard.clone();
-            let mut scanner = Scanner::new(shard, file, source.id, number, size, (None, None));
+            let mut scanner = Scanner::new(shard, file, source.id, number, size, Bounds::default());
             while let Some(piece) = scanner.next().await.map_err(at(&path))? {
                 for (offset, header) in scanner.records(&piece).await.map_err(at(&path))? {
                     let place = Place {

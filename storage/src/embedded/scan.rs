@@ -14,6 +14,17 @@ use super::read::read_some;
 /// Read at once, in bytes.
 const PIECE: usize = 1 << 20;
 
+/// What is known of a segment before it is read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bounds {
+    /// Where the first batch begins that is to be read; 0 for the segment's first.
+    pub(super) from: u64,
+    /// The number of the next batch there, if that is known.
+    pub(super) first: Option<u64>,
+    /// The number of the next segment's first batch: from there on it is leftovers.
+    pub(super) limit: Option<u64>,
+}
+
 /// Goes through one segment.
 pub(super) struct Scanner {
     shard: Rc<Shard>,
@@ -62,7 +73,7 @@ impl Scanner {
         log: LogId,
         segment: u32,
         size: u64,
-        numbers: (Option<u64>, Option<u64>),
+        bounds: Bounds,
     ) -> Self {
         Scanner {
             shard,
@@ -71,9 +82,9 @@ impl Scanner {
             salt: log.salt(),
             segment,
             size,
-            expected: numbers.0,
-            limit: numbers.1,
-            at: BLOCK as u64,
+            expected: bounds.first,
+            limit: bounds.limit,
+            at: bounds.from.max(BLOCK as u64),
             gap: None,
             junk: false,
             done: false,

@@ -1,7 +1,7 @@
 //! Segments as files: made, begun, opened.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::rc::Rc;
 
 use quark_shards::driver::OpenOptions;
@@ -9,7 +9,7 @@ use quark_shards::io::{File, names};
 use quark_shards::planted::{Bug, planted};
 
 use super::batch::aligned_block;
-use super::format::{BLOCK, LogId, SegmentHeader};
+use super::format::{BLOCK, SegmentHeader};
 use super::index::{SEGMENT_BYTES_MOST, SEGMENTS_MOST};
 use super::log::Log;
 use super::state::{Segment, Tail};
@@ -47,28 +47,7 @@ impl WriteFault {
     }
 }
 
-/// The name of a segment's file in its directory.
-pub(super) fn segment_name(id: LogId, number: u32) -> String {
-    format!("g{:06}-s{:05}-{number:08}.log", id.generation, id.shard)
-}
-
-/// The generation, shard and number that a file's name says.
-pub(super) fn parse_name(name: &str) -> Option<(u32, u16, u32)> {
-    let mut parts = name.strip_suffix(".log")?.split('-');
-    let generation = parts.next()?.strip_prefix('g')?.parse().ok()?;
-    let shard = parts.next()?.strip_prefix('s')?.parse().ok()?;
-    let number = parts.next()?.parse().ok()?;
-    parts
-        .next()
-        .is_none()
-        .then_some((generation, shard, number))
-}
-
 impl Log {
-    pub(super) fn path(&self, number: u32) -> PathBuf {
-        self.folder.join(segment_name(self.id, number))
-    }
-
     /// Has room for a batch of `len` bytes at the tail.
     pub(super) async fn make_room(&self, len: u64) -> Result<(), WriteFault> {
         let fits = |tail: &Tail| tail.end + len <= tail.size;
@@ -152,21 +131,7 @@ impl Log {
 
     async fn try_create(&self, number: u32, size: u64, ahead: u64) -> io::Result<Tail> {
         let (cx, path) = (&*self.shard, self.path(number));
-        let options = OpenOptions {
-            write: true,
-            create: true,
-            truncate: true,
-            ..OpenOptions::default()
-        };
-        let direct = OpenOptions {
-            direct: self.config.direct,
-            ..options
-        };
-        let (file, is_direct) = match File::open(cx, &path, direct).await {
-            Ok(file) => (file, direct.direct),
-            Err(error) if refuses_direct(&error) => (File::open(cx, &path, options).await?, false),
-            Err(error) => return Err(error),
-        };
+        let (file, is_direct) = self.open_new(&path).await?;
         match file.allocate(cx, 0, size).await {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
@@ -205,6 +170,31 @@ impl Log {
             size,
             end: BLOCK as u64,
         })
+    }
+}
+
+impl Log {
+    /// Opens an empty file at `path` for writing: past the system's cache, where that is wanted and
+    /// the file system takes it; says whether it does.
+    pub(super) async fn open_new(&self, path: &Path) -> io::Result<(File, bool)> {
+        let cx = &*self.shard;
+        let options = OpenOptions {
+            write: true,
+            create: true,
+            truncate: true,
+            ..OpenOptions::default()
+        };
+        let direct = OpenOptions {
+            direct: self.config.direct,
+            ..options
+        };
+        match File::open(cx, path, direct).await {
+            Ok(file) => Ok((file, direct.direct)),
+            Err(error) if refuses_direct(&error) => {
+                Ok((File::open(cx, path, options).await?, false))
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -7,8 +7,10 @@ use quark_shards::io::File;
 use quark_shards::planted::{Bug, planted};
 
 use super::batch::{BATCH_MOST, Batch, Fate, Update};
+use super::fence::{Fence, Raising};
 use super::format::{Kind, RecordHeader};
-use super::index::{Entry, Index, Mark, Place};
+use super::index::{Entry, Index, Mark, Marked, Place};
+use super::snapshot::Snapshots;
 use crate::provider::{Epoch, RecordKey, StoreError};
 
 /// One log's knowledge. Never borrowed across an await.
@@ -16,6 +18,7 @@ use crate::provider::{Epoch, RecordKey, StoreError};
 pub(super) struct State {
     pub(super) index: Index,
     pub(super) fences: BTreeMap<u16, Fence>,
+    pub(super) raising: BTreeMap<u16, Raising>,
     /// Reminders by when they are due and their sequence, with the beginning of their mark. Some
     /// are of the past: the index says which.
     pub(super) due: BTreeMap<(u64, u64), u64>,
@@ -37,6 +40,7 @@ pub(super) struct State {
     /// A spare that is being made: no other segment may be begun before it.
     pub(super) preparing: Option<Rc<Fate>>,
     pub(super) compacting: bool,
+    pub(super) snapshots: Snapshots,
     /// Whether a segment has been begun since it was last asked if compaction is due.
     pub(super) grown: bool,
     pub(super) next_segment: u32,
@@ -55,17 +59,6 @@ pub(super) enum Health {
     Fine,
     ReadOnly(String),
     Closed,
-}
-
-/// A slot's epoch.
-pub(super) struct Fence {
-    /// The highest, durable or not.
-    pub(super) epoch: u64,
-    pub(super) durable: u64,
-    /// Where the durable one lies.
-    pub(super) place: Option<Place>,
-    /// The batch that raises it.
-    pub(super) raised: Option<Rc<Fate>>,
 }
 
 /// A record that will have changed: its sequence (a journal's length), `None` if it is gone.
@@ -125,8 +118,10 @@ impl State {
         epoch: Epoch,
         salt: u32,
     ) -> Result<Option<Rc<Fate>>, StoreError> {
-        let fence = self.fences.get(&key.slot());
-        let highest = fence.map_or(0, |fence| fence.epoch);
+        let slot = key.slot();
+        let durable = self.fences.get(&slot).map_or(0, |fence| fence.epoch);
+        let raising = self.raising.get(&slot);
+        let highest = raising.map_or(durable, |raising| raising.epoch);
         if epoch.0 < highest {
             return Err(StoreError::Fenced {
                 key: key.to_string(),
@@ -134,7 +129,7 @@ impl State {
             });
         }
         if epoch.0 == highest {
-            return Ok(fence.and_then(|fence| fence.raised.clone()));
+            return Ok(raising.and_then(|raising| raising.fate.clone()));
         }
         self.writable()?;
         let header = RecordHeader {
@@ -142,19 +137,13 @@ impl State {
             ..self.header(Kind::Fence, key)
         };
         let fate = self.push(header, salt, None, RECORD_ALONE, |_| {});
-        let fence = self.fences.entry(key.slot()).or_insert(Fence {
-            epoch: 0,
-            durable: 0,
-            place: None,
-            raised: None,
-        });
-        fence.epoch = epoch.0;
-        fence.raised = Some(fate.clone());
-        if planted(Bug::HastyFence) {
-            fence.raised = None;
-            return Ok(None);
-        }
-        Ok(Some(fate))
+        let fate = (!planted(Bug::HastyFence)).then_some(fate);
+        let raising = Raising {
+            epoch: epoch.0,
+            fate: fate.clone(),
+        };
+        self.raising.insert(slot, raising);
+        Ok(fate)
     }
 
     /// A header for a new record, with a sequence of its own.
@@ -263,6 +252,35 @@ impl State {
         }
     }
 
+    /// Takes in an entry as a snapshot has it.
+    pub(super) fn learn_entry(&mut self, entry: Entry) {
+        if self.put_entry(entry.mark(), entry) {
+            return;
+        }
+        let kind = entry.kind();
+        self.records += u64::from(kind != Marked::Event);
+        self.reminders += usize::from(kind == Marked::Reminder);
+    }
+
+    /// Takes in a slot's epoch as a snapshot has it.
+    pub(super) fn learn_fence(&mut self, slot: u16, fence: Fence) {
+        self.count_at(fence.place(), RECORD_ALONE as u64, true);
+        if let Some(old) = self.fences.insert(slot, fence) {
+            self.count_at(old.place(), RECORD_ALONE as u64, false);
+        }
+    }
+
+    /// Forgets all records, as if none had been read.
+    pub(super) fn forget_records(&mut self) {
+        self.index = Index::default();
+        self.fences.clear();
+        self.due.clear();
+        (self.records, self.reminders) = (0, 0);
+        for segment in self.segments.values_mut() {
+            (segment.live, segment.live_bytes) = (0, 0);
+        }
+    }
+
     /// The entries of `header`'s record that say it lies at `place`.
     pub(super) fn is_live(&self, place: Place, header: &RecordHeader) -> bool {
         let at = |mark| {
@@ -278,7 +296,7 @@ impl State {
             Kind::Fence => self
                 .fences
                 .get(&header.slot)
-                .is_some_and(|fence| fence.place == Some(place)),
+                .is_some_and(|fence| fence.place() == place),
             Kind::StateGone | Kind::ReminderGone => false,
         }
     }
@@ -329,7 +347,7 @@ impl State {
         if self
             .index
             .get(mark)
-            .is_none_or(|entry| entry.number() < len)
+            .is_none_or(|entry| entry.number() <= len)
         {
             let entry = Entry::new(mark, place, len, 0);
             self.records += u64::from(!self.put_entry(mark, entry));
@@ -337,24 +355,19 @@ impl State {
     }
 
     fn put_fence(&mut self, place: Place, header: &RecordHeader) {
-        let fence = self.fences.entry(header.slot).or_insert(Fence {
-            epoch: 0,
-            durable: 0,
-            place: None,
-            raised: None,
-        });
-        if header.number < fence.durable {
+        let slot = header.slot;
+        let old = self.fences.get(&slot);
+        if old.is_some_and(|old| header.number < old.epoch) {
             return;
         }
-        fence.durable = header.number;
-        fence.epoch = fence.epoch.max(header.number);
-        if fence.epoch == fence.durable {
-            fence.raised = None;
+        let old = self.fences.insert(slot, Fence::new(header.number, place));
+        let raising = self.raising.get(&slot);
+        if raising.is_some_and(|raising| raising.epoch <= header.number) {
+            self.raising.remove(&slot);
         }
-        let old = fence.place.replace(place);
         self.count_at(place, header.len() as u64, true);
         if let Some(old) = old {
-            self.count_at(old, header.len() as u64, false);
+            self.count_at(old.place(), header.len() as u64, false);
         }
     }
 

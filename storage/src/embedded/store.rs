@@ -1,7 +1,8 @@
 //! The log as a provider.
 
-use std::future::ready;
+use std::future::{poll_fn, ready};
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use quark_shards::planted::{Bug, planted};
@@ -10,9 +11,9 @@ use super::format::{
     Kind, Names, RecordHeader, encode_body, encode_reminder, events_of, key_of, parse_reminder,
     value_of,
 };
-use super::index::Mark;
+use super::index::{Entry, Mark};
 use super::log::Log;
-use super::state::Health;
+use super::state::{Health, State};
 use crate::provider::{
     Append, Due, DueReminder, ETag, Epoch, Event, Expected, Pending, Provider, Record, RecordKey,
     Reminder, StoreError, StoreReport, WallTime, Write, check_events, check_value,
@@ -20,6 +21,8 @@ use crate::provider::{
 
 /// Bytes of a page of events, about.
 const PAGE: usize = 4 << 20;
+/// Reminders that are due are read so many at once.
+const AT_ONCE: usize = 64;
 
 /// One shard's log in a directory; clones share it. See [`open`](super::open).
 ///
@@ -321,40 +324,37 @@ impl Provider for EmbeddedStore {
             let mut due = Due::default();
             let mut from = (0, 0);
             loop {
-                let next = {
-                    let state = log.state.borrow();
-                    let mut later = state.due.range(from..);
-                    later.find_map(|((time, sequence), low)| {
-                        let entry = state.index.get_version(*low, *sequence)?;
-                        Some((*time, *sequence, entry))
-                    })
-                };
-                let Some((time, sequence, entry)) = next else {
+                let room = AT_ONCE.min(most - due.reminders.len());
+                let (some, next) = due_from(&log.state.borrow(), from, until, room);
+                let Some((time, sequence, _)) = some.last() else {
+                    due.next = next;
                     break;
                 };
-                if time > until.0 || due.reminders.len() >= most {
-                    due.next = Some(WallTime(time));
-                    break;
-                }
-                from = (time, sequence + 1);
-                match log.read_at(entry.place(), Some(sequence)).await {
-                    Ok((header, body)) => {
-                        let Some(key) = key_of(&header, &body) else {
-                            continue;
-                        };
-                        let reminder = reminder_of(&header, &body, &key)?;
-                        let etag = ETag(sequence);
-                        due.reminders.push(DueReminder {
-                            key,
-                            etag,
-                            reminder,
-                        });
+                from = (*time, sequence + 1);
+                let reads = some.iter().map(|(_, sequence, entry)| {
+                    let read = log.read_any(*entry, Some(*sequence));
+                    async move { (*sequence, read.await) }
+                });
+                for (sequence, found) in together(reads).await {
+                    match found {
+                        Ok((header, body)) => {
+                            let Some(key) = key_of(&header, &body) else {
+                                continue;
+                            };
+                            let reminder = reminder_of(&header, &body, &key)?;
+                            let etag = ETag(sequence);
+                            due.reminders.push(DueReminder {
+                                key,
+                                etag,
+                                reminder,
+                            });
+                        }
+                        // One must not hold up all others: who asks for it by name hears of it.
+                        Err(StoreError::Damaged { what, why }) => {
+                            tracing::error!(what, why, "a reminder that is due is damaged");
+                        }
+                        Err(error) => return Err(error),
                     }
-                    // One must not hold up all others: who asks for it by name hears of it.
-                    Err(StoreError::Damaged { what, why }) => {
-                        tracing::error!(what, why, "a reminder that is due is damaged");
-                    }
-                    Err(error) => return Err(error),
                 }
             }
             Ok(due)
@@ -365,7 +365,10 @@ impl Provider for EmbeddedStore {
         let log = self.0.clone();
         Box::pin(async move {
             let flushed = log.flush().await;
-            log.state.borrow_mut().health = Health::Closed;
+            let was = std::mem::replace(&mut log.state.borrow_mut().health, Health::Closed);
+            if matches!(was, Health::Fine) {
+                log.leave_snapshot().await;
+            }
             flushed
         })
     }
@@ -380,6 +383,51 @@ impl Provider for EmbeddedStore {
             notes: state.notes.clone(),
         }
     }
+}
+
+/// Reminders that are due by `until`, from `from` on, `most` at most: when, sequence, where. And
+/// when the one after them is.
+fn due_from(
+    state: &State,
+    from: (u64, u64),
+    until: WallTime,
+    most: usize,
+) -> (Vec<(u64, u64, Entry)>, Option<WallTime>) {
+    let mut some = Vec::new();
+    for ((time, sequence), low) in state.due.range(from..) {
+        // Some are of the past.
+        let Some(entry) = state.index.get_version(*low, *sequence) else {
+            continue;
+        };
+        if *time > until.0 || some.len() >= most {
+            return (some, Some(WallTime(*time)));
+        }
+        some.push((*time, *sequence, entry));
+    }
+    (some, None)
+}
+
+/// Runs all of them at once; their outcomes, in their order.
+async fn together<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.map(|future| Some(Box::pin(future))).collect();
+    let mut done: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
+    poll_fn(|cx| {
+        let mut is_done = true;
+        for (running, done) in running.iter_mut().zip(&mut done) {
+            let Some(future) = running else { continue };
+            match future.as_mut().poll(cx) {
+                Poll::Ready(outcome) => (*running, *done) = (None, Some(outcome)),
+                Poll::Pending => is_done = false,
+            }
+        }
+        if is_done {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    done.into_iter().flatten().collect()
 }
 
 fn reminder_of(

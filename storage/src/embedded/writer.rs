@@ -64,6 +64,7 @@ impl Log {
             return Err(fault);
         }
         state.next_batch += 1;
+        state.snapshots.behind += len;
         if let Some(tail) = &mut state.tail {
             tail.end += len;
         }
@@ -88,11 +89,7 @@ impl Log {
             // What is of no use may make room.
             state.grown = true;
             state.ahead.clear();
-            for fence in state.fences.values_mut() {
-                fence.epoch = fence.durable;
-                fence.raised = None;
-            }
-            state.fences.retain(|_, fence| fence.place.is_some());
+            state.raising.clear();
             std::mem::take(&mut state.queue)
         };
         batch.fate.settle(Err(answer.clone()));

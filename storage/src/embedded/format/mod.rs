@@ -1,12 +1,14 @@
 //! What lies on disk, as bytes: pure functions, and every length checked.
 //!
 //! A log is a run of segments, a segment a header and batches, a batch a header and records.
-//! Batches begin on blocks of their own, so that writing one never touches what is durable.
+//! Batches begin on blocks of their own, so that writing one never touches what is durable. A
+//! snapshot spares reading what was written before it.
 
 mod batch;
 mod meta;
 mod record;
 mod segment;
+mod snapshot;
 
 pub(super) use self::batch::{BATCH_HEADER, BatchHeader};
 pub(super) use self::meta::{META_BYTES, Meta};
@@ -15,6 +17,9 @@ pub(super) use self::record::{
     key_of, names_match, parse_reminder, value_of,
 };
 pub(super) use self::segment::SegmentHeader;
+pub(super) use self::snapshot::{
+    Item, PART_BYTES, PART_ITEMS, Part, PartKind, Position, SnapshotHeader, encode_part, part_len,
+};
 
 /// The unit that a disk writes: batches begin at multiples of it. In bytes.
 pub(super) const BLOCK: usize = 4096;

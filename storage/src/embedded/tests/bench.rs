@@ -26,6 +26,7 @@ pub(super) fn config(segment_bytes: u64, zero_ahead: bool) -> EmbeddedConfig {
     EmbeddedConfig {
         segment_bytes,
         zero_ahead,
+        snapshot_bytes: Some(2 * segment_bytes),
         ..EmbeddedConfig::new(FOLDER)
     }
 }

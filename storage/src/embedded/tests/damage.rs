@@ -9,6 +9,7 @@ use quark_shards::driver::sim::SimConfig;
 
 use super::bench::{Bench, FOLDER, config};
 use crate::embedded::EmbeddedStore;
+use crate::embedded::names::{FileKind, file_name};
 use crate::provider::{
     Append, ETag, Epoch, Expected, Provider, RecordKey, StoreError, StoreReport, Write,
 };
@@ -272,15 +273,19 @@ fn a_disk_that_lies_never_makes_us_serve_what_was_not_written() {
     assert!(damaged > 0 && noted > 0);
 }
 
-/// Bits of some of the directory's logs.
+/// Bits of some of the directory's logs, and of their snapshots.
 fn flip_some(bench: &Bench) {
-    for number in 1..200 {
+    let kinds = [FileKind::Segment, FileKind::Snapshot];
+    for (kind, number) in kinds
+        .into_iter()
+        .flat_map(|kind| (1..200).map(move |number| (kind, number)))
+    {
         let id = crate::embedded::format::LogId {
             directory: 0,
             generation: 1,
             shard: 0,
         };
-        let path = Path::new(FOLDER).join(crate::embedded::segments::segment_name(id, number));
+        let path = Path::new(FOLDER).join(file_name(kind, id, number));
         let Some(contents) = bench.world.contents(0, &path) else {
             continue;
         };

@@ -27,7 +27,7 @@ fn write(value: Vec<u8>) -> Write {
     }
 }
 
-fn put(bench: &Bench, path: &str, bytes: &'static [u8]) {
+pub(super) fn put(bench: &Bench, path: &str, bytes: &'static [u8]) {
     let (shard, path) = (bench.shard(), Path::new(path).to_path_buf());
     bench.run(async move {
         let options = OpenOptions {

@@ -32,6 +32,9 @@ pub(super) struct Summary {
     pub(super) divisions: u64,
     pub(super) failed_opens: u64,
     pub(super) compacted: u64,
+    pub(super) snapshots_taken: u64,
+    pub(super) snapshots_used: u64,
+    pub(super) snapshots_refused: u64,
     pub(super) notes: u64,
     pub(super) faults: DiskCounts,
 }
@@ -51,6 +54,9 @@ impl AddAssign for Summary {
         self.divisions += other.divisions;
         self.failed_opens += other.failed_opens;
         self.compacted += other.compacted;
+        self.snapshots_taken += other.snapshots_taken;
+        self.snapshots_used += other.snapshots_used;
+        self.snapshots_refused += other.snapshots_refused;
         self.notes += other.notes;
         self.faults = self.faults + other.faults;
     }
@@ -157,7 +163,16 @@ impl History {
         assert!(!self.model.borrow().is_broken, "a worker has panicked");
         let after: u64 = stores.iter().map(segments).sum();
         self.summary.compacted += u64::from(after < before);
-        match world.random() % 4 {
+        let end = world.random() % 4;
+        if end == 1 {
+            wanted.set(true);
+            for store in &stores {
+                let _ = self.bench.run(store.close());
+            }
+        }
+        let taken = stores.iter().map(|store| snapshots(store).0);
+        self.summary.snapshots_taken += taken.sum::<u64>();
+        match end {
             0 => {
                 self.summary.kills += 1;
                 drop((stores, prepared));
@@ -165,10 +180,6 @@ impl History {
             }
             1 => {
                 self.summary.closes += 1;
-                wanted.set(true);
-                for store in &stores {
-                    let _ = self.bench.run(store.close());
-                }
                 drop((stores, prepared));
                 self.bench.start();
             }
@@ -243,12 +254,17 @@ impl History {
             .flat_map(|store| store.report().notes)
             .collect();
         for note in &notes {
+            // What the disk would not read is as good as none.
+            let unread = note.contains("the snapshot") && note.contains("can't be read");
+            self.summary.snapshots_refused += u64::from(unread);
             assert!(
-                note.contains("never finished"),
+                unread || note.contains("never finished"),
                 "an honest disk has rotted: {note}"
             );
         }
         self.summary.notes += notes.len() as u64;
+        let used = stores.iter().filter(|store| snapshots(store).1);
+        self.summary.snapshots_used += used.count() as u64;
         let mut due = 0;
         let mut records = 0;
         for slot in 0..usize::from(KEYS) {
@@ -344,6 +360,12 @@ fn segments(store: &EmbeddedStore) -> u64 {
     store.0.state.borrow().segments.len() as u64
 }
 
+/// How many snapshots it has taken, and whether it was opened by one.
+fn snapshots(store: &EmbeddedStore) -> (u64, bool) {
+    let state = store.0.state.borrow();
+    (state.snapshots.taken, state.snapshots.used)
+}
+
 #[test]
 fn every_seed_keeps_what_was_acknowledged() {
     let (seeds, events) = if std::env::var_os("QUARK_FULL").is_some() {
@@ -374,6 +396,8 @@ fn every_seed_keeps_what_was_acknowledged() {
             all.read_only,
             all.divisions,
             all.compacted,
+            all.snapshots_taken,
+            all.snapshots_used,
             all.power_cuts,
             all.kills,
             all.closes,

@@ -8,4 +8,5 @@ mod histories;
 mod model;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+mod snapshots;
 mod work;

@@ -25,6 +25,9 @@ const BUGS: &[(Bug, u32)] = &[
     (Bug::HastyRehoming, 1),
     (Bug::SequenceReused, 1),
     (Bug::LostName, 1),
+    (Bug::SnapshotAhead, 1),
+    (Bug::SnapshotUnsynced, 1),
+    (Bug::ForgottenEpochs, 1),
 ];
 
 #[test]
