@@ -58,10 +58,8 @@ pub(super) fn parse_name(name: &str) -> Option<(u32, u16, u32)> {
     let generation = parts.next()?.strip_prefix('g')?.parse().ok()?;
     let shard = parts.next()?.strip_prefix('s')?.parse().ok()?;
     let number = parts.next()?.parse().ok()?;
-    parts
-        .next()
-        .is_none()
-        .then_some((generation, shard, number))
+    let is_whole = parts.next().is_none() && number < SEGMENTS_MOST;
+    is_whole.then_some((generation, shard, number))
 }
 
 impl Log {

@@ -1,11 +1,14 @@
 //! The log on the simulator's disk.
 
-mod bench;
 mod conformance;
 mod damage;
 mod directory;
+mod found;
 mod histories;
+mod lies;
 mod model;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod work;
+
+use super::bench;
