@@ -67,6 +67,12 @@ pub enum Bug {
     SequenceReused,
     /// A log does not make the names of its segments durable.
     LostName,
+    /// A state remembers an E-tag that it was not told.
+    GuessedTag,
+    /// A journal's snapshot is taken for newer than it is.
+    SnapshotAhead,
+    /// A reminder is moved on before its actor has heard of it.
+    HastyMove,
 }
 
 #[cfg(feature = "planted-bugs")]

@@ -143,7 +143,7 @@ impl RecordHeader {
             && header.names.total() <= header.body_len as usize
             && usize::from(header.count) <= EVENTS_MOST
             && header.sequence < SEQUENCES_MOST
-            && (kind != Kind::Events || end <= SEQUENCES_MOST);
+            && (kind != Kind::Events || header.count > 0 && end <= SEQUENCES_MOST);
         within.then_some(header)
     }
 

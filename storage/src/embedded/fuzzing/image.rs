@@ -23,18 +23,32 @@ pub(super) fn key(number: u8) -> RecordKey {
 }
 
 /// Segments by their numbers.
-pub(super) fn image(data: &[u8], log: LogId) -> Vec<(u32, Vec<u8>)> {
+pub(super) struct Image {
+    pub(super) files: Vec<(u32, Vec<u8>)>,
+    /// Whether some harm has right checksums: no log and no disk does that, and what such numbers
+    /// say may contradict itself.
+    pub(super) is_forged: bool,
+}
+
+pub(super) fn image(data: &[u8], log: LogId) -> Image {
     let mut orders = Orders(data);
     let how = orders.byte();
     if how & 1 == 1 {
-        return raw(data, log, how & 2 != 0);
+        let sealed = how & 2 != 0;
+        return Image {
+            files: raw(data, log, sealed),
+            is_forged: sealed,
+        };
     }
     let mut maker = Maker::new(log);
     while !orders.0.is_empty() && maker.has_room() {
         maker.obey(&mut orders);
     }
     maker.end_batch();
-    maker.files
+    Image {
+        files: maker.files,
+        is_forged: maker.is_forged,
+    }
 }
 
 /// One segment of the bytes as they are; where they shall be `sealed`, with right checksums
@@ -71,6 +85,7 @@ struct Maker {
     number: u64,
     sequence: u64,
     events: [u64; KEYS as usize],
+    is_forged: bool,
 }
 
 impl Maker {
@@ -83,6 +98,7 @@ impl Maker {
             number: 1,
             sequence: 1,
             events: [0; KEYS as usize],
+            is_forged: false,
         };
         maker.begin_segment(1);
         maker
@@ -118,7 +134,9 @@ impl Maker {
     }
 
     fn obey(&mut self, orders: &mut Orders<'_>) {
-        match orders.byte() % 16 {
+        let order = orders.byte() % 16;
+        self.is_forged |= (12..15).contains(&order);
+        match order {
             0..=2 => self.record(Kind::State, orders),
             3 => self.record(Kind::StateGone, orders),
             4 | 5 => self.record(Kind::Events, orders),

@@ -11,7 +11,7 @@ use super::super::bench::{Bench, FOLDER, config};
 use super::super::format::LogId;
 use super::super::segments::segment_name;
 use super::super::{EmbeddedStore, OpenError};
-use super::image::{KEYS, image, key};
+use super::image::{Image, KEYS, image, key};
 use super::truth::{Whole, whole_records};
 use crate::provider::{Epoch, Expected, Provider, StoreError, WallTime, Write};
 
@@ -24,8 +24,9 @@ const EPOCH: Epoch = Epoch(u64::MAX);
 /// written to, and divided among two shards.
 ///
 /// # Panics
-/// If something is served that no whole record says; if opening a log twice makes a difference, or
-/// takes for ever; if a system's error is told that there was none of.
+/// If something is served that no whole record says; if opening a log takes for ever, or opening it
+/// twice makes a difference (but where numbers were forged); if a system's error is told that there
+/// was none of.
 pub fn segment(data: &[u8]) {
     let mut bench = Bench::new(1, quiet());
     let config = config(32 << 10, false);
@@ -33,7 +34,7 @@ pub fn segment(data: &[u8]) {
     let log = stores[0].0.id;
     drop((prepared, stores));
     bench.start();
-    let files = image(data, log);
+    let Image { files, is_forged } = image(data, log);
     let mut truth = Vec::new();
     for (number, bytes) in files {
         truth.extend(whole_records(&bytes, log.salt()));
@@ -46,16 +47,18 @@ pub fn segment(data: &[u8]) {
     for _ in 0..300 {
         bench.step();
     }
-    assert_eq!(
-        served(&bench, &first, &truth),
-        first.served,
-        "while it runs"
+    let later = served(&bench, &first, &truth);
+    assert!(
+        is_forged || later == first.served,
+        "while it runs: {later:?}"
     );
     let (served, has_room) = (first.served.clone(), first.has_room());
     drop(first);
     bench.crash();
     let again = opened(&bench, 1, &truth).expect("it has opened before");
-    assert_eq!(again.served, served, "when it is opened again");
+    if !is_forged {
+        assert_eq!(again.served, served, "when it is opened again");
+    }
     if has_room {
         writes(&bench, &again);
     }

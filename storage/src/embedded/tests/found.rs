@@ -20,6 +20,13 @@ fn numbers_at_their_ends_are_no_panic() {
     }
 }
 
+/// A record of no events: nothing pointed to it, but the length of its journal.
+#[test]
+fn a_record_of_no_events_is_none() {
+    let log = [&fuzzing::sample(0)[..], &[4, 2, 5, 9, 11, 0, 0, 1, 1, 9]].concat();
+    fuzzing::segment(&log);
+}
+
 #[test]
 fn samples_are_read() {
     for seed in 0..60 {

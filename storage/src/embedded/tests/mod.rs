@@ -7,6 +7,7 @@ mod found;
 mod histories;
 mod lies;
 mod model;
+mod owners;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod work;
