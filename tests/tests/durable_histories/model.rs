@@ -153,28 +153,17 @@ impl Bell {
             times,
             now,
         } = heard;
-        let mut rung = None;
-        for ring in self
-            .may_be
-            .iter_mut()
-            .flatten()
-            .filter(|ring| ring.rings(at))
-        {
+        let fits = |ring: &&mut Ring| ring.rings(at) && ring.next().is_none_or(|next| at <= next);
+        let (mut rang, mut is_new) = (false, false);
+        for ring in self.may_be.iter_mut().flatten().filter(fits) {
             let period = ring.schedule.period.unwrap_or(0);
-            assert!(
-                ring.next().is_none_or(|next| at <= next),
-                "sleeper {key} hears of {at}, and never heard of {:?}: {ring:?}",
-                ring.next()
-            );
             let until = at + (times - 1) * period;
             ring.heard_until = Some(until.max(ring.heard_until.unwrap_or(0)));
-            rung = Some(ring.number);
+            rang = true;
+            is_new |= self.now.insert((ring.number, at));
         }
-        if let Some(number) = rung {
-            assert!(
-                self.now.insert((number, at)),
-                "sleeper {key} hears of {at} twice"
-            );
+        if rang {
+            assert!(is_new, "sleeper {key} hears of {at} twice");
             return;
         }
         let is_late = |(schedule, end): &(Schedule, u64)| {
@@ -241,6 +230,7 @@ pub(super) struct Model {
     pub(super) ledgers: Vec<Ledger>,
     pub(super) bells: Vec<Bell>,
     etags: BTreeSet<u64>,
+    dues: BTreeSet<u64>,
     numbers: u64,
 }
 
@@ -262,6 +252,14 @@ impl Model {
     pub(super) fn number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
+    }
+
+    /// `due`, or a little later: no two reminders are due first at the same time.
+    pub(super) fn due(&mut self, mut due: u64) -> u64 {
+        while !self.dues.insert(due) {
+            due += 1;
+        }
+        due
     }
 
     pub(super) fn given(&mut self, etag: u64) {

@@ -131,7 +131,7 @@ impl Work {
     pub(super) async fn book(mut self, ledger: LedgerRef) {
         let key = self.key as usize;
         while self.rest().await {
-            if self.random() % 6 == 0 {
+            if self.random().is_multiple_of(6) {
                 let _ = ledger.leave().await;
                 self.done.borrow_mut().leaves += 1;
                 continue;
@@ -177,10 +177,15 @@ impl Work {
                     continue;
                 }
                 _ => {
+                    let due = now + self.random() % 60;
+                    let due = self.model.borrow_mut().due(due);
                     let schedule = Schedule {
-                        due: now + self.random() % 60,
-                        period: (self.random() % 2 == 0).then(|| 200 + self.random() % 400),
-                        is_each: self.random() % 2 == 0,
+                        due,
+                        period: self
+                            .random()
+                            .is_multiple_of(2)
+                            .then(|| 200 + self.random() % 400),
+                        is_each: self.random().is_multiple_of(2),
                     };
                     self.model.borrow_mut().bells[key].may_be_set(schedule);
                     self.done.borrow_mut().reminders += 1;

@@ -105,7 +105,7 @@ fn run(seed: u64) -> Summary {
     let mut history = History {
         bench: Bench::new(seed, quiet()),
         lie,
-        zero_ahead: seed / 4 % 2 == 0,
+        zero_ahead: (seed / 4).is_multiple_of(2),
         states: (0..KEYS).map(|_| Kept::default()).collect(),
         events: Vec::new(),
         log: None,
