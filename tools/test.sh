@@ -58,6 +58,7 @@ on_glommio() {
 }
 planted_bugs() {
     cargo test --locked -p quark-tests --features planted-bugs --test planted -- --show-output
+    cargo test --locked -p quark-tests --features planted-bugs --test durable_histories planted -- --show-output
     cargo test --locked -p quark-storage --features planted-bugs --lib planted -- --show-output
 }
 doc_tests() { cargo test --locked --workspace "${BOTH_DRIVERS[@]}" --doc; }

@@ -73,6 +73,12 @@ pub enum Bug {
     SnapshotUnsynced,
     /// A log's snapshot leaves the slots' epochs out.
     ForgottenEpochs,
+    /// A state remembers an E-tag that it was not told.
+    GuessedTag,
+    /// A journal's snapshot is taken for newer than it is.
+    JournalSnapshotAhead,
+    /// A reminder is moved on before its actor has heard of it.
+    HastyMove,
 }
 
 #[cfg(feature = "planted-bugs")]

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
 use quark_storage::provider::{
     DueReminder, ETag, Epoch, Expected, Provider, RecordKey, StoreError, WallTime,
@@ -167,6 +168,11 @@ async fn look(watch: &Rc<Watch>, store: &Rc<dyn Provider>) -> Result<Option<Wall
 /// Sees one reminder through: its actor is called, and what comes next is kept.
 async fn attend(watch: &Watch, store: &Rc<dyn Provider>, due: DueReminder, now: WallTime) {
     let step = step(due.reminder, now);
+    if planted(Bug::HastyMove) {
+        let expected = Expected::Tag(due.etag);
+        let moved = store.set_reminder(&due.key, epoch_of(&due.key), expected, step.next);
+        drop(moved.await);
+    }
     if let Some(times) = step.call
         && !call(watch, store, &due, now, times).await
     {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use quark_shards::driver::sim::SimWorld;
+use quark_shards::driver::sim::{DiskCounts, SimConfig, SimWorld};
 use quark_storage::provider::Epoch;
 
 use super::sim::Sim;
@@ -26,6 +26,12 @@ impl SimDisks {
     /// Leaves the machine off for so long: what was due meanwhile is late.
     pub fn stay_off(self, duration: Duration) -> Self {
         self.world.advance_to(self.world.now() + duration);
+        self
+    }
+
+    /// Has the world be as friendly as `world` says from now on.
+    pub fn with_world(self, world: SimConfig) -> Self {
+        self.world.set_config(world);
         self
     }
 }
@@ -51,12 +57,35 @@ impl Sim {
     pub fn lose_power(self) -> SimDisks {
         let disks = self.disks();
         self.world.crash(0);
+        self.cut_off();
+        disks
+    }
+
+    /// Ends the engine where it stands, as SIGKILL does: no hook runs, and the disks keep what they
+    /// were told, confirmed or not.
+    pub fn kill(self) -> SimDisks {
+        let disks = self.disks();
+        self.cut_off();
+        disks
+    }
+
+    /// Has the world be as friendly as `world` says from now on.
+    pub fn set_world(&self, world: SimConfig) {
+        self.world.set_config(world);
+    }
+
+    /// What the world's disks have done so far to those who trust them.
+    #[must_use]
+    pub fn disk_counts(&self) -> DiskCounts {
+        self.world.counts()
+    }
+
+    fn cut_off(&self) {
         self.is_open.set(false);
         self.engine.advance(Stage::Stopped);
         for shard in &self.shards {
             close(shard);
         }
-        disks
     }
 
     fn disks(&self) -> SimDisks {

@@ -75,7 +75,7 @@ pub use faults::SimCounts;
 pub use log::{Outcome, SeenMessage};
 pub use method_of::MethodOf;
 pub use options::SimOptions;
-pub use quark_shards::driver::sim::SimConfig;
+pub use quark_shards::driver::sim::{DiskCounts, SimConfig};
 pub use quark_storage::conformance::{Subject as ProviderSubject, provider_conformance};
 pub use recorder::Recorder;
 pub use seeds::{REPLAY_VARIABLE, for_seeds};

@@ -18,10 +18,15 @@
 
 mod batch;
 mod batch_sizes;
+#[cfg(any(test, feature = "fuzzing"))]
+mod bench;
 mod compact;
 mod error;
 mod fence;
 mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod log;
 mod names;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::format::LogId;
+use super::index::SEGMENTS_MOST;
 use super::log::Log;
 
 /// What a file of a log is.
@@ -55,7 +56,8 @@ pub(super) fn parse_name(name: &str) -> Option<FileName> {
         shard,
         number,
     };
-    parts.next().is_none().then_some(name)
+    let is_whole = parts.next().is_none() && number < SEGMENTS_MOST;
+    is_whole.then_some(name)
 }
 
 impl FileName {

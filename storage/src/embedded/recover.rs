@@ -1,6 +1,7 @@
 //! Recovery: what a log's segments say is read back into the index.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::rc::Rc;
 
 use quark_shards::driver::OpenOptions;
@@ -8,7 +9,7 @@ use quark_shards::io::{File, names};
 use quark_shards::planted::{Bug, planted};
 
 use super::error::{OpenError, at};
-use super::format::{BLOCK, Fault, SegmentHeader};
+use super::format::{BLOCK, BatchHeader, Fault, SegmentHeader};
 use super::index::Place;
 use super::log::Log;
 use super::names::{FileKind, parse_name};
@@ -26,6 +27,8 @@ pub(super) struct Found {
     pub(super) file: Rc<File>,
     pub(super) size: u64,
     pub(super) header: Option<SegmentHeader>,
+    /// The number of its first batch, by its header or else by that batch.
+    first_batch: Option<u64>,
 }
 
 /// How much of a log is read.
@@ -86,10 +89,10 @@ impl Log {
         let mut last = None;
         let mut behind = 0;
         for (index, &number) in numbers.iter().enumerate() {
-            let limit = numbers[index + 1..]
-                .iter()
-                .find_map(|next| found[next].header.map(|header| header.first_batch));
-            let begins = found[&number].header.map(|header| header.first_batch);
+            // Of the very next: what a later one says would pass over the batches between.
+            let next = numbers.get(index + 1);
+            let limit = next.and_then(|next| found[next].first_batch);
+            let begins = found[&number].first_batch;
             self.check_begin(number, begins, expected);
             let bounds = match position {
                 Some(position) if position.segment == number && position.offset > 0 => Bounds {
@@ -120,6 +123,13 @@ impl Log {
                         is_begun = true;
                         let batches = missing.map_or("some".to_owned(), |many| many.to_string());
                         let kept = records.len();
+                        if begins.is_none() && expected.is_some() && *from == BLOCK as u64 {
+                            self.note(format!(
+                                "before {} there may be batches missing, too: what they held is \
+                                 lost",
+                                path.display()
+                            ));
+                        }
                         self.note(format!(
                             "{} is damaged from {from} to {to}: {batches} batches are not whole, \
                              {kept} of their records could be told, what else they held is lost",
@@ -142,7 +152,7 @@ impl Log {
                 }
             }
             expected = scanner.expected().or(expected);
-            if begins.is_none() {
+            if found[&number].header.is_none() {
                 if is_begun {
                     self.note(format!("the header of {} is damaged", path.display()));
                 } else {
@@ -246,9 +256,27 @@ impl Log {
             };
             let size = size.min(super::index::SEGMENT_BYTES_MOST);
             let file = Rc::new(file);
-            found.insert(number, Found { file, size, header });
+            let first_batch = match header {
+                Some(header) => Some(header.first_batch),
+                None => self.first_batch(&file, number).await.map_err(at(&path))?,
+            };
+            let segment = Found {
+                file,
+                size,
+                header,
+                first_batch,
+            };
+            found.insert(number, segment);
         }
         Ok(found)
+    }
+
+    /// The number of the first batch of a segment whose header does not tell.
+    async fn first_batch(&self, file: &File, number: u32) -> io::Result<Option<u64>> {
+        let at = BLOCK as u64;
+        let block = read_some(&self.shard, file, BLOCK, at).await?;
+        let header = BatchHeader::parse(&block, self.id, number, at);
+        Ok(header.map(|header| header.number))
     }
 
     /// Segments that had been deleted, and whose names a crash brought back.

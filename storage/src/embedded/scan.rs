@@ -8,7 +8,9 @@ use bytes::BytesMut;
 use quark_shards::io::File;
 use quark_shards::shard::Shard;
 
-use super::format::{BATCH_HEADER, BLOCK, BatchHeader, GRAIN, LogId, RECORD_HEADER, RecordHeader};
+use super::format::{
+    BATCH_HEADER, BLOCK, BatchHeader, GRAIN, LogId, RECORD_HEADER, RecordHeader, body_crc,
+};
 use super::read::read_some;
 
 /// Read at once, in bytes.
@@ -170,7 +172,8 @@ impl Scanner {
     /// What was to come before batch `number`, if it is not there.
     fn rot_before(&mut self, number: u64) -> Option<Piece> {
         let missing = self.expected.map(|expected| number - expected);
-        let unknown = self.expected.is_none() && self.junk;
+        // Batches lie close together, so even a gap of zeros says that one is missing.
+        let unknown = self.expected.is_none() && self.gap.is_some();
         if missing.unwrap_or(0) == 0 && !unknown && !self.junk {
             return None;
         }
@@ -189,15 +192,21 @@ impl Scanner {
         match *piece {
             Piece::Batch { at, header } => {
                 let from = at + BATCH_HEADER as u64;
-                self.walk(from, at + header.len() as u64).await
+                self.walk(from, at + header.len() as u64, true).await
             }
-            Piece::Rot { from, to, .. } => self.walk(from, to).await,
+            Piece::Rot { from, to, .. } => self.walk(from, to, false).await,
             Piece::Torn { .. } => Ok(Vec::new()),
         }
     }
 
-    /// Every record between `from` and `to` whose header is whole.
-    async fn walk(&mut self, from: u64, to: u64) -> io::Result<Vec<(u64, RecordHeader)>> {
+    /// Every record between `from` and `to` whose header is whole; also those within one whose body
+    /// is not, unless all `are_whole`.
+    async fn walk(
+        &mut self,
+        from: u64,
+        to: u64,
+        are_whole: bool,
+    ) -> io::Result<Vec<(u64, RecordHeader)>> {
         let mut found = Vec::new();
         let mut at = from;
         while at + RECORD_HEADER as u64 <= to {
@@ -209,12 +218,24 @@ impl Scanner {
             match RecordHeader::parse(bytes, self.salt) {
                 Some(header) if at + RECORD_HEADER as u64 + u64::from(header.body_len) <= to => {
                     found.push((at, header));
-                    at += header.len() as u64;
+                    // A length that was written for another place must hide nothing.
+                    let len = if are_whole || self.is_whole_record(at, &header).await? {
+                        header.len()
+                    } else {
+                        RECORD_HEADER.next_multiple_of(GRAIN)
+                    };
+                    at += len as u64;
                 }
                 _ => at += GRAIN as u64,
             }
         }
         Ok(found)
+    }
+
+    async fn is_whole_record(&mut self, at: u64, header: &RecordHeader) -> io::Result<bool> {
+        let (salt, len) = (self.salt, header.body_len as usize);
+        let body = self.bytes(at + RECORD_HEADER as u64, len).await?;
+        Ok(body.len() == len && body_crc(body, salt) == header.body_crc)
     }
 
     /// Up to `len` bytes from `at` on, as they lie there.

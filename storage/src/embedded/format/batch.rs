@@ -2,12 +2,15 @@
 
 use quark_shards::planted::{Bug, planted};
 
+use super::super::index::SEQUENCES_MOST;
 use super::{BLOCK, LogId, put, u32_at, u64_at};
 
 /// Bytes before a batch's first record.
 pub(in crate::embedded) const BATCH_HEADER: usize = 64;
 /// No batch is longer: the most that one operation needs, with room for what shares it.
 const BODY_MOST: usize = 8 << 20;
+/// The next sequence is below this; above [`SEQUENCES_MOST`] it is never given, but counted on.
+pub(super) const NEXT_SEQUENCES_MOST: u64 = SEQUENCES_MOST << 4;
 const MAGIC: u32 = 0x5441_4251;
 const CRC: usize = 60;
 
@@ -69,7 +72,10 @@ impl BatchHeader {
         let at_home = u64_at(bytes, 16) == log.directory
             && header.segment == segment
             && u64::from(header.block) * BLOCK as u64 == offset;
-        (at_home && header.body_len as usize <= BODY_MOST).then_some(header)
+        let within = header.body_len as usize <= BODY_MOST
+            && header.number < SEQUENCES_MOST
+            && header.next_sequence < NEXT_SEQUENCES_MOST;
+        (at_home && within).then_some(header)
     }
 
     /// Whether `body` is what was written behind this header.

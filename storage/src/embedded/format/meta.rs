@@ -57,11 +57,13 @@ impl Meta {
         if version != VERSION {
             return Err(Fault::Newer(version));
         }
-        Ok(Meta {
+        let meta = Meta {
             directory: u64_at(copy, 16),
             generation: u32_at(copy, 12),
             shards: u16_at(copy, 10),
             homes: u64_at(copy, 24),
-        })
+        };
+        let within = meta.shards > 0 && meta.generation < u32::MAX;
+        within.then_some(meta).ok_or(Fault::Damaged)
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::super::index::SEQUENCES_MOST;
 use super::{GRAIN, put, u16_at, u32_at, u64_at};
 use crate::provider::{
     CatchUp, EVENTS_MOST, Event, KEY_BYTES_MOST, RecordKey, Reminder, VALUE_BYTES_MOST, WallTime,
@@ -137,10 +138,12 @@ impl RecordHeader {
             body_len: u32_at(bytes, 0),
             body_crc: u32_at(bytes, 48),
         };
+        let end = header.number.checked_add(u64::from(header.count))?;
         let within = header.body_len as usize <= BODY_MOST
             && header.names.total() <= header.body_len as usize
             && usize::from(header.count) <= EVENTS_MOST
-            && header.number.checked_add(u64::from(header.count)).is_some();
+            && header.sequence < SEQUENCES_MOST
+            && (kind != Kind::Events || header.count > 0 && end <= SEQUENCES_MOST);
         within.then_some(header)
     }
 

@@ -1,5 +1,7 @@
 //! The first block of a segment.
 
+use super::super::index::SEQUENCES_MOST;
+use super::batch::NEXT_SEQUENCES_MOST;
 use super::{BLOCK, Fault, LogId, VERSION, put, u16_at, u32_at, u64_at};
 
 const MAGIC: &[u8; 8] = b"QUARKLOG";
@@ -60,7 +62,7 @@ impl SegmentHeader {
         if version != VERSION {
             return Err(Fault::Newer(version));
         }
-        Ok(SegmentHeader {
+        let header = SegmentHeader {
             log: LogId {
                 directory: u64_at(block, 16),
                 generation: u32_at(block, 12),
@@ -70,6 +72,9 @@ impl SegmentHeader {
             oldest: u32_at(block, 28),
             first_batch: u64_at(block, 32),
             next_sequence: u64_at(block, 40),
-        })
+        };
+        let within =
+            header.first_batch < SEQUENCES_MOST && header.next_sequence < NEXT_SEQUENCES_MOST;
+        within.then_some(header).ok_or(Fault::Damaged)
     }
 }

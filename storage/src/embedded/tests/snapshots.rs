@@ -7,7 +7,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use quark_shards::driver::sim::SimConfig;
 
-use super::bench::{Bench, FOLDER, config};
+use crate::embedded::bench::{Bench, FOLDER, config};
 use crate::embedded::format::{Item, LogId};
 use crate::embedded::log::Log;
 use crate::embedded::names::{FileKind, file_name};

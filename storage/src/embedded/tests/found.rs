@@ -1,0 +1,37 @@
+//! What fuzzing has found in reading logs, kept as tests: see `tests/fuzz`.
+
+use crate::embedded::fuzzing;
+
+/// Checksums that are right over numbers that no log would write.
+#[test]
+fn numbers_at_their_ends_are_no_panic() {
+    // The next sequence of a segment, of a batch, and a record's own sequence and number.
+    for order in [
+        [14, 40, 0xfc, 56].as_slice(),
+        &[14, 40, 0xff, 0],
+        &[14, 32, 0xff, 0],
+        &[0, 1, 2, 13, 32, 0xff, 0],
+        &[0, 1, 2, 13, 8, 0xff, 0],
+        &[0, 1, 2, 12, 8, 0xff, 0, 9],
+        &[4, 1, 2, 12, 32, 0xff, 4, 9],
+    ] {
+        let log = [&fuzzing::sample(0)[..], order].concat();
+        fuzzing::segment(&log);
+    }
+}
+
+/// A record of no events: nothing pointed to it, but the length of its journal.
+#[test]
+fn a_record_of_no_events_is_none() {
+    let log = [&fuzzing::sample(0)[..], &[4, 2, 5, 9, 11, 0, 0, 1, 1, 9]].concat();
+    fuzzing::segment(&log);
+}
+
+#[test]
+fn samples_are_read() {
+    for seed in 0..60 {
+        fuzzing::segment(&fuzzing::sample(seed));
+        fuzzing::record(&fuzzing::sample(seed));
+        fuzzing::meta(&fuzzing::sample(seed));
+    }
+}
