@@ -3,6 +3,8 @@
 //! Each part has a checksum, the number of its place in the file, and stands on blocks of its own;
 //! the last one says that it is. Without that, a snapshot is none.
 
+use super::super::index::SEQUENCES_MOST;
+use super::batch::NEXT_SEQUENCES_MOST;
 use super::{BLOCK, Fault, LogId, VERSION, blocks, put, u16_at, u32_at, u64_at};
 
 const MAGIC: &[u8; 8] = b"QUARKSNP";
@@ -91,10 +93,12 @@ impl SnapshotHeader {
             next_sequence: u64_at(block, 56),
             records: u64_at(block, 64),
         };
-        if header.log == log && header.number == number {
-            Ok(header)
-        } else {
-            Err(Fault::Foreign)
+        let within =
+            header.position.batch < SEQUENCES_MOST && header.next_sequence < NEXT_SEQUENCES_MOST;
+        match header.log == log && header.number == number {
+            true if within => Ok(header),
+            true => Err(Fault::Damaged),
+            false => Err(Fault::Foreign),
         }
     }
 }

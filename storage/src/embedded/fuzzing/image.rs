@@ -273,10 +273,10 @@ fn put(bytes: &mut [u8], at: usize, value: u64) {
 }
 
 /// What is left of the input; zeros when it is over.
-struct Orders<'a>(&'a [u8]);
+pub(super) struct Orders<'a>(pub(super) &'a [u8]);
 
 impl Orders<'_> {
-    fn byte(&mut self) -> u8 {
+    pub(super) fn byte(&mut self) -> u8 {
         let Some((first, rest)) = self.0.split_first() else {
             return 0;
         };
@@ -289,7 +289,7 @@ impl Orders<'_> {
     }
 
     /// A byte, or the like of those that overflow, or eight bytes.
-    fn word(&mut self) -> u64 {
+    pub(super) fn word(&mut self) -> u64 {
         match self.byte() {
             0xff => u64::MAX - u64::from(self.byte()),
             0xfe => u64::from_le_bytes([0; 8].map(|_: u8| self.byte())),

@@ -2,15 +2,17 @@
 //!
 //! Each function takes any bytes, and panics where the log does what it must not. `image` makes
 //! files of them, `truth` says of its own knowledge of the format what is whole in those, `segment`
-//! has the log read them.
+//! has the log read them, and `snapshot` a snapshot of them.
 
 mod image;
 mod segment;
+mod snapshot;
 mod truth;
 
 use bytes::Bytes;
 
 pub use self::segment::{sample, segment};
+pub use self::snapshot::snapshot;
 use super::format::{
     BatchHeader, LogId, Meta, RECORD_HEADER, RecordHeader, SegmentHeader, events_of, key_of,
     parse_reminder, value_of,

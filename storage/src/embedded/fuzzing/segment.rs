@@ -38,7 +38,7 @@ pub fn segment(data: &[u8]) {
     let mut truth = Vec::new();
     for (number, bytes) in files {
         truth.extend(whole_records(&bytes, log.salt()));
-        put(&bench, log, number, bytes);
+        put(&bench, FileKind::Segment, log, number, bytes);
     }
     let Some(first) = opened(&bench, 1, &truth) else {
         return;
@@ -95,15 +95,16 @@ pub fn sample(seed: u8) -> Vec<u8> {
     all
 }
 
-fn quiet() -> SimConfig {
+pub(super) fn quiet() -> SimConfig {
     SimConfig {
         io_delay: std::time::Duration::ZERO..=std::time::Duration::ZERO,
         ..SimConfig::default()
     }
 }
 
-fn put(bench: &Bench, log: LogId, number: u32, bytes: Vec<u8>) {
-    let path = Path::new(FOLDER).join(file_name(FileKind::Segment, log, number));
+/// Has the log a file that holds `bytes`.
+pub(super) fn put(bench: &Bench, kind: FileKind, log: LogId, number: u32, bytes: Vec<u8>) {
+    let path = Path::new(FOLDER).join(file_name(kind, log, number));
     let shard = bench.shard();
     bench.run(async move {
         let options = OpenOptions {
@@ -121,9 +122,9 @@ fn put(bench: &Bench, log: LogId, number: u32, bytes: Vec<u8>) {
 }
 
 /// A log that is open, and what it answers.
-struct Open {
-    store: EmbeddedStore,
-    served: Vec<String>,
+pub(super) struct Open {
+    pub(super) store: EmbeddedStore,
+    pub(super) served: Vec<String>,
     _prepared: super::super::Prepared,
 }
 
@@ -154,7 +155,8 @@ fn open(bench: &Bench, shards: u16) -> Option<(super::super::Prepared, Vec<Embed
     }
 }
 
-fn opened(bench: &Bench, shards: u16, truth: &[Whole]) -> Option<Open> {
+/// Opens the log, and asks it for everything; `None` if it is refused.
+pub(super) fn opened(bench: &Bench, shards: u16, truth: &[Whole]) -> Option<Open> {
     let (prepared, mut stores) = open(bench, shards)?;
     let mut open = Open {
         store: stores.remove(0),

@@ -9,6 +9,11 @@ pub(super) const RECORD: usize = 56;
 pub(super) const BATCH: usize = 64;
 /// Where a segment's header ends, before its checksum.
 const SEGMENT_CRC: usize = 48;
+/// The same of a snapshot's.
+const SNAPSHOT_CRC: usize = 72;
+/// Bytes of the header of a snapshot's part, with its checksum at the end.
+const PART: usize = 24;
+const BLOCK: usize = 4096;
 
 /// A record that is whole.
 pub(super) struct Whole {
@@ -111,6 +116,28 @@ pub(super) fn seal_segment(bytes: &mut [u8]) {
     if bytes.len() >= SEGMENT_CRC + 4 {
         let crc = crc32c::crc32c(&bytes[..SEGMENT_CRC]);
         bytes[SEGMENT_CRC..SEGMENT_CRC + 4].copy_from_slice(&crc.to_le_bytes());
+    }
+}
+
+/// Makes the checksums right of a snapshot's header and of its parts, as long as their lengths lead
+/// from one to the next.
+pub(super) fn seal_snapshot(file: &mut [u8], salt: u32) {
+    if file.len() < SNAPSHOT_CRC + 4 {
+        return;
+    }
+    let crc = crc32c::crc32c(&file[..SNAPSHOT_CRC]);
+    file[SNAPSHOT_CRC..SNAPSHOT_CRC + 4].copy_from_slice(&crc.to_le_bytes());
+    let mut at = BLOCK;
+    while at + PART <= file.len() {
+        let end = (u32_at(file, at + 16) as usize).saturating_mul(24);
+        let end = (at + PART).saturating_add(end);
+        let Some(body) = file.get(at + PART..end) else {
+            return;
+        };
+        let crc = crc32c::crc32c_append(salt, &file[at..at + PART - 4]);
+        let crc = crc32c::crc32c_append(crc, body);
+        file[at + PART - 4..at + PART].copy_from_slice(&crc.to_le_bytes());
+        at = end.next_multiple_of(BLOCK);
     }
 }
 

@@ -33,5 +33,21 @@ fn samples_are_read() {
         fuzzing::segment(&fuzzing::sample(seed));
         fuzzing::record(&fuzzing::sample(seed));
         fuzzing::meta(&fuzzing::sample(seed));
+        fuzzing::snapshot(&fuzzing::sample(seed));
+    }
+}
+
+/// Numbers at their ends in a snapshot's header and in its items, under right checksums.
+#[test]
+fn a_snapshot_that_is_forged_is_no_panic() {
+    fuzzing::snapshot(&[1]);
+    fuzzing::snapshot(&[2]);
+    for block in 0..6 {
+        for at in 0..16 {
+            for value in [[0xff, 0].as_slice(), &[0xfd, 0], &[0xfc, 40], &[3]] {
+                fuzzing::snapshot(&[&[2, block, at], value].concat());
+                fuzzing::snapshot(&[&[1, block, at], value].concat());
+            }
+        }
     }
 }
