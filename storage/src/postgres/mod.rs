@@ -50,7 +50,6 @@ impl Backend for Postgres {
             requests: 64,
             bytes: 1 << 20,
             batches: self.config.connections,
-            gathers: false,
         }
     }
 

@@ -58,7 +58,6 @@ impl Backend for Redis {
             requests: 64,
             bytes: 256 << 10,
             batches: 4,
-            gathers: true,
         }
     }
 

@@ -60,9 +60,6 @@ pub struct Limits {
     pub bytes: usize,
     /// Batches under way.
     pub batches: usize,
-    /// Whether it does one thing after the other, each time at the price of a sync: then only one
-    /// batch that is not full is under way, and the next waits a moment for those just answered.
-    pub gathers: bool,
 }
 
 /// Why a request was not done.

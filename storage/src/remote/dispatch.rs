@@ -4,12 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{Id, JoinError, JoinSet, yield_now};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::backend::{Answer, Backend, Connection, Failure, Limits, Op, Request, Token};
 use super::backoff::Backoff;
-use super::gather::Gather;
 use super::jobs::{Job, Jobs};
 use super::store::Options;
 use crate::provider::StoreError;
@@ -70,7 +69,6 @@ pub(super) struct Dispatch<B: Backend> {
     /// What is under way, by flight.
     away: Vec<(Id, Vec<Job>)>,
     jobs: Jobs,
-    gather: Gather,
     finishing: Vec<(u64, oneshot::Sender<()>)>,
     backoff: Backoff,
     /// Nothing is sent before.
@@ -103,7 +101,6 @@ impl<B: Backend> Dispatch<B> {
             flights: JoinSet::new(),
             away: Vec::new(),
             jobs: Jobs::default(),
-            gather: Gather::default(),
             finishing: Vec::new(),
             backoff: Backoff::new(options.client),
             pause: None,
@@ -131,8 +128,6 @@ impl<B: Backend> Dispatch<B> {
                         self.take(message);
                     }
                 }
-                // Timers are too coarse for so short a wait.
-                () = yield_now(), if self.flights.is_empty() && self.is_gathering() => {}
                 () = sleep_until(alarm), if self.jobs.len > 0 => self.look_at_deadlines(),
             }
         }
@@ -173,9 +168,6 @@ impl<B: Backend> Dispatch<B> {
             }
         };
         while self.flights.len() < self.limits.batches && self.jobs.has_ready() {
-            if self.is_gathering() {
-                break;
-            }
             let jobs = self.jobs.take(self.limits.requests, self.limits.bytes);
             if jobs.is_empty() {
                 break;
@@ -195,17 +187,6 @@ impl<B: Backend> Dispatch<B> {
             });
             self.away.push((flight.id(), jobs));
         }
-    }
-
-    /// Whether what is ready should wait for more.
-    fn is_gathering(&mut self) -> bool {
-        let (ready, limits) = (self.jobs.ready(), self.limits);
-        let is_full = ready >= limits.requests || self.jobs.bytes >= limits.bytes;
-        limits.gathers
-            && ready > 0
-            && !is_full
-            && matches!(self.link, Link::Open(..))
-            && (!self.flights.is_empty() || self.gather.goes_on(ready, Instant::now()))
     }
 
     fn open(&mut self) {
@@ -269,7 +250,6 @@ impl<B: Backend> Dispatch<B> {
         };
         let (_, jobs) = self.away.swap_remove(at);
         let (mut again, mut broken, mut later) = (Vec::new(), None, None);
-        let count = jobs.len();
         let mut answers = answers.into_iter();
         for mut job in jobs {
             let answer = answers.next();
@@ -294,10 +274,7 @@ impl<B: Backend> Dispatch<B> {
             job.answer(answer);
             self.jobs.end(job);
         }
-        let answered = count - again.len();
         self.jobs.put_back(again);
-        self.gather
-            .begin(answered, self.jobs.ready(), Instant::now());
         let is_current = match (&self.link, &connection) {
             (Link::Open(open, _), Some(connection)) => Arc::ptr_eq(open, connection),
             (Link::Open(..), None) => true,

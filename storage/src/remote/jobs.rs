@@ -160,11 +160,6 @@ impl Jobs {
         !self.ready.is_empty()
     }
 
-    /// How many may be sent.
-    pub(super) fn ready(&self) -> usize {
-        self.ready.len()
-    }
-
     /// Whether anything of `store` is not done.
     pub(super) fn has_any_of(&self, store: u64) -> bool {
         self.stores.contains_key(&store)

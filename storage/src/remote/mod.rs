@@ -6,8 +6,7 @@
 //!
 //! **Batches.** What the shards ask is collected while earlier batches are under way, and a backend
 //! gets it many requests at a time. One key's requests go one after another, in the order in which
-//! they were sent; different keys' go at once. A server that does one thing after the other gets one
-//! batch after the other too, as large as can be (see [`Limits::gathers`]).
+//! they were sent; different keys' go at once.
 //!
 //! **Lost connections.** A write whose connection broke may have happened. Each write carries a
 //! [`Token`], which the server keeps beside the record: the write is sent again on the next
@@ -23,7 +22,6 @@ mod backoff;
 mod control;
 mod dispatch;
 mod due;
-mod gather;
 mod id;
 mod jobs;
 mod share;

@@ -52,7 +52,6 @@ impl Backend for Fake {
             requests: 4,
             bytes: 1000,
             batches: 2,
-            gathers: false,
         }
     }
 
