@@ -14,6 +14,44 @@ pub(super) struct Fence {
     grain: u32,
 }
 
+/// The fences of all slots, found in two steps: every save asks for one.
+pub(super) struct Fences(Box<[Option<Box<Page>>]>);
+
+type Page = [Option<Fence>; PAGE];
+
+const PAGE: usize = 64;
+const PAGES: usize = (u16::MAX as usize + 1) / PAGE;
+
+impl Default for Fences {
+    fn default() -> Self {
+        Fences((0..PAGES).map(|_| None).collect())
+    }
+}
+
+impl Fences {
+    #[inline]
+    pub(super) fn get(&self, slot: u16) -> Option<&Fence> {
+        let page = self.0[usize::from(slot) / PAGE].as_ref()?;
+        page[usize::from(slot) % PAGE].as_ref()
+    }
+
+    /// Puts `fence` in; gives what it replaces.
+    pub(super) fn put(&mut self, slot: u16, fence: Fence) -> Option<Fence> {
+        let page = self.0[usize::from(slot) / PAGE]
+            .get_or_insert_with(|| Box::new([const { None }; PAGE]));
+        page[usize::from(slot) % PAGE].replace(fence)
+    }
+
+    /// In order, from `slot` on.
+    pub(super) fn from(&self, slot: u16) -> impl Iterator<Item = (u16, &Fence)> {
+        (slot..=u16::MAX).filter_map(|slot| Some((slot, self.get(slot)?)))
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Fences::default();
+    }
+}
+
 /// A slot's epoch that is on its way to the disk.
 pub(super) struct Raising {
     pub(super) epoch: u64,

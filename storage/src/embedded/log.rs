@@ -102,8 +102,7 @@ impl Log {
 
 /// Makes the next segment while there is room in this one.
 async fn prepare_spare(log: Rc<Log>, number: u32, fate: Rc<Fate>) {
-    let size = log.config.segment_bytes;
-    let made = log.create(number, size, size).await;
+    let made = log.create(number, log.next_size()).await;
     let mut state = log.state.borrow_mut();
     state.preparing = None;
     match made {

@@ -16,6 +16,7 @@
 //! A snapshot that is damaged, missing or of something else is no loss: the report says so, and all
 //! of the log is read.
 
+mod ahead;
 mod batch;
 mod batch_sizes;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -56,8 +57,9 @@ pub use self::store::EmbeddedStore;
 pub struct EmbeddedConfig {
     /// Made if it is missing. Holds nothing else.
     pub directory: PathBuf,
-    /// How large the files are that a log is divided into, in bytes: from 16 KiB to 256 MiB, in
-    /// whole blocks of 4096.
+    /// How large the files are at most that a log is divided into, in bytes: from 16 KiB to 256 MiB,
+    /// in whole blocks of 4096. A launch begins with one of 8 MiB, and each next one is twice as
+    /// large, so that little room is set aside for those who write little.
     pub segment_bytes: u64,
     /// Whether to write past the system's cache, where the file system takes that.
     pub direct: bool,

@@ -15,10 +15,11 @@ use super::log::Log;
 use super::state::{Segment, Tail};
 use crate::provider::StoreError;
 
-/// Zeros written ahead at once, in bytes.
-const PIECE: u64 = 1 << 20;
-/// Of the very first segment so many bytes are written ahead, since its first batches wait.
-const FIRST_PIECES: u64 = 4 << 20;
+/// Zeros written ahead at once, in bytes: batches go between.
+const PIECE: usize = 256 << 10;
+/// A launch begins with a segment of so many bytes, for whose zeros its first batches wait. Each
+/// next one is twice as large, up to what the configuration says.
+const FIRST: u64 = 8 << 20;
 
 /// Why something was not written.
 #[derive(Clone, Debug)]
@@ -75,8 +76,8 @@ impl Log {
         let mut tail = match spare {
             Some(spare) => spare,
             None => {
-                let size = self.config.segment_bytes.max(BLOCK as u64 + len);
-                self.create(number, size, FIRST_PIECES).await?
+                let size = self.next_size().max(BLOCK as u64 + len);
+                self.create(number, size).await?
             }
         };
         let header = {
@@ -109,19 +110,21 @@ impl Log {
         Ok(())
     }
 
-    /// Makes the file of segment `number`, its first `ahead` bytes zeros that have been written.
-    pub(super) async fn create(
-        &self,
-        number: u32,
-        size: u64,
-        ahead: u64,
-    ) -> Result<Tail, WriteFault> {
+    /// How large the segment behind the tail is to be, in bytes.
+    pub(super) fn next_size(&self) -> u64 {
+        let tail = self.state.borrow().tail.as_ref().map(|tail| tail.size);
+        tail.map_or(FIRST, |size| size.saturating_mul(2))
+            .min(self.config.segment_bytes)
+    }
+
+    /// Makes the file of segment `number`, filled with zeros if the configuration says so.
+    pub(super) async fn create(&self, number: u32, size: u64) -> Result<Tail, WriteFault> {
         if number >= SEGMENTS_MOST || size > SEGMENT_BYTES_MOST {
             return Err(WriteFault::Broken(
                 "the log has no more segments".to_owned(),
             ));
         }
-        let made = self.try_create(number, size, ahead).await;
+        let made = self.try_create(number, size).await;
         if made.is_err() {
             // It takes room, and would be in the way.
             let _ = names::remove(&*self.shard, self.path(number)).await;
@@ -129,7 +132,7 @@ impl Log {
         made.map_err(|error| WriteFault::of(&error))
     }
 
-    async fn try_create(&self, number: u32, size: u64, ahead: u64) -> io::Result<Tail> {
+    async fn try_create(&self, number: u32, size: u64) -> io::Result<Tail> {
         let (cx, path) = (&*self.shard, self.path(number));
         let (file, is_direct) = self.open_new(&path).await?;
         match file.allocate(cx, 0, size).await {
@@ -137,20 +140,8 @@ impl Log {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
             Err(error) => return Err(error),
         }
-        let ahead = if self.config.zero_ahead {
-            ahead.min(size)
-        } else {
-            0
-        };
-        let mut at = 0;
-        while at < ahead {
-            let len = PIECE.min(ahead - at) as usize / BLOCK * BLOCK;
-            if len == 0 {
-                break;
-            }
-            file.write_all_at(cx, aligned_block(len, |_| {}), at)
-                .await?;
-            at += len as u64;
+        if self.config.zero_ahead {
+            self.fill_with_zeros(&file, size).await?;
         }
         // Its length must be known before anything in it is.
         file.sync_data(cx).await?;
@@ -174,6 +165,18 @@ impl Log {
 }
 
 impl Log {
+    async fn fill_with_zeros(&self, file: &File, size: u64) -> io::Result<()> {
+        let zeros = aligned_block(PIECE, |_| {});
+        let mut at = 0;
+        while at < size {
+            let len = (size - at).min(PIECE as u64);
+            let piece = zeros.slice(..len as usize);
+            file.write_all_at(&*self.shard, piece, at).await?;
+            at += len;
+        }
+        Ok(())
+    }
+
     /// Opens an empty file at `path` for writing: past the system's cache, where that is wanted and
     /// the file system takes it; says whether it does.
     pub(super) async fn open_new(&self, path: &Path) -> io::Result<(File, bool)> {

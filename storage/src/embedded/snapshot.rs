@@ -262,11 +262,11 @@ impl Course {
                 Ok((PartKind::Records, items))
             }
             Next::Fences(from) => {
-                let mut fences = state.fences.range(from..);
+                let mut fences = state.fences.from(from);
                 let some = fences.by_ref().take(PART_ITEMS);
-                items.extend(some.map(|(slot, fence)| fence.to_item(*slot)));
+                items.extend(some.map(|(slot, fence)| fence.to_item(slot)));
                 let next = fences.next();
-                self.next = next.map_or(Next::Due(0, 0), |(slot, _)| Next::Fences(*slot));
+                self.next = next.map_or(Next::Due(0, 0), |(slot, _)| Next::Fences(slot));
                 Ok((PartKind::Fences, items))
             }
             Next::Due(time, sequence) => {

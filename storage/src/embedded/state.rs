@@ -6,8 +6,9 @@ use std::rc::Rc;
 use quark_shards::io::File;
 use quark_shards::planted::{Bug, planted};
 
+use super::ahead::{Ahead, Aheads};
 use super::batch::{BATCH_MOST, Batch, Fate, Update};
-use super::fence::{Fence, Raising};
+use super::fence::{Fence, Fences, Raising};
 use super::format::{Kind, RecordHeader};
 use super::index::{Entry, Index, Mark, Marked, Place};
 use super::snapshot::Snapshots;
@@ -17,13 +18,13 @@ use crate::provider::{Epoch, RecordKey, StoreError};
 #[derive(Default)]
 pub(super) struct State {
     pub(super) index: Index,
-    pub(super) fences: BTreeMap<u16, Fence>,
+    pub(super) fences: Fences,
     pub(super) raising: BTreeMap<u16, Raising>,
     /// Reminders by when they are due and their sequence, with the beginning of their mark. Some
     /// are of the past: the index says which.
     pub(super) due: BTreeMap<(u64, u64), u64>,
     /// What records will be once all that is queued is durable.
-    pub(super) ahead: BTreeMap<Mark, Ahead>,
+    pub(super) ahead: Aheads,
     pub(super) queue: VecDeque<Batch>,
     pub(super) writing: bool,
     /// What is being written.
@@ -61,13 +62,6 @@ pub(super) enum Health {
     Closed,
 }
 
-/// A record that will have changed: its sequence (a journal's length), `None` if it is gone.
-pub(super) struct Ahead {
-    pub(super) current: Option<u64>,
-    /// The sequence of the record that does it.
-    by: u64,
-}
-
 /// A segment that can be read.
 pub(super) struct Segment {
     pub(super) file: Rc<File>,
@@ -89,7 +83,7 @@ pub(super) struct Tail {
 impl State {
     /// What `mark`'s record will be; `None` if there will be none.
     pub(super) fn current(&self, mark: Mark) -> Option<u64> {
-        match self.ahead.get(&mark) {
+        match self.ahead.get(mark) {
             Some(ahead) => ahead.current,
             None => self.index.get(mark).map(|entry| entry.number()),
         }
@@ -119,7 +113,7 @@ impl State {
         salt: u32,
     ) -> Result<Option<Rc<Fate>>, StoreError> {
         let slot = key.slot();
-        let durable = self.fences.get(&slot).map_or(0, |fence| fence.epoch);
+        let durable = self.fences.get(slot).map_or(0, |fence| fence.epoch);
         let raising = self.raising.get(&slot);
         let highest = raising.map_or(durable, |raising| raising.epoch);
         if epoch.0 < highest {
@@ -183,7 +177,7 @@ impl State {
         let fate = batch.fate.clone();
         if let Some((mark, current)) = ahead {
             let by = header.sequence;
-            self.ahead.insert(mark, Ahead { current, by });
+            self.ahead.put(Ahead { mark, current, by });
         }
         fate
     }
@@ -214,13 +208,8 @@ impl State {
             None => self.learn(place, &update.header),
             Some(from) => self.relocate(from, place, &update.header),
         }
-        if let Some(mark) = update.mark
-            && self
-                .ahead
-                .get(&mark)
-                .is_some_and(|ahead| ahead.by == update.header.sequence)
-        {
-            self.ahead.remove(&mark);
+        if let Some(mark) = update.mark {
+            self.ahead.arrived(mark, update.header.sequence);
         }
     }
 
@@ -265,7 +254,7 @@ impl State {
     /// Takes in a slot's epoch as a snapshot has it.
     pub(super) fn learn_fence(&mut self, slot: u16, fence: Fence) {
         self.count_at(fence.place(), RECORD_ALONE as u64, true);
-        if let Some(old) = self.fences.insert(slot, fence) {
+        if let Some(old) = self.fences.put(slot, fence) {
             self.count_at(old.place(), RECORD_ALONE as u64, false);
         }
     }
@@ -295,7 +284,7 @@ impl State {
                 .any(|nth| at(Mark::event(header.fingerprint, header.number + nth))),
             Kind::Fence => self
                 .fences
-                .get(&header.slot)
+                .get(header.slot)
                 .is_some_and(|fence| fence.place() == place),
             Kind::StateGone | Kind::ReminderGone => false,
         }
@@ -308,7 +297,7 @@ impl State {
             Kind::Reminder => Mark::reminder(header.fingerprint),
             _ => return false,
         };
-        self.ahead.contains_key(&mark)
+        self.ahead.get(mark).is_some()
     }
 
     fn is_news(&self, mark: Mark, header: &RecordHeader) -> bool {
@@ -356,11 +345,11 @@ impl State {
 
     fn put_fence(&mut self, place: Place, header: &RecordHeader) {
         let slot = header.slot;
-        let old = self.fences.get(&slot);
+        let old = self.fences.get(slot);
         if old.is_some_and(|old| header.number < old.epoch) {
             return;
         }
-        let old = self.fences.insert(slot, Fence::new(header.number, place));
+        let old = self.fences.put(slot, Fence::new(header.number, place));
         let raising = self.raising.get(&slot);
         if raising.is_some_and(|raising| raising.epoch <= header.number) {
             self.raising.remove(&slot);

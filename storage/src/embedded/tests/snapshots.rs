@@ -70,8 +70,8 @@ fn known(log: &Log) -> Known {
         entries,
         fences: state
             .fences
-            .iter()
-            .map(|(slot, fence)| fence.to_item(*slot))
+            .from(0)
+            .map(|(slot, fence)| fence.to_item(slot))
             .collect(),
         due: due.collect(),
         records: state.records,
