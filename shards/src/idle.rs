@@ -16,7 +16,8 @@ pub enum IdlePolicy {
     /// Looks for work for a while, then sleeps until it is woken.
     Adaptive {
         /// How long it looks at most. Where work mostly comes sooner or later than that, it looks
-        /// just as long as pays: not at all while there is none.
+        /// just as long as pays: not at all while there is none. While a disk works for it, whose
+        /// answer will come, four times as long at most.
         spin: Duration,
     },
     /// Sleeps at once: for more shards than free cores, containers and test machines.

@@ -17,6 +17,8 @@ use crate::driver::{Completion, Driver, Handle, Op, Outcome, Token};
 #[derive(Default)]
 pub struct Operations {
     slab: RefCell<Slab>,
+    /// Those under way that wait for no peer.
+    soon: Cell<usize>,
     left: Rc<Leftovers>,
 }
 
@@ -40,7 +42,8 @@ impl Operations {
     /// Takes in what became of an operation and wakes who waits for it.
     pub fn complete(&self, completion: Completion) {
         let Completion { token, result } = completion;
-        let before = self.slab.borrow_mut().finish(token, result);
+        let (before, was_soon) = self.slab.borrow_mut().finish(token, result);
+        self.soon.set(self.soon.get() - usize::from(was_soon));
         match before {
             Finished::Awaited(Some(waker)) => waker.wake(),
             Finished::Awaited(None) => {}
@@ -80,6 +83,14 @@ impl Operations {
         }
     }
 
+    /// Whether one is under way that will end by itself, and soon: a file's, not one that waits
+    /// for a peer.
+    #[must_use]
+    #[inline]
+    pub fn end_soon(&self) -> bool {
+        self.soon.get() > 0
+    }
+
     /// Operations not yet answered, or answered and not yet looked at.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -103,6 +114,7 @@ impl Operations {
             Op::Accept { .. } | Op::Connect { .. } | Op::Recv { .. } | Op::Send { .. }
         );
         let token = self.slab.borrow_mut().insert(state, stoppable);
+        self.soon.set(self.soon.get() + usize::from(!stoppable));
         driver.submit(token, op);
         OpId(token)
     }
@@ -239,21 +251,23 @@ impl Slab {
         Token(u64::from(slot.generation) << 32 | u64::from(index))
     }
 
-    fn finish(&mut self, token: Token, result: io::Result<Outcome>) -> Finished {
+    /// Also says whether it was one that waited for no peer.
+    fn finish(&mut self, token: Token, result: io::Result<Outcome>) -> (Finished, bool) {
         let Some(slot) = self.slot(token) else {
-            return Finished::Unwanted(result);
+            return (Finished::Unwanted(result), false);
         };
+        let soon = !slot.stoppable;
         match &mut slot.state {
             State::Waiting(waker) => {
                 let waker = waker.take();
                 slot.state = State::Done(result);
-                Finished::Awaited(waker)
+                (Finished::Awaited(waker), soon)
             }
             State::Abandoned => {
                 self.release(token);
-                Finished::Unwanted(result)
+                (Finished::Unwanted(result), soon)
             }
-            State::Free(_) | State::Done(_) => Finished::Unwanted(result),
+            State::Free(_) | State::Done(_) => (Finished::Unwanted(result), false),
         }
     }
 
@@ -329,10 +343,12 @@ mod tests {
             let options = OpenOptions::default();
             let id = operations.submit(&mut driver, Op::Open { path, options });
             assert!(operations.poll_op(id, &mut cx).is_pending());
+            assert!(operations.end_soon());
             driver.poll(&mut done);
             for completion in done.drain(..) {
                 operations.complete(completion);
             }
+            assert!(!operations.end_soon());
             // Refused at once: it opens for nothing.
             let Poll::Ready(Err(_)) = operations.poll_op(id, &mut cx) else {
                 panic!("not answered");

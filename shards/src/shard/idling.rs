@@ -11,11 +11,18 @@ const SPIN_LOOKS: u32 = 16;
 /// Looks at the mesh's rings in each of them.
 const RING_LOOKS: u32 = 4;
 
+/// How much longer than usual is looked at most while a disk works: it will be done, and soon.
+/// 64 savers, a sync of some 250 µs: 0.38 ms a save asleep meanwhile, 0.24 awake.
+const DISK_LOOKS: u32 = 4;
+
 /// A time without work, and what the ones before it taught.
 pub(super) struct Lull {
-    budget: SpinBudget,
-    /// Since when; unknown for lulls so short that no clock was read in them.
-    since: Option<Time>,
+    usual: SpinBudget,
+    /// While a disk works.
+    disk: SpinBudget,
+    /// Since when, and whether a disk worked then; unknown for lulls so short that no clock was
+    /// read in them.
+    begun: Option<(Time, bool)>,
 }
 
 impl Lull {
@@ -25,16 +32,25 @@ impl Lull {
             IdlePolicy::Spin | IdlePolicy::Park => Duration::ZERO,
         };
         Lull {
-            budget: SpinBudget::new(most),
-            since: None,
+            usual: SpinBudget::new(most),
+            disk: SpinBudget::new(most * DISK_LOOKS),
+            begun: None,
         }
     }
 
     /// There was work again, at `now`.
     #[inline]
     pub(super) fn end(&mut self, now: Time) {
-        if let Some(since) = self.since.take() {
-            self.budget.record(now - since);
+        if let Some((since, on_disk)) = self.begun.take() {
+            self.budget(on_disk).record(now - since);
+        }
+    }
+
+    fn budget(&mut self, on_disk: bool) -> &mut SpinBudget {
+        if on_disk {
+            &mut self.disk
+        } else {
+            &mut self.usual
         }
     }
 }
@@ -52,7 +68,9 @@ impl Shard {
             IdlePolicy::Adaptive { .. } => {
                 !self.look_around() && {
                     let now = self.read_clock();
-                    now - *lull.since.get_or_insert(now) >= lull.budget.get()
+                    let begin = || (now, self.operations.end_soon());
+                    let (since, on_disk) = *lull.begun.get_or_insert_with(begin);
+                    now - since >= lull.budget(on_disk).get()
                 }
             }
         }

@@ -24,6 +24,13 @@ pub(super) struct Batch {
     pub(super) fate: Rc<Fate>,
 }
 
+/// How much a batch held: the next one is likely to be as large.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Room {
+    bytes: usize,
+    records: usize,
+}
+
 /// What the index learns once the batch is durable.
 pub(super) struct Update {
     /// From the batch's beginning, in bytes.
@@ -36,17 +43,28 @@ pub(super) struct Update {
 }
 
 impl Batch {
-    /// An empty one, with room for as many bytes as the last had.
-    pub(super) fn new(room: usize) -> Self {
-        let mut buffer: Vec<u8> = Vec::with_capacity(room + 2 * BLOCK);
+    /// An empty one, with room for as much as the last had.
+    pub(super) fn new(room: Room) -> Self {
+        let mut buffer: Vec<u8> = Vec::with_capacity(room.bytes + 2 * BLOCK);
         let pad = buffer.as_ptr().align_offset(BLOCK).min(BLOCK);
         buffer.resize(pad + BATCH_HEADER, 0);
         Batch {
             buffer,
             pad,
-            updates: Vec::new(),
+            updates: Vec::with_capacity(room.records),
             records: 0,
-            fate: Rc::default(),
+            fate: Rc::new(Fate {
+                outcome: RefCell::default(),
+                waiting: RefCell::new(Vec::with_capacity(room.records)),
+            }),
+        }
+    }
+
+    /// What it holds.
+    pub(super) fn room(&self) -> Room {
+        Room {
+            bytes: self.len(),
+            records: self.updates.len(),
         }
     }
 

@@ -58,8 +58,8 @@ pub struct EmbeddedConfig {
     /// Made if it is missing. Holds nothing else.
     pub directory: PathBuf,
     /// How large the files are at most that a log is divided into, in bytes: from 16 KiB to 256 MiB,
-    /// in whole blocks of 4096. A launch begins with one of 8 MiB, and each next one is twice as
-    /// large, so that little room is set aside for those who write little.
+    /// in whole blocks of 4096. A launch begins with one of 8 MiB; the next ones are larger as the
+    /// log is: an eighth of it.
     pub segment_bytes: u64,
     /// Whether to write past the system's cache, where the file system takes that.
     pub direct: bool,

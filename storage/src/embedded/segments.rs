@@ -17,9 +17,10 @@ use crate::provider::StoreError;
 
 /// Zeros written ahead at once, in bytes: batches go between.
 const PIECE: usize = 256 << 10;
-/// A launch begins with a segment of so many bytes, for whose zeros its first batches wait. Each
-/// next one is twice as large, up to what the configuration says.
+/// A launch begins with a segment of so many bytes, for whose zeros its first batches wait.
 const FIRST: u64 = 8 << 20;
+/// The next ones are such a part of the log: a small one is not zeroed and compacted in large steps.
+const PART: u64 = 8;
 
 /// Why something was not written.
 #[derive(Clone, Debug)]
@@ -112,9 +113,16 @@ impl Log {
 
     /// How large the segment behind the tail is to be, in bytes.
     pub(super) fn next_size(&self) -> u64 {
-        let tail = self.state.borrow().tail.as_ref().map(|tail| tail.size);
-        tail.map_or(FIRST, |size| size.saturating_mul(2))
-            .min(self.config.segment_bytes)
+        let state = self.state.borrow();
+        let size = match &state.tail {
+            None => FIRST,
+            Some(tail) => {
+                let log: u64 = state.segments.values().map(|segment| segment.size).sum();
+                let part = log / PART / BLOCK as u64 * BLOCK as u64;
+                part.clamp(FIRST, FIRST.max(2 * tail.size))
+            }
+        };
+        size.min(self.config.segment_bytes)
     }
 
     /// Makes the file of segment `number`, filled with zeros if the configuration says so.

@@ -7,7 +7,7 @@ use quark_shards::io::File;
 use quark_shards::planted::{Bug, planted};
 
 use super::ahead::{Ahead, Aheads};
-use super::batch::{BATCH_MOST, Batch, Fate, Update};
+use super::batch::{BATCH_MOST, Batch, Fate, Room, Update};
 use super::fence::{Fence, Fences, Raising};
 use super::format::{Kind, RecordHeader};
 use super::index::{Entry, Index, Mark, Marked, Place};
@@ -29,8 +29,8 @@ pub(super) struct State {
     pub(super) writing: bool,
     /// What is being written.
     pub(super) under_way: Option<Rc<Fate>>,
-    /// How long the last batch was.
-    pub(super) last_len: usize,
+    /// What the last batch held.
+    pub(super) last: Room,
     pub(super) next_sequence: u64,
     /// From one sequence to the next: the logs of a directory share them.
     pub(super) step: u64,
@@ -190,7 +190,7 @@ impl State {
 
     /// The batch that a record of `len` bytes goes into.
     pub(super) fn gathering(&mut self, len: usize) -> &mut Batch {
-        let room = self.last_len;
+        let room = self.last;
         let full = |batch: &Batch| !batch.is_empty() && batch.len() + len > BATCH_MOST;
         if self.queue.back().is_none_or(full) {
             self.queue.push_back(Batch::new(room));

@@ -32,7 +32,7 @@ impl Log {
             let mut state = self.state.borrow_mut();
             let (number, next_sequence) = (state.next_batch, state.next_sequence);
             let oldest = state.oldest;
-            state.last_len = batch.len();
+            state.last = batch.room();
             let tail = state.tail.as_mut().expect("there is room at the tail");
             if planted(Bug::SharedBlock) && tail.end > 2 * BLOCK as u64 {
                 tail.end -= BLOCK as u64;
