@@ -24,6 +24,7 @@ mod answer;
 mod batch;
 mod config;
 mod connection;
+mod tags;
 
 use std::time::Duration;
 
