@@ -125,7 +125,7 @@ impl RedisConnection {
         if let Some(first) = numbers.take(count) {
             return Ok(first);
         }
-        *numbers = self.block().await?;
+        *numbers = Box::pin(self.block()).await?;
         numbers.take(count).ok_or_else(|| self.used_up())
     }
 
@@ -183,9 +183,9 @@ impl RedisConnection {
             .evalsha(self.hash.as_str(), batch.keys, batch.args);
         let mut called: Result<Value, Error> = self.unless_ended(call).await;
         if matches!(&called, Err(error) if error.details().starts_with("NOSCRIPT")) {
-            // The server remembers it from now on.
+            // The server remembers it from now on. Rare, so that its room is not always taken up.
             let again = pack();
-            let call = self.client.eval(SCRIPT, again.keys, again.args);
+            let call = Box::pin(self.client.eval(SCRIPT, again.keys, again.args));
             called = self.unless_ended(call).await;
         }
         let answers = called.and_then(|value| {
