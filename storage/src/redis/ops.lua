@@ -16,7 +16,7 @@ local HEADER = 24
 -- Of each operation: what became of it in one letter, and what there is to say if there is.
 local states, answers, count = {}, {}, 0
 
--- Whether the number is larger that these bytes are.
+-- Whether `one` has the larger number in these bytes, the highest first.
 local function is_later(one, other, from, to)
   for i = from, to do
     local a, b = byte(one, i), byte(other, i)
@@ -77,8 +77,7 @@ for i = 1, fences do
       late[i] = {'f', highest}
     else
       local done = try('SET', slot, epoch)
-      if done.err then late[i] = {'e', done.err} end
-      raised[slot] = epoch
+      if done.err then late[i] = {'e', done.err} else raised[slot] = epoch end
     end
   end
 end
