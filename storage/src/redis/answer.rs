@@ -1,57 +1,82 @@
 //! What the script says, read with care.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use fred::types::Value;
 
-use super::batch::{bucket_of, etag};
-use crate::provider::{CatchUp, DueReminder, Epoch, Event, Record, Reminder, StoreError, WallTime};
-use crate::remote::{Answer, Cursor, DuePage, Failure, Op, from_id};
+use super::tags::HEADER;
+use crate::provider::{
+    CatchUp, DueReminder, ETag, Epoch, Event, Record, Reminder, StoreError, WallTime,
+};
+use crate::remote::{Answer, Cursor, DuePage, Failure, Op, Request, from_id};
 
-/// What `value` means as the answer to `op`.
-pub(super) fn read(op: &Op, value: Value, place: &str) -> Result<Answer, Failure> {
-    let Value::Array(values) = value else {
-        return Err(damaged(op, place));
+/// What the script's `answer` to a batch means: for each of its requests, which have these places
+/// and E-tags, the place and what became of it.
+pub(super) fn read(
+    answer: Value,
+    asked: &[(usize, ETag)],
+    all: &[Arc<Request>],
+    place: &str,
+) -> Option<Vec<(usize, Result<Answer, Failure>)>> {
+    let Value::Array(values) = answer else {
+        return None;
     };
-    let bucket = bucket_of(op);
-    let mut words = values.into_iter();
-    let word = words
-        .next()
-        .and_then(bytes)
-        .ok_or_else(|| damaged(op, place))?;
+    let mut values = values.into_iter();
+    let states = bytes(values.next()?)?;
+    if states.len() != asked.len() {
+        return None;
+    }
+    let answers = states.iter().zip(asked).map(|(state, (at, tag))| {
+        let op = &all[*at].op;
+        let answer = one(*state, op, *tag, &mut values, place);
+        (*at, answer.unwrap_or_else(|| Err(damaged(op, place))))
+    });
+    Some(answers.collect())
+}
+
+/// What became of `op`; `None` where that can't be read.
+fn one(
+    state: u8,
+    op: &Op,
+    tag: ETag,
+    values: &mut impl Iterator<Item = Value>,
+    place: &str,
+) -> Option<Result<Answer, Failure>> {
     let name = || op.key().map_or_else(String::new, ToString::to_string);
-    match &word[..] {
-        b"ok" => answer(op, bucket, words).ok_or_else(|| damaged(op, place)),
-        b"conflict" => {
-            let current = words.next().and_then(number).and_then(|n| etag(bucket, n));
+    Some(match (state, op) {
+        (b'w', Op::Save { .. }) => Ok(Answer::Saved(tag)),
+        (b'k', _) => Ok(nothing_to_say(op)?),
+        (b'v', _) => Ok(said(op, values.next()?)?),
+        (b'c', _) => {
+            let current = bytes(values.next()?)?;
+            let current = match current.is_empty() {
+                true => None,
+                false => Some(ETag(eight(&current)?)),
+            };
             let key = name();
             Err(Failure::Said(StoreError::Conflict { key, current }))
         }
-        b"fenced" => {
-            let current = words
-                .next()
-                .and_then(number)
-                .ok_or_else(|| damaged(op, place))?;
-            let (key, current) = (name(), Epoch(current));
+        (b'f', _) => {
+            let current = Epoch(eight(&bytes(values.next()?)?)?);
+            let key = name();
             Err(Failure::Said(StoreError::Fenced { key, current }))
         }
-        b"behind" => {
-            let len = words
-                .next()
-                .and_then(number)
-                .ok_or_else(|| damaged(op, place))?;
-            Err(Failure::Said(StoreError::Behind { key: name(), len }))
+        (b'b', _) => {
+            let (key, len) = (name(), number(values.next()?)?);
+            Err(Failure::Said(StoreError::Behind { key, len }))
         }
-        b"damaged" => {
-            let why = words.next().and_then(bytes).unwrap_or_default();
+        (b'd', _) => {
+            let why = bytes(values.next()?)?;
             let why = String::from_utf8_lossy(&why).into_owned();
             Err(Failure::Said(StoreError::Damaged { what: name(), why }))
         }
-        b"error" => {
-            let why = words.next().and_then(bytes).unwrap_or_default();
+        (b'e', _) => {
+            let why = bytes(values.next()?)?;
             Err(refusal(&String::from_utf8_lossy(&why), place))
         }
-        _ => Err(damaged(op, place)),
-    }
+        _ => return None,
+    })
 }
 
 /// What an error that the server has sent means.
@@ -85,45 +110,43 @@ fn damaged(op: &Op, place: &str) -> Failure {
     Failure::Said(StoreError::Damaged { what, why })
 }
 
-fn answer(op: &Op, bucket: u16, mut words: impl Iterator<Item = Value>) -> Option<Answer> {
-    let tag = |words: &mut dyn Iterator<Item = Value>| match words.next() {
-        Some(count) => Some(Some(etag(bucket, number(count)?)?)),
-        None => Some(None),
-    };
+fn nothing_to_say(op: &Op) -> Option<Answer> {
     match op {
-        Op::Ping | Op::Clear { .. } => Some(Answer::Done),
-        Op::Load { .. } => {
-            let Some(etag) = tag(&mut words)? else {
-                return Some(Answer::Record(None));
-            };
-            let value = bytes(words.next()?)?;
-            Some(Answer::Record(Some(Record { etag, value })))
-        }
-        Op::Save { .. } => Some(Answer::Saved(tag(&mut words)??)),
-        Op::JournalLen { .. } | Op::Append { .. } => Some(Answer::Len(number(words.next()?)?)),
-        Op::Events { from, .. } => {
-            let events = (*from..).zip(words).map(|(number, value)| {
-                let value = bytes(value)?;
-                Some(Event { number, value })
-            });
-            Some(Answer::Events(events.collect::<Option<_>>()?))
-        }
-        Op::Reminder { .. } => {
-            let Some(etag) = tag(&mut words)? else {
-                return Some(Answer::Reminder(None));
-            };
-            let reminder = reminder(&mut words)?;
-            Some(Answer::Reminder(Some((etag, reminder))))
-        }
-        Op::SetReminder { .. } => Some(match tag(&mut words)? {
-            Some(etag) => Answer::Saved(etag),
-            None => Answer::Done,
-        }),
-        Op::Due { .. } => Some(Answer::Due(due(bucket, words)?)),
+        Op::Ping | Op::Clear { .. } | Op::SetReminder { .. } => Some(Answer::Done),
+        Op::Load { .. } => Some(Answer::Record(None)),
+        Op::Reminder { .. } => Some(Answer::Reminder(None)),
+        _ => None,
     }
 }
 
-fn due(bucket: u16, mut words: impl Iterator<Item = Value>) -> Option<DuePage> {
+fn said(op: &Op, value: Value) -> Option<Answer> {
+    Some(match op {
+        Op::Load { .. } => {
+            let record = bytes(value)?;
+            let etag = ETag(eight(record.get(..8)?)?);
+            let value = (record.len() >= HEADER).then(|| record.slice(HEADER..))?;
+            Answer::Record(Some(Record { etag, value }))
+        }
+        Op::Save { .. } | Op::SetReminder { .. } => Answer::Saved(ETag(eight(&bytes(value)?)?)),
+        Op::JournalLen { .. } | Op::Append { .. } => Answer::Len(number(value)?),
+        Op::Events { from, .. } => {
+            let events = (*from..).zip(array(value)?).map(|(number, value)| {
+                let value = bytes(value)?;
+                Some(Event { number, value })
+            });
+            Answer::Events(events.collect::<Option<_>>()?)
+        }
+        Op::Reminder { .. } => {
+            let mut words = array(value)?;
+            let etag = ETag(eight(&bytes(words.next()?)?)?);
+            Answer::Reminder(Some((etag, reminder(&mut words)?)))
+        }
+        Op::Due { .. } => Answer::Due(due(array(value)?)?),
+        Op::Ping | Op::Clear { .. } => return None,
+    })
+}
+
+fn due(mut words: impl Iterator<Item = Value>) -> Option<DuePage> {
     let has_more = bytes(words.next()?)? == "more";
     let mut page = DuePage {
         next: words.next().and_then(number).map(WallTime),
@@ -131,15 +154,12 @@ fn due(bucket: u16, mut words: impl Iterator<Item = Value>) -> Option<DuePage> {
     };
     let mut last = None;
     for entry in words {
-        let Value::Array(entry) = entry else {
-            return None;
-        };
-        let mut entry = entry.into_iter();
+        let mut entry = array(entry)?;
         let member = bytes(entry.next()?)?;
         let score = number(entry.next()?)?;
         let key = from_id(&member);
         last = Some(Cursor { due: score, member });
-        let etag = number(entry.next()?).and_then(|count| etag(bucket, count));
+        let etag = bytes(entry.next()?).and_then(|etag| eight(&etag)).map(ETag);
         // What we have not written is passed over.
         if let (Some(key), Some(etag)) = (key, etag) {
             page.due.push(DueReminder {
@@ -171,6 +191,18 @@ fn reminder(words: &mut impl Iterator<Item = Value>) -> Option<Reminder> {
         period_ms,
         catch_up,
     })
+}
+
+fn array(value: Value) -> Option<impl Iterator<Item = Value>> {
+    match value {
+        Value::Array(values) => Some(values.into_iter()),
+        _ => None,
+    }
+}
+
+/// A number of eight bytes.
+fn eight(bytes: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(bytes.try_into().ok()?))
 }
 
 fn bytes(value: Value) -> Option<Bytes> {

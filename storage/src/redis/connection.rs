@@ -12,12 +12,13 @@ use fred::types::config::{ConnectionConfig, TcpConfig};
 use fred::types::{ClusterHash, CustomCommand, InfoKind, Value};
 use fred::util::sha1_hash;
 use futures_util::future::join_all;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
 
 use super::answer;
-use super::batch::{Batch, bucket_of};
+use super::batch::{BUCKETS, Batch, bucket_of, counter};
 use super::config::RedisConfig;
+use super::tags::{Numbers, needs_tag};
 use crate::provider::StoreError;
 use crate::remote::{Answer, Connection, Failure, Request};
 
@@ -30,6 +31,7 @@ pub(super) struct RedisConnection {
     /// Closed when the client's task has ended: what it is asked then, it answers never.
     ended: watch::Receiver<()>,
     hash: String,
+    numbers: Mutex<Numbers>,
     prefix: String,
     place: String,
     is_cluster: bool,
@@ -67,6 +69,7 @@ impl RedisConnection {
             router: abort,
             ended,
             hash: sha1_hash(SCRIPT),
+            numbers: Mutex::default(),
             prefix: config.prefix.clone(),
             place,
             is_cluster: config.is_cluster(),
@@ -100,18 +103,56 @@ impl RedisConnection {
         lax.map(note).into_iter().collect()
     }
 
-    /// Requests that may be in one script.
-    fn divide(&self, requests: &[Arc<Request>]) -> Vec<Batch> {
-        let mut batches: BTreeMap<u16, Batch> = BTreeMap::new();
-        for (at, request) in requests.iter().enumerate() {
-            let bucket = match self.is_cluster {
-                true => bucket_of(&request.op),
-                false => 0,
-            };
-            let batch = batches.entry(bucket).or_default();
-            batch.add(&self.prefix, at, request);
+    /// The places of requests that may be in one script.
+    fn divide(&self, requests: &[Arc<Request>]) -> Vec<Vec<usize>> {
+        if !self.is_cluster {
+            return vec![(0..requests.len()).collect()];
         }
-        batches.into_values().collect()
+        let mut buckets: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
+        for (at, request) in requests.iter().enumerate() {
+            buckets.entry(bucket_of(&request.op)).or_default().push(at);
+        }
+        buckets.into_values().collect()
+    }
+
+    /// The first of as many numbers as there are requests, if one of them needs any.
+    async fn numbers(&self, requests: &[Arc<Request>]) -> Result<u64, Failure> {
+        if !requests.iter().any(|request| needs_tag(&request.op)) {
+            return Ok(0);
+        }
+        let mut numbers = self.numbers.lock().await;
+        let count = requests.len() as u64;
+        if let Some(first) = numbers.take(count) {
+            return Ok(first);
+        }
+        *numbers = Box::pin(self.block()).await?;
+        numbers.take(count).ok_or_else(|| self.used_up())
+    }
+
+    /// Numbers that nobody else has, from a bucket whose node answers.
+    async fn block(&self) -> Result<Numbers, Failure> {
+        let buckets = if self.is_cluster { BUCKETS } else { 1 };
+        let mut failed = None;
+        for bucket in 0..buckets {
+            let count = CustomCommand::new_static("INCR", ClusterHash::FirstKey, false);
+            let key = counter(&self.prefix, bucket);
+            let count = self.client.custom(count, vec![key]);
+            let count: Result<u64, Error> = self.unless_ended(count).await;
+            match count {
+                Ok(count) => {
+                    return Numbers::of_block(bucket, count).ok_or_else(|| self.used_up());
+                }
+                Err(error) => failed = Some(failure(&error, &self.place)),
+            }
+        }
+        Err(failed.unwrap_or_else(|| self.used_up()))
+    }
+
+    fn used_up(&self) -> Failure {
+        Failure::Said(StoreError::Damaged {
+            what: format!("a counter at {}", self.place),
+            why: "it has no more E-tags to give".to_owned(),
+        })
     }
 
     /// What the client answers, as long as there is somebody to answer.
@@ -127,59 +168,55 @@ impl RedisConnection {
         }
     }
 
+    /// Does the requests at `places`, whose E-tags have the numbers from `number` on.
     async fn call(
         &self,
-        batch: Batch,
+        places: Vec<usize>,
+        number: u64,
         all: &[Arc<Request>],
-    ) -> (Vec<usize>, Result<Vec<Value>, Error>) {
-        let Batch {
-            keys,
-            args,
-            requests,
-        } = batch;
-        let hash = self.hash.as_str();
-        let call = self.client.evalsha(hash, keys, args);
+    ) -> Vec<(usize, Result<Answer, Failure>)> {
+        let pack = || Batch::pack(&self.prefix, all, &places, number);
+        let batch = pack();
+        let asked = batch.requests;
+        let call = self
+            .client
+            .evalsha(self.hash.as_str(), batch.keys, batch.args);
         let mut called: Result<Value, Error> = self.unless_ended(call).await;
         if matches!(&called, Err(error) if error.details().starts_with("NOSCRIPT")) {
-            // The server remembers it from now on.
-            let mut again = Batch::default();
-            for at in &requests {
-                again.add(&self.prefix, *at, &all[*at]);
-            }
-            let call = self.client.eval(SCRIPT, again.keys, again.args);
+            // The server remembers it from now on. Rare, so that its room is not always taken up.
+            let again = pack();
+            let call = Box::pin(self.client.eval(SCRIPT, again.keys, again.args));
             called = self.unless_ended(call).await;
         }
-        let answers = called.and_then(|value| match value {
-            Value::Array(answers) if answers.len() == requests.len() => Ok(answers),
-            _ => Err(Error::new(
-                ErrorKind::Protocol,
-                "not as many answers as requests",
-            )),
+        let answers = called.and_then(|value| {
+            let answers = answer::read(value, &asked, all, &self.place);
+            let why = "not as many answers as requests";
+            answers.ok_or_else(|| Error::new(ErrorKind::Protocol, why))
         });
-        (requests, answers)
+        answers.unwrap_or_else(|error| {
+            let failure = failure(&error, &self.place);
+            let failed = |at: usize| (at, Err(failure.clone()));
+            places.into_iter().map(failed).collect()
+        })
     }
 }
 
 impl Connection for RedisConnection {
     async fn run(&self, requests: &[Arc<Request>]) -> Vec<Result<Answer, Failure>> {
-        let calls = self.divide(requests).into_iter();
-        let calls = calls.map(|batch| self.call(batch, requests));
+        let first = match self.numbers(requests).await {
+            Ok(first) => first,
+            Err(failure) => return requests.iter().map(|_| Err(failure.clone())).collect(),
+        };
+        let mut number = first;
+        let calls = self.divide(requests).into_iter().map(|places| {
+            let first = number;
+            number += places.len() as u64;
+            self.call(places, first, requests)
+        });
         let unanswered = || Err(Failure::Broken("no answer".to_owned()));
         let mut results: Vec<_> = requests.iter().map(|_| unanswered()).collect();
-        for (places, answers) in join_all(calls).await {
-            match answers {
-                Ok(answers) => {
-                    for (at, value) in places.into_iter().zip(answers) {
-                        results[at] = answer::read(&requests[at].op, value, &self.place);
-                    }
-                }
-                Err(error) => {
-                    let failure = failure(&error, &self.place);
-                    for at in places {
-                        results[at] = Err(failure.clone());
-                    }
-                }
-            }
+        for (at, answer) in join_all(calls).await.into_iter().flatten() {
+            results[at] = answer;
         }
         results
     }

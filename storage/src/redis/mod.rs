@@ -7,14 +7,22 @@
 //!
 //! | key | type | what |
 //! |---|---|---|
-//! | `{prefix:b}m` | hash | `n`: the bucket's last E-tag; `f<slot>`: the slot's highest epoch |
-//! | `{prefix:b}s<id>` | hash | a state: `e` its E-tag, `t` who wrote it last, `v` its value |
-//! | `{prefix:b}j<id>` | hash | a journal: `n` its length, `t`, and each event by its number |
-//! | `{prefix:b}r<id>` | hash | a reminder: `e`, `t`, `d` when due, `p` its period, `c` catch-up |
+//! | `{prefix:b}n` | number | how many blocks of E-tags the bucket has given out |
+//! | `{prefix:b}f<slot>` | string | the slot's highest epoch, in eight bytes |
+//! | `{prefix:b}s<id>` | string | a state: 8 bytes of E-tag, 16 of who wrote it last, and the value |
+//! | `{prefix:b}j<id>` | hash | a journal: `n` its length, `t` who wrote last, each event by its number |
+//! | `{prefix:b}r<id>` | hash | a reminder: `e` its E-tag, `t`, `d` when due, `p` its period, `c` catch-up |
 //! | `{prefix:b}d` | sorted set | the bucket's reminders by when they are due |
 //!
-//! Ids are [`id_of`](crate::remote::id_of) the records. What has been removed leaves its `t` for
-//! an hour, so that a removal that is asked again is known to have happened.
+//! Ids are [`id_of`](crate::remote::id_of) the records. What has been removed leaves who did it for
+//! an hour (of a state, with zeros for an E-tag), so that a removal that is asked again is known to
+//! have happened.
+//!
+//! To call a command costs the script more than what the command does. So the epochs and the states
+//! that a batch is about are read by one `MGET`, and the states written by one `MSET`; only states
+//! of which the E-tag doesn't say that they are small are looked at one by one, so that no more is
+//! read than where they begin. E-tags are made by the client ([`tags`]), which reserves millions
+//! at a time: counters that each save raised would be a write more for each.
 //!
 //! A save that has returned is as durable as the server makes it: with `appendonly yes` and
 //! `appendfsync always`, on its disk. Replicas follow later, so a failover may lose what was saved
@@ -24,6 +32,7 @@ mod answer;
 mod batch;
 mod config;
 mod connection;
+mod tags;
 
 use std::time::Duration;
 

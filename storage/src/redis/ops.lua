@@ -1,106 +1,179 @@
--- Does many operations in one step, each as if alone. ARGV has, for each: its name, how many of
--- KEYS are its own, how many of ARGV, and those. The answers come in the same order.
-local call = redis.call
-local ops = {}
+-- Does many operations in one step, each as if alone. How they are laid out stands in batch.rs: KEYS
+-- are those of the slots' epochs, then of the simple operations' records, then of the others.
+-- ARGV[1] has all that has a fixed length; what is behind it, by the operations in their order.
+--
+-- Whole numbers that have eight bytes (E-tags, epochs) are compared as bytes: as Lua's numbers they
+-- would be rounded.
+local call, try = redis.call, redis.pcall
+local byte, sub = string.byte, string.sub
+local head, place = ARGV[1], 5
+local LOAD, ABSENT, TAG = 76, 45, 61
+-- In the E-tag's place: a record that is not there any more.
+local GONE = '\0\0\0\0\0\0\0\0'
+-- Of what precedes a value: the E-tag, and who wrote it.
+local HEADER = 24
 
-local function is_later(one, other)
-  if #one ~= #other then return #one > #other end
-  return one > other
-end
+-- Of each operation: what became of it in one letter, and what there is to say if there is.
+local states, answers, count = {}, {}, 0
 
--- The highest epoch of the slot, if it shuts this one out; raises it otherwise.
-local function fenced(meta, slot, epoch)
-  local field = 'f' .. slot
-  local highest = call('HGET', meta, field)
-  if highest == epoch then return nil end
-  if highest and is_later(highest, epoch) then return highest end
-  call('HSET', meta, field, epoch)
-  return nil
-end
-
--- Whether the client of the write `token` has written since. Tokens are the client's eight bytes
--- and then the write's, the highest first.
-local function is_overtaken(token, newest)
-  if not newest or newest:sub(1, 8) ~= token:sub(1, 8) then return false end
-  for i = 9, 16 do
-    local own, other = token:byte(i), newest:byte(i)
-    if own ~= other then return own < other end
+-- Whether `one` has the larger number in these bytes, the highest first.
+local function is_later(one, other, from, to)
+  for i = from, to do
+    local a, b = byte(one, i), byte(other, i)
+    if a ~= b then return a > b end
   end
   return false
 end
 
+-- Whether the client of the write `token` has written since. Tokens are the client's eight bytes
+-- and then the write's.
+local function is_overtaken(token, newest)
+  return newest and sub(newest, 1, 8) == sub(token, 1, 8) and is_later(newest, token, 9, 16)
+end
+
 -- E-tags never come back, so a write that names one comes too late by itself.
-local function holds(expected, etag, token, newest)
-  if expected == '*' or (expected == '-' and not etag) then
-    return not is_overtaken(token, newest)
+local function holds(mode, expected, etag, token, newest)
+  if mode == TAG then return expected == etag end
+  if mode == ABSENT and etag then return false end
+  return not is_overtaken(token, newest)
+end
+
+-- The E-tag of what `header` begins, if it is there, and who wrote it or removed it.
+local function parts(header)
+  if not header or #header < HEADER then return nil, nil end
+  local etag = sub(header, 1, 8)
+  if etag == GONE then etag = nil end
+  return etag, sub(header, 9, HEADER)
+end
+
+-- What becomes of a save of `record` where `found` is, and what there is to say: 'w' if it is to be
+-- written.
+local function save(found, mode, expected, record, late)
+  local etag, newest = parts(found)
+  local token = sub(record, 9, HEADER)
+  if etag and newest == token then return 'v', etag end
+  if late then return late[1], late[2] end
+  if holds(mode, expected, etag, token, newest) then return 'w' end
+  return 'c', etag or ''
+end
+
+local fences, simple
+do
+  local a, b, c, d = byte(head, 1, 4)
+  fences, simple = a * 256 + b, c * 256 + d
+end
+local found = {}
+if fences + simple > 0 then found = call('MGET', unpack(KEYS, 1, fences + simple)) end
+
+-- Why those that name a slot's epoch are shut out, if they are; the slot's highest is raised
+-- otherwise.
+local late, raised = {}, {}
+for i = 1, fences do
+  local slot, epoch = KEYS[i], sub(head, place, place + 7)
+  place = place + 8
+  local highest = raised[slot] or found[i]
+  if highest ~= epoch then
+    if highest and #highest == 8 and is_later(highest, epoch, 1, 8) then
+      late[i] = {'f', highest}
+    else
+      local done = try('SET', slot, epoch)
+      if done.err then late[i] = {'e', done.err} else raised[slot] = epoch end
+    end
   end
-  return expected == etag
+end
+
+-- Loads, and saves whose record is looked at as a whole: all are read at once, and written at once.
+local writes, a = {}, 2
+for i = 1, simple do
+  local code, mode, high, low = byte(head, place, place + 3)
+  local old, shut = found[fences + i], late[high * 256 + low]
+  if code == LOAD then
+    if shut then
+      states[i], answers[i] = shut[1], shut[2]
+    elseif old and sub(old, 1, 8) ~= GONE then
+      states[i], answers[i] = 'v', old
+    else
+      states[i] = 'k'
+    end
+  else
+    local record, expected, state = ARGV[a], sub(head, place + 4, place + 11), 'w'
+    a = a + 1
+    local is_plain = not shut and (old and mode == TAG and sub(old, 1, 8) == expected
+      or not old and mode == ABSENT)
+    if not is_plain then state, answers[i] = save(old, mode, expected, record, shut) end
+    if state == 'w' then
+      writes[#writes + 1] = KEYS[fences + i]
+      writes[#writes + 1] = record
+    end
+    states[i] = state
+  end
+  place = place + 12
+end
+if #writes > 0 then
+  local done = try('MSET', unpack(writes))
+  if done.err then
+    for i = 1, simple do
+      if states[i] == 'w' then states[i], answers[i] = 'e', done.err end
+    end
+  end
+end
+count = simple
+
+-- One letter of each operation, and what there is to say of those that have it.
+local function told()
+  local out = {table.concat(states)}
+  for i = 1, count do
+    if answers[i] then out[#out + 1] = answers[i] end
+  end
+  return out
+end
+
+if place > #head then return told() end
+
+local ops = {}
+
+function ops.P() return 'k' end
+
+-- A save whose record may be large, so that no more of it is read than has to be.
+function ops.S(k, a, mode, expected, shut)
+  local record = ARGV[a]
+  local state, answer = save(call('GETRANGE', KEYS[k], 0, HEADER - 1), mode, expected, record, shut)
+  if state == 'w' then call('SET', KEYS[k], record) end
+  return state, answer
 end
 
 -- What is left of a record names who removed it, for as long as that may be asked again, and
 -- keeps out what comes too late.
-local function remove(record, token, keep)
-  call('DEL', record)
-  call('HSET', record, 't', token)
-  call('PEXPIRE', record, keep)
+function ops.C(k, a, mode, expected, shut)
+  local token = ARGV[a]
+  local etag, newest = parts(call('GETRANGE', KEYS[k], 0, HEADER - 1))
+  if not etag and newest == token then return 'k' end
+  if shut then return shut[1], shut[2] end
+  if not holds(mode, expected, etag, token, newest) then return 'c', etag or '' end
+  call('SET', KEYS[k], GONE .. token, 'PX', ARGV[a + 1])
+  return 'k'
 end
 
-function ops.ping() return {'ok'} end
-
-function ops.load(k, a)
-  local late = fenced(KEYS[k], ARGV[a], ARGV[a + 1])
-  if late then return {'fenced', late} end
-  local found = call('HMGET', KEYS[k + 1], 'e', 'v')
-  if not found[1] then return {'ok'} end
-  return {'ok', found[1], found[2]}
+-- A journal's length.
+function ops.N(k, _, _, _, shut)
+  if shut then return shut[1], shut[2] end
+  return 'v', call('HGET', KEYS[k], 'n') or '0'
 end
 
-function ops.save(k, a)
-  local meta, record, token = KEYS[k], KEYS[k + 1], ARGV[a + 3]
-  local found = call('HMGET', record, 'e', 't')
-  local etag = found[1]
-  if etag and found[2] == token then return {'ok', etag} end
-  local late = fenced(meta, ARGV[a], ARGV[a + 1])
-  if late then return {'fenced', late} end
-  if not holds(ARGV[a + 2], etag, token, found[2]) then return {'conflict', etag or ''} end
-  local new = call('HINCRBY', meta, 'n', 1)
-  call('HSET', record, 'e', new, 't', token, 'v', ARGV[a + 4])
-  if found[2] and not etag then call('PERSIST', record) end
-  return {'ok', new}
-end
-
-function ops.clear(k, a)
-  local meta, record, token = KEYS[k], KEYS[k + 1], ARGV[a + 3]
-  local found = call('HMGET', record, 'e', 't')
-  local etag = found[1]
-  if not etag and found[2] == token then return {'ok'} end
-  local late = fenced(meta, ARGV[a], ARGV[a + 1])
-  if late then return {'fenced', late} end
-  if not holds(ARGV[a + 2], etag, token, found[2]) then return {'conflict', etag or ''} end
-  remove(record, token, ARGV[a + 4])
-  return {'ok'}
-end
-
-function ops.len(k, a)
-  local late = fenced(KEYS[k], ARGV[a], ARGV[a + 1])
-  if late then return {'fenced', late} end
-  return {'ok', call('HGET', KEYS[k + 1], 'n') or '0'}
-end
-
-function ops.append(k, a)
-  local meta, record, token = KEYS[k], KEYS[k + 1], ARGV[a + 3]
-  local found = call('HMGET', record, 'n', 't')
-  local len = found[1] or '0'
-  if found[2] == token then return {'ok', len} end
-  local late = fenced(meta, ARGV[a], ARGV[a + 1])
-  if late then return {'fenced', late} end
-  if len ~= ARGV[a + 2] then return {'behind', len} end
-  local count = tonumber(ARGV[a + 4])
-  if count == 0 then return {'ok', len} end
+-- Appends.
+function ops.A(k, a, _, _, shut)
+  local record, after, token = KEYS[k], ARGV[a], ARGV[a + 1]
+  local known = call('HMGET', record, 'n', 't')
+  local len = known[1] or '0'
+  if known[2] == token then return 'v', len end
+  if shut then return shut[1], shut[2] end
+  if len ~= after then return 'b', len end
+  local count = tonumber(ARGV[a + 2])
+  if count == 0 then return 'v', len end
   local number, fields = tonumber(len), {}
   for i = 1, count do
     fields[#fields + 1] = number + i
-    fields[#fields + 1] = ARGV[a + 4 + i]
+    fields[#fields + 1] = ARGV[a + 2 + i]
     -- As many as Lua's stack takes.
     if #fields == 2000 or i == count then
       call('HSET', record, unpack(fields))
@@ -108,60 +181,62 @@ function ops.append(k, a)
     end
   end
   call('HSET', record, 'n', number + count, 't', token)
-  return {'ok', tostring(call('HGET', record, 'n'))}
+  return 'v', tostring(call('HGET', record, 'n'))
 end
 
-function ops.events(k, a)
+-- A journal's events.
+function ops.E(k, a)
   local record, from = KEYS[k], tonumber(ARGV[a])
   local len = tonumber(call('HGET', record, 'n') or '0')
   local last = math.min(len, from + tonumber(ARGV[a + 1]) - 1)
-  local left, out = tonumber(ARGV[a + 2]), {'ok'}
+  local left, out = tonumber(ARGV[a + 2]), {}
   for number = from, last do
     local event = call('HGET', record, number)
-    if not event then return {'damaged', 'event ' .. number .. ' of ' .. len .. ' is missing'} end
+    if not event then return 'd', 'event ' .. number .. ' of ' .. len .. ' is missing' end
     left = left - #event
-    if left < 0 and #out > 1 then break end
+    if left < 0 and #out > 0 then break end
     out[#out + 1] = event
   end
-  return out
+  return 'v', out
 end
 
-function ops.reminder(k, a)
-  local late = fenced(KEYS[k], ARGV[a], ARGV[a + 1])
-  if late then return {'fenced', late} end
-  local found = call('HMGET', KEYS[k + 1], 'e', 'd', 'p', 'c')
-  if not found[1] then return {'ok'} end
-  return {'ok', found[1], found[2], found[3], found[4]}
+-- A reminder.
+function ops.R(k, _, _, _, shut)
+  if shut then return shut[1], shut[2] end
+  local known = call('HMGET', KEYS[k], 'e', 'd', 'p', 'c')
+  if not known[1] then return 'k' end
+  return 'v', known
 end
 
-function ops.remind(k, a)
-  local meta, record, order, token = KEYS[k], KEYS[k + 1], KEYS[k + 2], ARGV[a + 3]
-  local found = call('HMGET', record, 'e', 't')
-  local etag = found[1]
-  local removes = ARGV[a + 6] == ''
-  if found[2] == token then
-    if removes and not etag then return {'ok'} end
-    if etag and not removes then return {'ok', etag} end
+-- Sets a reminder, or takes it back.
+function ops.W(k, a, mode, expected, shut)
+  local record, order, token, new = KEYS[k], KEYS[k + 1], ARGV[a], ARGV[a + 1]
+  local known = call('HMGET', record, 'e', 't')
+  local etag, newest = known[1], known[2]
+  local removes = new == ''
+  if newest == token then
+    if removes and not etag then return 'k' end
+    if etag and not removes then return 'v', etag end
   end
-  local late = fenced(meta, ARGV[a], ARGV[a + 1])
-  if late then return {'fenced', late} end
-  if not holds(ARGV[a + 2], etag, token, found[2]) then return {'conflict', etag or ''} end
-  local member = ARGV[a + 5]
+  if shut then return shut[1], shut[2] end
+  if not holds(mode, expected, etag, token, newest) then return 'c', etag or '' end
+  local keep, member = ARGV[a + 2], ARGV[a + 3]
   if removes then
     call('ZREM', order, member)
-    remove(record, token, ARGV[a + 4])
-    return {'ok'}
+    call('DEL', record)
+    call('HSET', record, 't', token)
+    call('PEXPIRE', record, keep)
+    return 'k'
   end
-  call('ZADD', order, ARGV[a + 6], member)
-  local new = call('HINCRBY', meta, 'n', 1)
+  call('ZADD', order, ARGV[a + 4], member)
   call('HSET', record, 'e', new, 't', token,
-    'd', ARGV[a + 7], 'p', ARGV[a + 8], 'c', ARGV[a + 9])
-  if found[2] and not etag then call('PERSIST', record) end
-  return {'ok', new}
+    'd', ARGV[a + 5], 'p', ARGV[a + 6], 'c', ARGV[a + 7])
+  if newest and not etag then call('PERSIST', record) end
+  return 'v', new
 end
 
--- From the last one seen on; where it is gone, from those due when it was.
-function ops.due(k, a)
+-- What is due: from the last one seen on; where it is gone, from those due when it was.
+function ops.D(k, a)
   local order, records = KEYS[k], ARGV[a]
   local score, member = ARGV[a + 1], ARGV[a + 2]
   local limit, most = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4])
@@ -174,33 +249,38 @@ function ops.due(k, a)
     end
   end
   local page = call('ZRANGE', order, start, start + most, 'WITHSCORES')
-  local out, due = {'ok', 'end', ''}, 0
+  local out, due = {'end', ''}, 0
   for i = 1, #page, 2 do
     if tonumber(page[i + 1]) > limit then
-      out[3] = page[i + 1]
+      out[2] = page[i + 1]
       break
     end
     if due == most then
-      out[2] = 'more'
+      out[1] = 'more'
       break
     end
     due = due + 1
-    local found = call('HMGET', records .. page[i], 'e', 'd', 'p', 'c')
+    local known = call('HMGET', records .. page[i], 'e', 'd', 'p', 'c')
     out[#out + 1] = {page[i], page[i + 1],
-      found[1] or '', found[2] or '', found[3] or '', found[4] or ''}
+      known[1] or '', known[2] or '', known[3] or '', known[4] or ''}
   end
-  return out
+  return 'v', out
 end
 
-local out, k, a = {}, 1, 1
-while a <= #ARGV do
-  local own_keys, own_args = tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2])
-  local done, answer = pcall(ops[ARGV[a]], k, a + 3)
+local k = fences + simple + 1
+while place <= #head do
+  local code, mode, high, low = byte(head, place, place + 3)
+  local expected = sub(head, place + 4, place + 11)
+  local keys, b, c = byte(head, place + 12, place + 14)
+  place = place + 15
+  count = count + 1
+  local done, state, answer = pcall(ops[string.char(code)], k, a, mode, expected,
+    late[high * 256 + low])
   if not done then
-    if type(answer) == 'table' then answer = answer.err end
-    answer = {'error', tostring(answer)}
+    if type(state) == 'table' then state = state.err end
+    state, answer = 'e', tostring(state)
   end
-  out[#out + 1] = answer
-  k, a = k + own_keys, a + 3 + own_args
+  states[count], answers[count] = state, answer
+  k, a = k + keys, a + b * 256 + c
 end
-return out
+return told()

@@ -7,15 +7,37 @@ use crate::provider::RecordKey;
 /// `7.5.3:Account/bob:balance` is of slot 7, and its first two names have 5 and 3 bytes.
 #[must_use]
 pub fn id_of(key: &RecordKey) -> String {
-    format!(
-        "{}.{}.{}:{}/{}:{}",
-        key.slot(),
-        key.actor().len(),
-        key.key().len(),
-        key.actor(),
-        key.key(),
-        key.name()
-    )
+    let mut id = Vec::with_capacity(key.text_len() + 24);
+    write_id(key, &mut id);
+    String::from_utf8(id).unwrap_or_default()
+}
+
+/// Appends [`id_of`] the record.
+pub(crate) fn write_id(key: &RecordKey, out: &mut Vec<u8>) {
+    write_digits(key.slot().into(), out);
+    out.push(b'.');
+    write_digits(key.actor().len() as u64, out);
+    out.push(b'.');
+    write_digits(key.key().len() as u64, out);
+    for (before, name) in [(b':', key.actor()), (b'/', key.key()), (b':', key.name())] {
+        out.push(before);
+        out.extend_from_slice(name.as_bytes());
+    }
+}
+
+/// Appends a number's decimal digits.
+pub(crate) fn write_digits(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
 }
 
 /// The record called `id`; `None` if no record is.
@@ -47,6 +69,15 @@ mod tests {
         ] {
             let record = RecordKey::new(actor, key, name, 7);
             assert_eq!(from_id(id_of(&record).as_bytes()), Some(record));
+        }
+    }
+
+    #[test]
+    fn digits_are_those_of_the_number() {
+        for number in [0, 9, 10, 65_535, u64::MAX] {
+            let mut digits = Vec::new();
+            write_digits(number, &mut digits);
+            assert_eq!(digits, number.to_string().into_bytes());
         }
     }
 

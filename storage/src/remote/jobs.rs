@@ -16,6 +16,8 @@ pub(super) struct Job {
     /// Which of the process's stores it came by.
     pub(super) store: u64,
     pub(super) deadline: Instant,
+    /// About how many it has.
+    bytes: usize,
     reply: Option<oneshot::Sender<Result<Answer, StoreError>>>,
 }
 
@@ -27,6 +29,7 @@ impl Job {
         deadline: Instant,
     ) -> Self {
         Job {
+            bytes: request.op.bytes(),
             request: Arc::new(request),
             store,
             deadline,
@@ -49,10 +52,6 @@ impl Job {
     fn lane(&self) -> Option<u128> {
         self.request.op.key().map(|key| key.fingerprint())
     }
-
-    fn bytes(&self) -> usize {
-        self.request.op.bytes()
-    }
 }
 
 /// All requests that are not done. Of one key, only the first is ready or under way.
@@ -70,7 +69,7 @@ pub(super) struct Jobs {
 impl Jobs {
     pub(super) fn add(&mut self, job: Job) {
         self.len += 1;
-        self.bytes += job.bytes();
+        self.bytes += job.bytes;
         *self.stores.entry(job.store).or_default() += 1;
         if let Some(lane) = job.lane() {
             if let Some(behind) = self.lanes.get_mut(&lane) {
@@ -97,7 +96,7 @@ impl Jobs {
                 }
                 continue;
             }
-            sum += next.bytes();
+            sum += next.bytes;
             if sum > bytes && !batch.is_empty() {
                 break;
             }
@@ -138,7 +137,7 @@ impl Jobs {
                 {
                     job.answer(Err(why()));
                     self.len -= 1;
-                    self.bytes -= job.bytes();
+                    self.bytes -= job.bytes;
                     left(&mut self.stores, job.store);
                 }
             }
@@ -167,7 +166,7 @@ impl Jobs {
 
     fn forget(&mut self, job: &Job) {
         self.len -= 1;
-        self.bytes -= job.bytes();
+        self.bytes -= job.bytes;
         left(&mut self.stores, job.store);
     }
 }

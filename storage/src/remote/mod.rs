@@ -38,6 +38,8 @@ pub use self::backend::{
 };
 pub use self::control::Control;
 pub use self::id::{from_id, id_of};
+#[cfg(feature = "redis")]
+pub(crate) use self::id::{write_digits, write_id};
 pub use self::share::{PARTS, Share};
 pub use self::store::{Options, Remote, RemoteStore};
 #[cfg(any(feature = "redis", feature = "postgres"))]
