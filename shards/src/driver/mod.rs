@@ -63,6 +63,10 @@ pub trait Driver {
     /// Blocks until the bell rings, something completes, or `until` has come.
     fn park(&mut self, until: Option<Time>);
 
+    /// Lets the kernel's workers have the core for a moment, where they share it: called again and
+    /// again while the shard looks for the end of what they do.
+    fn give_way(&mut self) {}
+
     /// [`park`](Driver::park) for a shard that is a task of somebody else's executor, which must
     /// not be blocked: ready once the park has ended. Drivers with a thread to themselves park
     /// right here.
