@@ -10,7 +10,7 @@ use super::batch::{Fate, Update};
 use super::format::{RECORD_HEADER, RecordHeader, body_crc};
 use super::index::Place;
 use super::log::Log;
-use super::scan::{Bounds, Piece, Scanner};
+use super::scan::{Bounds, Piece, Scanner, Told};
 use super::segments::WriteFault;
 use super::state::{Health, State};
 
@@ -84,7 +84,7 @@ async fn compact(log: &Rc<Log>, number: u32) -> Option<()> {
             break;
         };
         is_damaged |= !matches!(piece, Piece::Batch { .. });
-        for (offset, header) in scanner.records(&piece).await.ok()? {
+        for Told { offset, header, .. } in scanner.records(&piece).await.ok()? {
             let place = Place {
                 segment: number,
                 offset,

@@ -14,7 +14,7 @@ use super::index::Place;
 use super::log::Log;
 use super::names::{FileKind, parse_name};
 use super::read::read_some;
-use super::scan::{Bounds, Piece, Scanner};
+use super::scan::{Bounds, Piece, Scanner, Told};
 use super::state::Segment;
 
 /// Sequences passed over at each opening: a disk that lied may have lost some that were given.
@@ -142,8 +142,17 @@ impl Log {
                     )),
                 }
                 let mut state = self.state.borrow_mut();
-                for (offset, header) in records {
+                for Told {
+                    offset,
+                    header,
+                    is_whole,
+                } in records
+                {
                     highest = highest.max(header.sequence + 1);
+                    // Compaction had copied it, and the copy is damaged.
+                    if !is_whole && state.is_known(&header) {
+                        continue;
+                    }
                     let place = Place {
                         segment: number,
                         offset,

@@ -14,7 +14,7 @@ use super::format::{Kind, Meta, RECORD_HEADER, RecordHeader, body_crc, key_of};
 use super::index::Place;
 use super::log::Log;
 use super::recover::Reading;
-use super::scan::{Bounds, Scanner};
+use super::scan::{Bounds, Scanner, Told};
 use crate::provider::{RecordKey, StoreError};
 
 /// Bytes queued before they are waited for.
@@ -113,7 +113,9 @@ impl Moving<'_> {
             let shard = source.shard.clone();
             let mut scanner = Scanner::new(shard, file, source.id, number, size, Bounds::default());
             while let Some(piece) = scanner.next().await.map_err(at(&path))? {
-                for (offset, header) in scanner.records(&piece).await.map_err(at(&path))? {
+                for Told { offset, header, .. } in
+                    scanner.records(&piece).await.map_err(at(&path))?
+                {
                     let place = Place {
                         segment: number,
                         offset,

@@ -54,6 +54,15 @@ struct Window {
     bytes: BytesMut,
 }
 
+/// A record whose header is whole.
+pub(super) struct Told {
+    /// Where it begins in its segment.
+    pub(super) offset: u64,
+    pub(super) header: RecordHeader,
+    /// Whether its body is, too.
+    pub(super) is_whole: bool,
+}
+
 /// A stretch of a segment.
 pub(super) enum Piece {
     /// A whole batch.
@@ -187,8 +196,8 @@ impl Scanner {
         })
     }
 
-    /// The records of `piece` that can be told, with where each begins.
-    pub(super) async fn records(&mut self, piece: &Piece) -> io::Result<Vec<(u64, RecordHeader)>> {
+    /// The records of `piece` that can be told.
+    pub(super) async fn records(&mut self, piece: &Piece) -> io::Result<Vec<Told>> {
         match *piece {
             Piece::Batch { at, header } => {
                 let from = at + BATCH_HEADER as u64;
@@ -201,12 +210,7 @@ impl Scanner {
 
     /// Every record between `from` and `to` whose header is whole; also those within one whose body
     /// is not, unless all `are_whole`.
-    async fn walk(
-        &mut self,
-        from: u64,
-        to: u64,
-        are_whole: bool,
-    ) -> io::Result<Vec<(u64, RecordHeader)>> {
+    async fn walk(&mut self, from: u64, to: u64, are_whole: bool) -> io::Result<Vec<Told>> {
         let mut found = Vec::new();
         let mut at = from;
         while at + RECORD_HEADER as u64 <= to {
@@ -217,9 +221,14 @@ impl Scanner {
             }
             match RecordHeader::parse(bytes, self.salt) {
                 Some(header) if at + RECORD_HEADER as u64 + u64::from(header.body_len) <= to => {
-                    found.push((at, header));
+                    let is_whole = are_whole || self.is_whole_record(at, &header).await?;
+                    found.push(Told {
+                        offset: at,
+                        header,
+                        is_whole,
+                    });
                     // A length that was written for another place must hide nothing.
-                    let len = if are_whole || self.is_whole_record(at, &header).await? {
+                    let len = if is_whole {
                         header.len()
                     } else {
                         RECORD_HEADER.next_multiple_of(GRAIN)

@@ -241,6 +241,23 @@ impl State {
         }
     }
 
+    /// Whether the very same record is known, at whatever place.
+    pub(super) fn is_known(&self, header: &RecordHeader) -> bool {
+        let fingerprint = header.fingerprint;
+        let is_at = |mark| {
+            let entry = self.index.get(mark);
+            entry.is_some_and(|entry| entry.number() == header.sequence)
+        };
+        match header.kind {
+            Kind::State => is_at(Mark::state(fingerprint)),
+            Kind::Reminder => is_at(Mark::reminder(fingerprint)),
+            Kind::Events => (0..u64::from(header.count))
+                .all(|nth| is_at(Mark::event(fingerprint, header.number + nth))),
+            // They have no body that could be damaged.
+            Kind::StateGone | Kind::ReminderGone | Kind::Fence => false,
+        }
+    }
+
     /// Takes in an entry as a snapshot has it.
     pub(super) fn learn_entry(&mut self, entry: Entry) {
         if self.put_entry(entry.mark(), entry) {

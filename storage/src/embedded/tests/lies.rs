@@ -95,6 +95,12 @@ fn whatever_a_disk_that_lies_has_lost_is_reported_and_the_rest_is_served() {
     }
 }
 
+/// What compaction has copied is read where it was, if the copy is damaged and that is not.
+#[test]
+fn a_damaged_copy_hides_nothing() {
+    run(551);
+}
+
 fn run(seed: u64) -> Summary {
     let lie = match seed % 4 {
         0 => Lie::Misdirects,
@@ -286,8 +292,11 @@ impl History {
         for (number, kept) in self.states.iter_mut().enumerate() {
             match (kept.now, kept.spot) {
                 (Some(_), _) => kept.spot = find(Mark::state(key(number).fingerprint())),
-                // With its segment, all older ones are gone.
-                (None, Some(spot)) if !state.segments.contains_key(&spot.segment) => {
+                // With its segment, all older ones are gone, unless they only seem to be.
+                (None, Some(spot))
+                    if !state.segments.contains_key(&spot.segment)
+                        && self.lie != Lie::LosesSyncs =>
+                {
                     kept.spot = None;
                 }
                 _ => {}
@@ -380,7 +389,7 @@ impl History {
     /// whole lies behind it.
     fn is_told(&mut self, what: &str, spot: Option<Spot>, notes: &[String], salt: u32) {
         let Some(spot) = spot else {
-            panic!("{what}, and there is nothing that could have been lost");
+            panic!("{what}, and there is nothing that could have been lost: {notes:#?}");
         };
         if !self.is_followed(spot) {
             self.summary.at_the_end += 1;
