@@ -371,9 +371,10 @@ impl State {
         if raising.is_some_and(|raising| raising.epoch <= header.number) {
             self.raising.remove(&slot);
         }
-        self.count_at(place, header.len() as u64, true);
+        // Not their length: one that was forged may have another.
+        self.count_at(place, RECORD_ALONE as u64, true);
         if let Some(old) = old {
-            self.count_at(old.place(), header.len() as u64, false);
+            self.count_at(old.place(), RECORD_ALONE as u64, false);
         }
     }
 

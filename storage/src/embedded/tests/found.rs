@@ -27,6 +27,19 @@ fn a_record_of_no_events_is_none() {
     fuzzing::segment(&log);
 }
 
+/// A record that is forged to be the fence of a slot: it has a body, and a later fence has none.
+#[test]
+fn a_fence_with_a_body_is_counted_as_it_was() {
+    fuzzing::segment(&[
+        0, 5, 5, 23, 9, 4, 1, 22, 8, 13, 22, 3, 6, 22, 9, 0, 10, 21, 7, 13, 21, 9, 6, 9, 20, 1, 14,
+        8, 1, 2, 255, 255, 255, 255, 255, 255, 255, 11, 8, 7, 172, 172, 172, 172, 172, 172, 172,
+        172, 172, 58, 172, 172, 172, 172, 182, 172, 172, 172, 172, 172, 172, 172, 172, 172, 172,
+        172, 172, 172, 172, 172, 172, 172, 172, 172, 6, 43, 30, 5, 40, 30, 11, 0, 6, 52, 29, 8, 58,
+        29, 5, 55, 29, 3, 49, 29, 9, 4, 51, 28, 7, 48, 28, 9, 15, 0, 2, 0, 0, 1, 1, 15, 32, 64,
+        128,
+    ]);
+}
+
 #[test]
 fn samples_are_read() {
     for seed in 0..60 {
