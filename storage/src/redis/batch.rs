@@ -10,7 +10,9 @@
 //! | 12 for each | the simple operations: a letter, what is expected, which epoch, which E-tag |
 //! | 15 for each | the others: the same, and how many keys and arguments they have |
 //!
-//! All numbers have their highest byte first.
+//! All numbers have their highest byte first. No two operations of a call are on the same record
+//! (of one key, `remote::jobs` sends one request at a time), so that the script may read
+//! all records before it writes any.
 
 use std::sync::Arc;
 
