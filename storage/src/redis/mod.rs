@@ -21,7 +21,7 @@
 //! To call a command costs the script more than what the command does. So the epochs and the states
 //! that a batch is about are read by one `MGET`, and the states written by one `MSET`; only states
 //! of which the E-tag doesn't say that they are small are looked at one by one, so that no more is
-//! read than where they begin. E-tags are made by the client ([`tags`]), which reserves millions
+//! read than where they begin. E-tags are made by the client (`tags`), which reserves millions
 //! at a time: counters that each save raised would be a write more for each.
 //!
 //! A save that has returned is as durable as the server makes it: with `appendonly yes` and
