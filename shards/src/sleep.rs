@@ -1,7 +1,7 @@
 //! Sleeping on a shard: the timer wheel, seen as futures.
 
 use std::cell::RefCell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -124,4 +124,17 @@ impl Drop for Sleep {
             with_current(|shard| shard.map(|shard| self.disarm(shard)));
         }
     }
+}
+
+/// Lets all that is ready on the shard run once.
+pub async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

@@ -7,6 +7,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use quark::prelude::*;
+use quark_shards::sleep::yield_now;
 
 use crate::clock::Clock;
 use crate::latency::{Latency, Schedule};
@@ -208,20 +209,7 @@ pub(super) async fn until(clock: &Clock, due: u64) {
         } else if left > CLOSE * 2 {
             quark::sleep(left - CLOSE).await;
         } else {
-            others().await;
+            yield_now().await;
         }
     }
-}
-
-/// Lets everything else that is ready run once.
-pub(super) async fn others() {
-    let mut waited = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut waited, true) {
-            return std::task::Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        std::task::Poll::Pending
-    })
-    .await;
 }

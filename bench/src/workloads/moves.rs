@@ -5,8 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use quark::{MigrateError, prelude::*};
+use quark_shards::sleep::yield_now;
 
-use super::actors::{others, until};
+use super::actors::until;
 use super::{Setup, Workload};
 use crate::cli::Idle;
 use crate::error::Error;
@@ -96,7 +97,7 @@ impl Visitor {
                 }
                 sent += 2;
             }
-            others().await;
+            yield_now().await;
         }
         (laps.end(), latency, sent)
     }

@@ -1,15 +1,14 @@
 //! 64 actors that save 100 bytes each, as fast as saves are acknowledged, and are called asleep:
 //! what all `durable` workloads do, wherever states are kept.
 
-use std::future::poll_fn;
 use std::hint::black_box;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
 use quark::prelude::*;
 use quark::{StateError, Store};
+use quark_shards::sleep::yield_now;
 use serde::{Deserialize, Serialize};
 
 use super::{Setup, Workload};
@@ -190,20 +189,6 @@ impl Saver {
     }
 }
 
-/// Lets others run, once.
-async fn yield_now() {
-    let mut has_yielded = false;
-    poll_fn(|cx| {
-        if has_yielded {
-            return Poll::Ready(());
-        }
-        has_yielded = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
 impl Saver {
     fn write(&mut self, number: u64) {
         // Cheaper than formatting, which is not what is measured.
@@ -217,7 +202,8 @@ impl Saver {
             left /= 10;
         }
         self.kept.text.clear();
-        self.kept.text.extend(str::from_utf8(&digits));
+        let digits = str::from_utf8(&digits).expect("digits are text");
+        self.kept.text.push_str(digits);
     }
 }
 

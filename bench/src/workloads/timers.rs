@@ -10,8 +10,8 @@ use quark::Time;
 use quark::prelude::*;
 use quark_shards::current::with_current;
 use quark_shards::shard::Shard;
+use quark_shards::sleep::yield_now;
 
-use super::actors::others;
 use super::{Setup, Workload};
 use crate::cli::Idle;
 use crate::error::Error;
@@ -62,7 +62,7 @@ impl Clockwork {
                 here(|shard| shard.timers().arm(due, Waker::noop().clone()));
                 armed += 1;
             }
-            others().await;
+            yield_now().await;
         }
         here(|shard| shard.timers().armed() as u64)
     }

@@ -1,11 +1,10 @@
 //! One shard's part: the task that collects the oldest.
 
 use std::cell::Cell;
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::Duration;
 
 use quark_shards::shard::Shard;
+use quark_shards::sleep::yield_now;
 
 use super::{Ages, Counters, Cut, Steps};
 use crate::runtime::{Runtime, with_runtime};
@@ -162,19 +161,6 @@ async fn walk(mut look: impl FnMut(&dyn AnyType, &Shard, &Runtime, &mut Steps) -
         if !goes_on {
             return;
         }
-        others().await;
+        yield_now().await;
     }
-}
-
-/// Lets what else is ready run once.
-async fn others() {
-    let mut waited = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut waited, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

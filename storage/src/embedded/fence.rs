@@ -44,7 +44,11 @@ impl Fences {
 
     /// In order, from `slot` on.
     pub(super) fn from(&self, slot: u16) -> impl Iterator<Item = (u16, &Fence)> {
-        (slot..=u16::MAX).filter_map(|slot| Some((slot, self.get(slot)?)))
+        let pages = self.0.iter().enumerate().skip(usize::from(slot) / PAGE);
+        let there = pages.filter_map(|(number, page)| Some((number * PAGE, page.as_deref()?)));
+        let all = there.flat_map(|(begin, page)| (begin..).zip(page));
+        all.filter_map(|(slot, fence)| Some((slot as u16, fence.as_ref()?)))
+            .skip_while(move |(at, _)| *at < slot)
     }
 
     pub(super) fn clear(&mut self) {
@@ -89,5 +93,30 @@ impl Fence {
             grain: place as u32,
         };
         (slot as u16, fence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fences_are_in_order_from_any_slot_on() {
+        let mut fences = Fences::default();
+        let slots = [0, 63, 64, 1_000, u16::MAX];
+        for slot in slots.into_iter().rev() {
+            let place = Place {
+                segment: 1,
+                offset: 0,
+            };
+            let fence = Fence::new(u64::from(slot) + 1, place);
+            assert!(fences.put(slot, fence).is_none());
+        }
+        for (nth, from) in slots.into_iter().enumerate() {
+            let found: Vec<_> = fences.from(from).map(|(slot, _)| slot).collect();
+            assert_eq!(found, slots[nth..]);
+        }
+        assert_eq!(fences.get(u16::MAX).map(|fence| fence.epoch), Some(65_536));
+        assert!(fences.get(62).is_none());
     }
 }

@@ -1,10 +1,9 @@
 //! The writer: one batch at a time is on its way to the disk; what comes meanwhile shares the next.
 
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::Poll;
 
 use quark_shards::planted::{Bug, planted};
+use quark_shards::sleep::yield_now;
 
 use super::batch::{Batch, Sealing};
 use super::format::BLOCK;
@@ -134,19 +133,6 @@ async fn write_all(log: Rc<Log>) {
         log.look_after();
         // Who waited for this batch is about to run, and may save again: into the next one, which
         // could not leave before they have run.
-        others_first().await;
+        yield_now().await;
     }
-}
-
-/// Waits until all that is ready has run.
-async fn others_first() {
-    let mut have_run = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut have_run, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -9,7 +9,7 @@ use crate::provider::RecordKey;
 pub fn id_of(key: &RecordKey) -> String {
     let mut id = Vec::with_capacity(key.text_len() + 24);
     write_id(key, &mut id);
-    String::from_utf8(id).unwrap_or_default()
+    String::from_utf8(id).expect("names are text, and so are digits")
 }
 
 /// Appends [`id_of`] the record.

@@ -2,13 +2,12 @@
 //! the book acknowledges them.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::task::Poll;
 use std::time::Duration;
 
 use quark::prelude::*;
+use quark_shards::sleep::yield_now;
 
 use super::account::{ACCOUNTS, Account, AccountRef, RETRY, passes};
 use super::acks::Acks;
@@ -219,7 +218,7 @@ impl Gateway {
             };
             match wait.checked_sub(WAKE_EARLY) {
                 Some(wait) if !wait.is_zero() => quark::sleep(wait.min(LONGEST_SLEEP)).await,
-                _ => let_others_run().await,
+                _ => yield_now().await,
             }
         }
     }
@@ -269,18 +268,4 @@ impl Gateway {
             windows_p999_ns: state.latency.clone().p999_ns(state.ended),
         }
     }
-}
-
-/// Ends this poll and asks for another at once.
-async fn let_others_run() {
-    let mut polled = false;
-    poll_fn(|cx| {
-        if polled {
-            return Poll::Ready(());
-        }
-        polled = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
