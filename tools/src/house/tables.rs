@@ -20,6 +20,7 @@ pub(super) const CRATES: &[Crate] = &[
         uses: &[
             "quark-bench",
             "quark-engine",
+            "quark-net",
             "quark-numa",
             "quark-shards",
             "quark-storage",
@@ -32,6 +33,7 @@ pub(super) const CRATES: &[Crate] = &[
         folder: "bench",
         uses: &[
             "quark-engine",
+            "quark-net",
             "quark-numa",
             "quark-shards",
             "quark-storage",
@@ -49,6 +51,7 @@ pub(super) const CRATES: &[Crate] = &[
         folder: "engine",
         uses: &[
             "quark-macros",
+            "quark-net",
             "quark-numa",
             "quark-shards",
             "quark-storage",
@@ -59,6 +62,12 @@ pub(super) const CRATES: &[Crate] = &[
         name: "quark-macros",
         folder: "engine/macros",
         uses: &[],
+        library: true,
+    },
+    Crate {
+        name: "quark-net",
+        folder: "net",
+        uses: &["quark-shards"],
         library: true,
     },
     Crate {
@@ -84,7 +93,7 @@ pub(super) const CRATES: &[Crate] = &[
 /// Where the driver seam holds: this code reaches clocks, randomness and I/O only through its
 /// shard's driver. numa reads the machine before there are shards, and the rest stands above
 /// the engine's public face.
-pub(super) const SHARD_SIDE: &[&str] = &["engine/src/", "shards/src/", "storage/src/"];
+pub(super) const SHARD_SIDE: &[&str] = &["engine/src/", "net/src/", "shards/src/", "storage/src/"];
 
 /// What a driver is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
