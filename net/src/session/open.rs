@@ -1,0 +1,118 @@
+use std::collections::BTreeMap;
+
+use super::{Event, Offer, Phase, REFUSAL_MOST, Session, SessionError, Terms};
+use crate::frame::{Frame, Integrity, Kind};
+use crate::session::asked::Asked;
+use crate::session::room::Room;
+
+/// The other side of an open session.
+#[derive(Debug)]
+pub struct Peer {
+    /// What it says of itself.
+    pub terms: Terms,
+    /// For each of this side's types, how the peer's of that name is spoken to.
+    ways: Vec<Option<Way>>,
+}
+
+/// How a type of this side's is spoken to at the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// The type's place in the peer's list.
+    pub actor: u16,
+    /// Both sides have the same idea of it.
+    pub is_exact: bool,
+}
+
+impl Peer {
+    fn new(terms: Terms, own: &Terms) -> Self {
+        let theirs: BTreeMap<_, _> = (0..).zip(&terms.actors).map(by_name).collect();
+        let ways = own.actors.iter().map(|own| {
+            let (place, fingerprint) = *theirs.get(own.name.as_str())?;
+            Some(Way {
+                actor: place,
+                is_exact: fingerprint == own.fingerprint,
+            })
+        });
+        Peer {
+            ways: ways.collect(),
+            terms,
+        }
+    }
+
+    /// How this side's type at `place` is spoken to; nothing if the peer doesn't have it.
+    #[must_use]
+    #[inline]
+    pub fn way(&self, place: u16) -> Option<Way> {
+        *self.ways.get(usize::from(place))?
+    }
+}
+
+fn by_name((place, offer): (u16, &Offer)) -> (&str, (u16, u64)) {
+    (&offer.name, (place, offer.fingerprint))
+}
+
+impl<T> Session<T> {
+    pub(super) fn introduce(&mut self, kind: Kind) {
+        let mut body = Vec::new();
+        self.terms.write(self.salt, &mut body);
+        self.write(kind, &body);
+    }
+
+    /// A frame before the session is open.
+    pub(super) fn shake_hands<'f>(
+        &mut self,
+        frame: Frame<'f>,
+    ) -> Result<Event<'f, T>, SessionError> {
+        let kind = frame.header.kind;
+        match (&self.phase, kind) {
+            (Phase::Accepted, Kind::Hello) => {
+                let (terms, salt) = self.introduced(frame)?;
+                if terms.cluster != self.terms.cluster {
+                    self.refuse(&format!("this is the cluster \"{}\"", self.terms.cluster));
+                    return Err(self.wrong_cluster(terms));
+                }
+                // The welcome is the last that goes without the salt.
+                self.introduce(Kind::Welcome);
+                self.open(terms, salt, self.salt);
+                Ok(Event::Opened)
+            }
+            (Phase::Dialed, Kind::Welcome) => {
+                let (terms, salt) = self.introduced(frame)?;
+                if terms.cluster != self.terms.cluster {
+                    return Err(self.wrong_cluster(terms));
+                }
+                self.open(terms, self.salt, salt);
+                Ok(Event::Opened)
+            }
+            (Phase::Dialed, Kind::Refused) => {
+                let words = &frame.body[..frame.body.len().min(REFUSAL_MOST)];
+                self.phase = Phase::Closed;
+                Err(SessionError::Refused(
+                    String::from_utf8_lossy(words).into_owned(),
+                ))
+            }
+            _ => Err(SessionError::OutOfTurn(kind)),
+        }
+    }
+
+    fn introduced(&self, frame: Frame<'_>) -> Result<(Terms, u64), SessionError> {
+        Terms::read(frame.body).map_err(SessionError::malformed(frame.header.kind))
+    }
+
+    fn open(&mut self, theirs: Terms, dialers: u64, acceptors: u64) {
+        if let Integrity::Checksum { salt } = &mut self.integrity {
+            let half = crc32c::crc32c(&dialers.to_le_bytes());
+            *salt = crc32c::crc32c_append(half, &acceptors.to_le_bytes());
+        }
+        self.room = Room::new(theirs.window);
+        self.asked = Asked::new(theirs.window.messages);
+        self.phase = Phase::Open(Box::new(Peer::new(theirs, &self.terms)));
+    }
+
+    fn wrong_cluster(&self, theirs: Terms) -> SessionError {
+        SessionError::WrongCluster {
+            ours: self.terms.cluster.clone(),
+            theirs: theirs.cluster,
+        }
+    }
+}
