@@ -8,3 +8,4 @@ pub mod cursor;
 pub mod frame;
 pub mod message;
 pub mod session;
+pub mod transport;

@@ -1,0 +1,439 @@
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use quark_shards::io::TcpStream;
+use quark_shards::shard::Shard;
+use thiserror::Error;
+
+use crate::frame::{FrameError, FrameReader};
+use crate::session::{Event, Lost, Outgoing, Peer, Request, SendError, Session, SessionError};
+
+/// Bytes that are taken from a connection at once.
+const CHUNK: usize = 64 << 10;
+
+/// Bytes that are taken at once from a stranger.
+const CHUNK_BEFORE_OPEN: usize = 4 << 10;
+
+/// Bytes that wait to be sent, beyond which nothing more is read: a peer that does not take its
+/// answers asks no more questions.
+const BACKLOG: usize = 1 << 20;
+
+/// How long the last words of a session may take to leave.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Why a link has ended.
+#[derive(Clone, Debug, Error)]
+pub enum LinkError {
+    /// The peer has closed the connection.
+    #[error("the peer has closed the connection")]
+    ClosedByPeer,
+    /// This side has.
+    #[error("this side has closed the connection")]
+    ClosedHere,
+    /// The connection broke.
+    #[error("the connection broke: {0}")]
+    Io(Rc<io::Error>),
+    /// What came over it was no session's.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+impl From<io::Error> for LinkError {
+    fn from(error: io::Error) -> Self {
+        LinkError::Io(Rc::new(error))
+    }
+}
+
+impl From<FrameError> for LinkError {
+    fn from(error: FrameError) -> Self {
+        LinkError::Session(error.into())
+    }
+}
+
+/// What becomes of what a link carries. Called on the link's shard; may call the link.
+pub trait Handler: Sized + 'static {
+    /// What a call of this side is remembered by.
+    type Ticket: 'static;
+
+    /// The handshake is over.
+    fn opened(&self, link: &Rc<Link<Self>>);
+
+    /// The peer calls; [`Link::reply`] answers, now or later.
+    fn call(&self, link: &Rc<Link<Self>>, request: Request<'_>);
+
+    /// The peer tells; [`Link::consume`] says that it is dealt with.
+    fn tell(&self, link: &Rc<Link<Self>>, request: Request<'_>);
+
+    /// A call was answered.
+    fn reply(&self, ticket: Self::Ticket, status: u16, is_exact: bool, body: &[u8]);
+
+    /// There may be room for more than before.
+    fn room(&self, link: &Rc<Link<Self>>) {
+        let _ = link;
+    }
+
+    /// The peer takes no more messages.
+    fn leaving(&self, link: &Rc<Link<Self>>) {
+        let _ = link;
+    }
+
+    /// A call will have no answer.
+    fn lost(&self, lost: Lost<Self::Ticket>, why: &LinkError);
+
+    /// The link has ended; all that it had under way was [lost](Self::lost) before.
+    fn closed(&self, link: &Rc<Link<Self>>, why: &LinkError);
+}
+
+/// A session with its connection.
+pub struct Link<H: Handler> {
+    shard: Rc<Shard>,
+    session: RefCell<Session<H::Ticket>>,
+    reader: Cell<Option<Waker>>,
+    writer: Cell<Option<Waker>>,
+    keeper: Cell<Option<Waker>>,
+    /// Nothing is read until what waits to be sent has gone.
+    is_held_up: Cell<bool>,
+    /// What is still to be sent when the session has ended.
+    last_words: RefCell<BytesMut>,
+    has_ended: Cell<bool>,
+    handler: Rc<H>,
+}
+
+impl<H: Handler> Link<H> {
+    /// Serves `session` on `stream` until either ends.
+    pub fn start(
+        shard: Rc<Shard>,
+        stream: TcpStream,
+        session: Session<H::Ticket>,
+        handler: Rc<H>,
+    ) -> Rc<Self> {
+        let link = Rc::new(Link {
+            session: RefCell::new(session),
+            reader: Cell::default(),
+            writer: Cell::default(),
+            keeper: Cell::default(),
+            is_held_up: Cell::default(),
+            last_words: RefCell::default(),
+            has_ended: Cell::new(false),
+            handler,
+            shard,
+        });
+        // Theirs alone: it is closed when both have come to their end, whoever keeps the link.
+        let stream = Rc::new(stream);
+        let (reads, from) = (link.clone(), stream.clone());
+        link.shard.spawn(async move {
+            let why = match reads.read(&from).await {
+                Ok(why) | Err(why) => why,
+            };
+            reads.end(&why);
+        });
+        let writes = link.clone();
+        link.shard.spawn(async move {
+            if let Err(error) = writes.write(&stream).await {
+                writes.end(&error.into());
+            }
+        });
+        let keeps = link.clone();
+        link.shard.spawn(async move {
+            if let Err(error) = keeps.keep_time().await {
+                keeps.end(&error.into());
+            }
+        });
+        link
+    }
+
+    /// Calls; see [`Session::call`].
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn call<E: From<SendError>>(
+        &self,
+        message: Outgoing<'_>,
+        ticket: H::Ticket,
+        args: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sent = self.session.borrow_mut().call(message, ticket, args);
+        self.wake_writer();
+        sent
+    }
+
+    /// Sends a one-way message; see [`Session::tell`].
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn tell<E: From<SendError>>(
+        &self,
+        message: Outgoing<'_>,
+        args: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sent = self.session.borrow_mut().tell(message, args);
+        self.wake_writer();
+        sent
+    }
+
+    /// Answers; see [`Session::reply`].
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn reply<E: From<SendError>>(
+        &self,
+        number: u64,
+        status: u16,
+        is_exact: bool,
+        body: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sent = self
+            .session
+            .borrow_mut()
+            .reply(number, status, is_exact, body);
+        self.wake_writer();
+        sent
+    }
+
+    /// A one-way message is dealt with; see [`Session::consume`].
+    pub fn consume(&self, frame_bytes: u32) {
+        self.session.borrow_mut().consume(frame_bytes);
+        self.wake_writer();
+    }
+
+    /// What `look` finds in the peer's terms; nothing unless the session is open.
+    #[inline]
+    pub fn with_peer<R>(&self, look: impl FnOnce(&Peer) -> R) -> Option<R> {
+        self.session.borrow().peer().map(look)
+    }
+
+    /// Whether messages may be sent.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.session.borrow().is_open()
+    }
+
+    /// Whether it is over.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.has_ended.get()
+    }
+
+    /// Calls of the peer's that wait for answers.
+    #[must_use]
+    pub fn serving(&self) -> usize {
+        self.session.borrow().serving()
+    }
+
+    /// Takes no more messages; what is under way will be answered.
+    pub fn say_goodbye(&self) {
+        self.session.borrow_mut().say_goodbye();
+        self.wake_writer();
+    }
+
+    /// Ends it.
+    pub fn close(self: &Rc<Self>) {
+        self.end(&LinkError::ClosedHere);
+    }
+
+    /// The handler that it was started with.
+    #[must_use]
+    pub fn handler(&self) -> &Rc<H> {
+        &self.handler
+    }
+
+    fn end(self: &Rc<Self>, why: &LinkError) {
+        if self.has_ended.replace(true) {
+            return;
+        }
+        let lost: Vec<_> = {
+            let mut session = self.session.borrow_mut();
+            *self.last_words.borrow_mut() = if session.is_open() {
+                BytesMut::new()
+            } else {
+                session.take_outgoing()
+            };
+            session.lose().collect()
+        };
+        for lost in lost {
+            self.handler.lost(lost, why);
+        }
+        for waiting in [&self.reader, &self.writer, &self.keeper] {
+            if let Some(waker) = waiting.take() {
+                waker.wake();
+            }
+        }
+        self.handler.closed(self, why);
+    }
+
+    #[inline]
+    fn wake_writer(&self) {
+        if let Some(waker) = self.writer.take() {
+            waker.wake();
+        }
+    }
+
+    /// Reads until the link ends, and says why it does.
+    async fn read(self: &Rc<Self>, stream: &TcpStream) -> Result<LinkError, LinkError> {
+        let mut frames = {
+            let session = self.session.borrow();
+            FrameReader::new(session.integrity(), session.frame_most())
+        };
+        let mut buffer = BytesMut::with_capacity(CHUNK_BEFORE_OPEN);
+        loop {
+            let arrived = stream.recv(&*self.shard, buffer);
+            let Some(arrived) = self.unless_ended(&self.reader, arrived).await else {
+                return Ok(LinkError::ClosedHere);
+            };
+            buffer = arrived?;
+            if buffer.is_empty() {
+                return Ok(LinkError::ClosedByPeer);
+            }
+            let has_opened = self.take_in(&mut frames, &buffer)?;
+            buffer.clear();
+            if has_opened {
+                buffer.reserve(CHUNK);
+            }
+            self.let_backlog_go().await;
+        }
+    }
+
+    /// Takes in what has arrived; true if the session has opened by it.
+    fn take_in(
+        self: &Rc<Self>,
+        frames: &mut FrameReader,
+        mut chunk: &[u8],
+    ) -> Result<bool, LinkError> {
+        let now = self.shard.now();
+        let mut has_opened = false;
+        while !self.has_ended.get() {
+            let Some(frame) = frames.next(&mut chunk)? else {
+                break;
+            };
+            // Handlers come back here, so the session is not borrowed when they are called.
+            let event = self.session.borrow_mut().receive(frame, now);
+            match event? {
+                Event::Nothing => {}
+                Event::Opened => {
+                    has_opened = true;
+                    self.handler.opened(self);
+                }
+                Event::Call(request) => self.handler.call(self, request),
+                Event::Tell(request) => self.handler.tell(self, request),
+                Event::Reply {
+                    ticket,
+                    status,
+                    is_exact,
+                    body,
+                } => self.handler.reply(ticket, status, is_exact, body),
+                Event::Room => self.handler.room(self),
+                Event::Leaving => self.handler.leaving(self),
+            }
+            if has_opened {
+                let session = self.session.borrow();
+                frames.set_integrity(session.integrity());
+                frames.set_most(session.frame_most());
+            }
+        }
+        if self.session.borrow().outgoing_len() > 0 {
+            self.wake_writer();
+        }
+        Ok(has_opened)
+    }
+
+    async fn let_backlog_go(&self) {
+        poll_fn(|cx| {
+            let is_held_up =
+                !self.has_ended.get() && self.session.borrow().outgoing_len() > BACKLOG;
+            self.is_held_up.set(is_held_up);
+            if !is_held_up {
+                return Poll::Ready(());
+            }
+            self.reader.set(Some(cx.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Writes until the link ends, and then its last words.
+    async fn write(&self, stream: &TcpStream) -> io::Result<()> {
+        while let Some(bytes) = self.gathered().await {
+            let sending = stream.send_all(&*self.shard, bytes);
+            match self.unless_ended(&self.writer, sending).await {
+                Some(sent) => sent?,
+                None => break,
+            }
+            if self.is_held_up.get()
+                && let Some(waker) = self.reader.take()
+            {
+                waker.wake();
+            }
+        }
+        let last_words = self.last_words.take().freeze();
+        if !last_words.is_empty() {
+            let until = self.shard.read_clock() + LAST_WORDS;
+            let mut limit = pin!(self.shard.sleep_until(until));
+            let mut sending = pin!(stream.send_all(&*self.shard, last_words));
+            poll_fn(|cx| match sending.as_mut().poll(cx) {
+                Poll::Ready(_) => Poll::Ready(()),
+                Poll::Pending => limit.as_mut().poll(cx),
+            })
+            .await;
+        }
+        Ok(())
+    }
+
+    /// What has been written by the session, as soon as that is anything; nothing once the link
+    /// has ended.
+    async fn gathered(&self) -> Option<Bytes> {
+        poll_fn(|cx| {
+            if self.has_ended.get() {
+                return Poll::Ready(None);
+            }
+            let bytes = self.session.borrow_mut().take_outgoing();
+            if bytes.is_empty() {
+                self.writer.set(Some(cx.waker().clone()));
+                return Poll::Pending;
+            }
+            Poll::Ready(Some(bytes.freeze()))
+        })
+        .await
+    }
+
+    async fn keep_time(&self) -> Result<(), SessionError> {
+        loop {
+            let until = self.session.borrow().next_tick();
+            let sleep = self.shard.sleep_until(until);
+            if self.unless_ended(&self.keeper, sleep).await.is_none() {
+                return Ok(());
+            }
+            let now = self.shard.now();
+            self.session.borrow_mut().tick(now)?;
+            self.wake_writer();
+        }
+    }
+
+    /// What `future` comes to, unless the link ends before; who waits is woken by then.
+    async fn unless_ended<F: Future>(
+        &self,
+        waiting: &Cell<Option<Waker>>,
+        future: F,
+    ) -> Option<F::Output> {
+        let mut future = pin!(future);
+        poll_fn(|cx: &mut Context<'_>| {
+            if self.has_ended.get() {
+                return Poll::Ready(None);
+            }
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            waiting.set(Some(cx.waker().clone()));
+            Poll::Pending
+        })
+        .await
+    }
+}
