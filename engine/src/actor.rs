@@ -9,10 +9,12 @@ use quark_shards::stall::TurnLabel;
 use xxhash_rust::const_xxh3::xxh3_64;
 
 use crate::context::Cx;
+use crate::methods::MethodEntry;
 use crate::options::{ActorOptions, Priority};
 use crate::reference::RefCore;
 use crate::reminders::Due;
 use crate::state::{Field, Saving};
+use crate::wire::Wire;
 
 /// A type whose instances are virtual actors. Written by [`#[actor]`](macro@crate::actor).
 pub trait Actor: Sized + 'static {
@@ -39,6 +41,12 @@ pub trait Actor: Sized + 'static {
     #[must_use]
     fn options() -> ActorOptions {
         ActorOptions::new()
+    }
+
+    /// Its messages, in the order in which they are written.
+    #[must_use]
+    fn methods() -> Vec<MethodEntry> {
+        Vec::new()
     }
 
     /// An instance, for types that are `Default`.
@@ -112,6 +120,10 @@ pub trait Method: Send + Sized + 'static {
     const PRIORITY: Priority = Priority::Normal;
     /// How identical calls in flight become one; `None`: not at all.
     const COALESCE: Option<Coalesce<Self>> = None;
+    /// How it leaves the process; `None`: not at all.
+    const WIRE: Option<Wire<Self>> = None;
+    /// The names of its arguments, in order.
+    const ARGUMENTS: &'static [&'static str] = &[];
     /// What it does where a double stands in for the actor: the engine's own messages.
     const BARE: Option<Bare<Self>> = None;
 
@@ -127,6 +139,13 @@ pub trait Method: Send + Sized + 'static {
 
     /// The arguments, taken out.
     fn into_args(self) -> Self::Args;
+
+    /// The message of these arguments, if they are all that it consists of: the engine's own, which
+    /// never leave the process, may be more.
+    fn from_args(args: Self::Args) -> Option<Self> {
+        drop(args);
+        None
+    }
 
     /// The message once more, if all its arguments are `Clone`.
     fn copy(&self) -> Option<Self> {

@@ -63,6 +63,7 @@ mod limits;
 mod mailbox;
 pub mod manual;
 mod message;
+mod methods;
 mod neighbourhood;
 mod observe;
 mod options;
@@ -86,6 +87,7 @@ pub mod testing;
 mod turn;
 mod types;
 mod whole;
+mod wire;
 
 pub use actor::ActivateError;
 pub use builder::EngineBuilder;
@@ -153,6 +155,48 @@ pub use port::Port;
 /// the others along; so the turn they share has no deadline, and its own calls have those of
 /// their types. It has the context of the call that began it. One-way messages don't join.
 pub use quark_macros::turn;
+/// # Examples
+///
+/// ```
+/// use quark::prelude::*;
+///
+/// #[message]
+/// #[derive(Debug, PartialEq)]
+/// pub struct Order {
+///     symbol: String,
+///     lots: u32,
+///     /// Came later: nodes that do not know it yet leave it out.
+///     #[message(default)]
+///     urgent: bool,
+/// }
+///
+/// #[message]
+/// #[derive(Debug, PartialEq)]
+/// pub enum Refused {
+///     NoSuchSymbol,
+///     TooMany { most: u32 },
+/// }
+///
+/// #[derive(Default)]
+/// pub struct Book;
+///
+/// #[actor]
+/// impl Book {
+///     /// Can be called from other processes too: all its types are messages.
+///     pub fn place(&mut self, order: Order) -> Result<u64, Refused> {
+///         match order {
+///             Order { lots: 1001.., .. } => Err(Refused::TooMany { most: 1000 }),
+///             Order { symbol, .. } if symbol.is_empty() => Err(Refused::NoSuchSymbol),
+///             _ => Ok(7),
+///         }
+///     }
+/// }
+/// # let sim = Engine::builder().simulate(1, quark::testing::SimOptions::default()).unwrap();
+/// # let order = Order { symbol: "QRK".into(), lots: 2000, urgent: false };
+/// # let refused = sim.block_on(sim.actor::<Book>("QRK").place(order));
+/// # assert_eq!(refused, Err(CallError::Method(Refused::TooMany { most: 1000 })));
+/// ```
+pub use quark_macros::message;
 pub use quark_macros::{Stateful, actor};
 pub use quark_numa::{Topology, TopologyError};
 pub use quark_shards::idle::IdlePolicy;
@@ -173,7 +217,9 @@ pub use testing::{fault_point, fault_point_now};
 
 /// What most programs need.
 pub mod prelude {
-    pub use crate::{Call, CallError, Cx, Engine, State, Stateful, Store, Topology, actor, turn};
+    pub use crate::{
+        Call, CallError, Cx, Engine, State, Stateful, Store, Topology, actor, message, turn,
+    };
 }
 
 /// What a store of one's own has to do: see [`Store::custom`], and
@@ -193,6 +239,7 @@ pub mod __private {
     pub use crate::arguments::{Copied, NotClone, NotDebug, Shown, show};
     pub use crate::carried::{Argument, Reply};
     pub use crate::context::Cx;
+    pub use crate::methods::MethodEntry;
     pub use crate::options::{
         ActorOptions, Backoff, Breaker, Directive, Near, Placement, Priority, RateLimit, Strategy,
         Supervision, WhenFull,
@@ -202,4 +249,7 @@ pub mod __private {
     pub use crate::state::{
         Field, HasNoVersions, Kept, Loading, Place, SavedEachTurn, Saving, Stateful, Versions,
     };
+    pub use crate::wire::{StaysHome, Travelling, Wire};
+    pub use quark_net::__private::{rkyv, serde};
+    pub use quark_net::schema;
 }

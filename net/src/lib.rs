@@ -1,11 +1,17 @@
 //! Many machines: what nodes and clients say to each other. Knows of actors only their names.
 //!
-//! [`frame`] is how messages lie on a connection; [`cursor`] reads what their bodies say.
+//! [`frame`] is how messages lie on a connection, [`message`] what of theirs lies before their
+//! arguments, [`session`] what two sides may say when, and [`transport`] carries that over
+//! connections. [`schema`] describes what messages look like, so that two sides can find out
+//! whether they mean the same, and [`codec`] writes and reads them accordingly. [`cursor`] reads
+//! what strangers say.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 #![forbid(unsafe_code)]
 
+pub mod codec;
 pub mod cursor;
 pub mod frame;
 pub mod message;
+pub mod schema;
 pub mod session;
 pub mod transport;

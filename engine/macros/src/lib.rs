@@ -3,11 +3,12 @@
 //! One idea per file: `target` finds the impl block, `options` reads the attribute's own
 //! arguments, `model` says what the block declares, `check` refuses what cannot be a message
 //! and says the remedy, `types` looks into types, `expand` writes the code. `state` is the derive
-//! of what an actor keeps.
+//! of what an actor keeps, `message` the attribute of what leaves the process.
 
 mod check;
 mod expand;
 mod list;
+mod message;
 mod model;
 mod options;
 mod problems;
@@ -187,6 +188,47 @@ pub fn stateful(item: TokenStream) -> TokenStream {
     derived
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
+}
+
+/// Lets the values of a type leave the process.
+///
+/// ```text
+/// #[message]
+/// #[derive(Clone, Debug, PartialEq)]
+/// pub struct Order {
+///     symbol: String,
+///     lots: u32,
+///     #[message(default)]
+///     urgent: bool,
+/// }
+/// ```
+///
+/// It goes above the type's derives, on structs and enums that are not generic. Their fields are
+/// messages themselves, or of the standard library: numbers, `bool`, `char`, `String`, `()`,
+/// `Option`, `Vec`, `Box`, arrays, tuples, `BTreeMap`, `BTreeSet`, `Result`, `Duration`; or
+/// `bytes::Bytes`. Types may contain themselves.
+///
+/// A method of an actor can be called from other processes if its arguments, its answer and its
+/// error are such types.
+///
+/// # Versions
+///
+/// Nodes whose types are the same use a fast form that knows no names. Between others, fields,
+/// variants and arguments go by their names, and may change:
+///
+/// | change | is |
+/// |---|---|
+/// | a field with `#[message(default)]`, or an `Option`, is added or removed | fine |
+/// | another field is removed | fine for those who no longer read it, refused by those who do |
+/// | another field is added | refused by those who read it |
+/// | a number becomes wider, or a type becomes an `Option` of it | fine for those who read it so |
+/// | a variant is added | fine, until one who does not know it meets it: an error |
+/// | a field, variant or method gets another name | it is another |
+///
+/// `None` within `Some`, and lists of values that hold nothing, have no form: they are errors.
+#[proc_macro_attribute]
+pub fn message(options: TokenStream, item: TokenStream) -> TokenStream {
+    message::expand(options.into(), item.into()).into()
 }
 
 /// The attribute on the compiler-independent token type, so that unit tests can call it.

@@ -22,6 +22,13 @@ pub(super) fn expand(message: &Message) -> TokenStream {
             (#(self.#names,)*)
         }
 
+        fn from_args((#(#names,)*): Self::Args) -> ::core::option::Option<Self> {
+            ::core::option::Option::Some(Self {
+                #(#names,)*
+                __signature: ::core::marker::PhantomData,
+            })
+        }
+
         fn copy(&self) -> ::core::option::Option<Self> {
             #[allow(unused_imports, reason = "used by arguments that are not Clone")]
             use ::quark::__private::NotClone as _;

@@ -2,7 +2,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Type, ext::IdentExt};
 
-use super::{allow, arguments, turn};
+use super::{allow, arguments, turn, wire};
 use crate::{model::Message, target::Target, types};
 
 /// The type that holds a message's arguments on their way, and how the engine delivers it.
@@ -32,6 +32,7 @@ pub(super) fn expand(target: &Target, message: &Message) -> TokenStream {
         quote!(Shared)
     };
     let turn = turn::expand(message);
+    let wire = wire::expand(message);
     let arguments = arguments::expand(message);
     let call = call(target, message);
     let reply = reply(output);
@@ -55,6 +56,7 @@ pub(super) fn expand(target: &Target, message: &Message) -> TokenStream {
             const NAME: &'static str = #name;
             const SYNC: bool = #sync;
             #turn
+            #wire
             #arguments
             #call
             #reply

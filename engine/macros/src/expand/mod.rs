@@ -5,6 +5,7 @@ mod hooks;
 mod message;
 mod reference;
 mod turn;
+mod wire;
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -68,6 +69,7 @@ fn actor(target: &Target, model: &Model, options: &Options) -> TokenStream {
     let options = options.expression();
     let hooks = hooks::expand(target, model);
     let reminded = hooks::reminded(target, model);
+    let methods = wire::methods(model);
     let fallback = fallback();
     let states = states();
     let allow = allow();
@@ -91,6 +93,7 @@ fn actor(target: &Target, model: &Model, options: &Options) -> TokenStream {
                 #options
             }
 
+            #methods
             #fallback
             #states
             #hooks
