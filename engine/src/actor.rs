@@ -3,13 +3,15 @@
 use std::any::TypeId;
 use std::fmt;
 use std::future::Future;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use quark_net::schema::{ActorSchema, Book};
 use quark_shards::stall::TurnLabel;
 use xxhash_rust::const_xxh3::xxh3_64;
 
 use crate::context::Cx;
-use crate::methods::MethodEntry;
+use crate::methods::{MethodEntry, schema_of};
 use crate::options::{ActorOptions, Priority};
 use crate::reference::RefCore;
 use crate::reminders::Due;
@@ -124,6 +126,11 @@ pub trait Method: Send + Sized + 'static {
     const WIRE: Option<Wire<Self>> = None;
     /// The names of its arguments, in order.
     const ARGUMENTS: &'static [&'static str] = &[];
+    /// Which of its actor's messages it is to other processes.
+    #[must_use]
+    fn number() -> u16 {
+        u16::MAX
+    }
     /// What it does where a double stands in for the actor: the engine's own messages.
     const BARE: Option<Bare<Self>> = None;
 
@@ -236,6 +243,8 @@ pub struct TypeToken {
     name: &'static str,
     hash: u64,
     index: AtomicU32,
+    /// What the type's messages look like to other processes, once somebody wants to know.
+    schema: OnceLock<ActorSchema>,
 }
 
 static NEXT_TYPE: AtomicU32 = AtomicU32::new(1);
@@ -248,6 +257,7 @@ impl TypeToken {
             name,
             hash: xxh3_64(name.as_bytes()),
             index: AtomicU32::new(0),
+            schema: OnceLock::new(),
         }
     }
 
@@ -260,6 +270,16 @@ impl TypeToken {
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// What the messages of its type `A` look like to other processes.
+    pub(crate) fn schema<A: Actor>(&'static self) -> &'static ActorSchema {
+        self.schema.get_or_init(|| {
+            schema_of::<A>().unwrap_or_else(|error| {
+                tracing::error!(actor = A::NAME, %error, "no other process can call this type");
+                ActorSchema::new(A::NAME, Book::new(), Vec::new()).expect("it says nothing")
+            })
+        })
     }
 
     /// The name's hash: the same on every machine and in every version.

@@ -16,6 +16,7 @@ use crate::launch::{LaunchError, launch};
 use crate::neighbourhood::Neighbourhoods;
 use crate::options::ActorOptions;
 use crate::registry::{FactoryCx, Registry};
+use crate::remote::{Listen, RemoteSettings};
 use crate::state::{DEFAULT_STORE, Store, StoreChoices};
 use crate::supervision::{Escalation, OnEscalation};
 use crate::testing::{Double, Sim, SimDisks, SimOptions};
@@ -57,6 +58,7 @@ impl Default for EngineBuilder {
                 on_escalation: None,
                 neighbourhoods: Neighbourhoods::default(),
                 stores: StoreChoices::default(),
+                remote: RemoteSettings::default(),
                 simulated: false,
             },
             credits: Credits::default(),
@@ -143,6 +145,16 @@ impl EngineBuilder {
     /// one name, the last counts.
     pub fn store_named(mut self, name: impl Into<String>, store: Store) -> Self {
         self.settings.stores.set(name, store);
+        self
+    }
+
+    /// Takes calls from other processes, for the types that this builder knows
+    /// ([`register`](Self::register), [`configure`](Self::configure)), as far as their messages can
+    /// travel: those whose arguments and replies are [`message`](macro@crate::message)s, or of the
+    /// standard library's plain types.
+    pub fn listen(mut self, listen: Listen) -> Self {
+        self.settings.remote.cluster.clone_from(&listen.cluster);
+        self.settings.remote.listen = Some(listen);
         self
     }
 

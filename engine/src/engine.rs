@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use crate::neighbourhood::Neighbourhoods;
 use crate::reference::RefCore;
 use crate::registry::{Registration, Registry};
 use crate::reminders::{Delivery, Due};
+use crate::remote::{Acquaintance, RemoteSettings, Served};
 use crate::report::LaunchReport;
 use crate::running::Running;
 use crate::runtime::try_with_runtime;
@@ -47,10 +49,13 @@ pub struct Engine {
 pub(crate) struct EngineShared {
     id: EngineId,
     settings: Settings,
+    /// What keys are hashed with: a client learns it from its peer.
+    seed: AtomicU64,
     mesh: Arc<MeshShared>,
     ports: PortNumbers,
     registry: Registry,
     stage: AtomicU8,
+    remote: Acquaintance,
     report: RwLock<LaunchReport>,
 }
 
@@ -71,6 +76,7 @@ pub(crate) struct Settings {
     pub(crate) on_escalation: Option<OnEscalation>,
     pub(crate) neighbourhoods: Neighbourhoods,
     pub(crate) stores: StoreChoices,
+    pub(crate) remote: RemoteSettings,
     /// Its shards share the caller's thread, so blocking for them would be for ever.
     pub(crate) simulated: bool,
 }
@@ -133,13 +139,16 @@ impl Engine {
 
     pub(crate) fn new(settings: Settings, mesh: Arc<MeshShared>, registry: Registry) -> Self {
         let id = EngineId(NEXT_ENGINE.fetch_add(1, Ordering::Relaxed));
+        let seed = AtomicU64::new(settings.seed);
         let shared = Arc::new(EngineShared {
             id,
             settings,
+            seed,
             mesh,
             ports: PortNumbers::default(),
             registry,
             stage: AtomicU8::new(Stage::Running as u8),
+            remote: Acquaintance::default(),
             report: RwLock::default(),
         });
         let mut engines = ENGINES.write().unwrap_or_else(PoisonError::into_inner);
@@ -227,6 +236,12 @@ impl Engine {
         self.hash_in(token.hash(), key)
     }
 
+    /// What keys are hashed with.
+    #[inline]
+    pub(crate) fn seed(&self) -> u64 {
+        self.shared.seed.load(Ordering::Relaxed)
+    }
+
     /// The hash of `key` among those of one type, or of whatever else `realm` stands for.
     #[inline]
     pub(crate) fn hash_in(&self, realm: u64, key: &Key) -> u64 {
@@ -234,7 +249,7 @@ impl Engine {
             Key::Int(number) => slots::Key::Int(*number),
             Key::Str(name) => slots::Key::Str(name),
         };
-        hash_key(self.shared.settings.seed, realm, key)
+        hash_key(self.seed(), realm, key)
     }
 
     /// The shard that keeps the records of a key with this hash. By the hash alone, since where a
@@ -254,6 +269,27 @@ impl Engine {
     pub(crate) fn deliver(&self, actor: &str, key: Key, due: Due) -> Option<Delivery> {
         let deliver = self.shared.registry.deliver(actor)?;
         Some(deliver(self, key, due))
+    }
+
+    /// What its processes and those of others know of each other.
+    pub(crate) fn acquaintance(&self) -> &Acquaintance {
+        &self.shared.remote
+    }
+
+    /// From now on keys are hashed with this.
+    pub(crate) fn set_seed(&self, seed: u64) {
+        self.shared.seed.store(seed, Ordering::Relaxed);
+    }
+
+    /// Where its shards take calls from other processes, in order; nothing unless they do.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.shared.remote.addresses()
+    }
+
+    /// Its types that other processes can call.
+    pub(crate) fn served(&self) -> Arc<[Served]> {
+        self.shared.remote.served(&self.shared.registry)
     }
 
     pub(crate) fn registered<A: Actor>(&self) -> Result<Registration<A>, RegisterError> {

@@ -81,6 +81,45 @@ pub enum CallError<E = Infallible> {
     /// A call that was begun on one shard was awaited elsewhere.
     #[error("a call must be awaited where it was first polled")]
     Elsewhere,
+    /// The connection to the actor's process broke before its answer had come. Whether the turn
+    /// ran, runs or will run is unknown.
+    #[error("the connection broke before the answer had come: the outcome is unknown")]
+    Disconnected,
+    /// The actor's process could not be reached; the method did not run.
+    #[error("the actor's process could not be reached: {0}")]
+    Unreachable(Box<String>),
+    /// The message can't travel to the actor's process; the method did not run.
+    #[error("the message can't travel: {0}")]
+    NotRemote(Box<NotRemote>),
+    /// The method ran in another process, but its answer can't be read here.
+    #[error("the method ran, but its answer can't be read: {0}")]
+    Unreadable(Box<String>),
+}
+
+/// Why a message can't travel to another process.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotRemote {
+    /// It is made of what can't leave the process.
+    #[error("{actor}::{method}: mark the types of its arguments and of its reply with #[message]")]
+    StaysHome {
+        /// The actor type.
+        actor: &'static str,
+        /// Its method.
+        method: &'static str,
+    },
+    /// The other process does not have the type, or does not let others call it.
+    #[error("the other process does not offer {actor}: register it with its builder")]
+    NoSuchActor {
+        /// The actor type.
+        actor: &'static str,
+    },
+    /// The other process does not have the method.
+    #[error("the other process does not have the method")]
+    NoSuchMethod,
+    /// The other process says so.
+    #[error("{0}")]
+    There(String),
 }
 
 // Every reply has room for an error, and replies travel by value. What its variants carry are
@@ -110,6 +149,10 @@ impl<E> CallError<E> {
             CallError::Unregistered(error) => CallError::Unregistered(error),
             CallError::WouldBlock => CallError::WouldBlock,
             CallError::Elsewhere => CallError::Elsewhere,
+            CallError::Disconnected => CallError::Disconnected,
+            CallError::Unreachable(why) => CallError::Unreachable(why),
+            CallError::NotRemote(why) => CallError::NotRemote(why),
+            CallError::Unreadable(why) => CallError::Unreadable(why),
         }
     }
 
@@ -129,6 +172,8 @@ impl<E> CallError<E> {
                 | CallError::State(_)
                 | CallError::Unregistered(_)
                 | CallError::WouldBlock
+                | CallError::Unreachable(_)
+                | CallError::NotRemote(_)
         )
     }
 
@@ -182,6 +227,8 @@ pub(crate) enum Refusal {
     State(Box<StateError>),
     Stopped,
     Unregistered(RegisterError),
+    Unreachable(String),
+    NotRemote(NotRemote),
     /// Its actor is not here, or not only: the message is to be dispatched. Nobody is told this.
     Elsewhere,
 }
@@ -203,6 +250,8 @@ impl<E> From<Refusal> for CallError<E> {
             Refusal::State(error) => CallError::State(error),
             Refusal::Stopped => CallError::Stopped,
             Refusal::Unregistered(error) => CallError::Unregistered(Box::new(error)),
+            Refusal::Unreachable(why) => CallError::Unreachable(Box::new(why)),
+            Refusal::NotRemote(why) => CallError::NotRemote(Box::new(why)),
             Refusal::Elsewhere => CallError::Elsewhere,
         }
     }
@@ -293,6 +342,9 @@ pub enum RegisterError {
         /// Why.
         source: Box<StoreError>,
     },
+    /// Another process can't use the type; it says why.
+    #[error("{0}")]
+    There(String),
     /// The machine that a simulation stands for can't be.
     #[error("the simulated machine: {0}")]
     Topology(String),

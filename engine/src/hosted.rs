@@ -61,7 +61,9 @@ pub use quark_shards::driver::glommio::library as glommio;
 
 use crate::builder::EngineBuilder;
 use crate::engine::Engine;
-use crate::launch::{LaunchError, Launching, Line, Opening, Plan, Said, Saying, Step, Up};
+use crate::launch::{
+    LaunchError, Launching, Line, Opening, Plan, Said, Saying, Step, Up, bind, serve,
+};
 use crate::running::{Ending, close};
 use crate::state::StoreStage;
 
@@ -116,6 +118,7 @@ impl HostedShard {
         let _ = self.says.send(Ok(guest.up()));
         loop {
             match self.steps.try_recv() {
+                Ok(Step::Bind) => drop(self.says.send(bind(&guest.shard))),
                 Ok(Step::Run) => break guest.run().await,
                 Ok(Step::Stores(stage)) => {
                     let _ = self.says.send(guest.stores(stage).await);
@@ -169,6 +172,7 @@ pub(crate) fn run_shard(plan: Plan, says: &Sender<Saying>, steps: &Receiver<Step
         loop {
             // Nothing else runs on this executor yet: it may be blocked.
             match steps.recv() {
+                Ok(Step::Bind) => drop(says.send(bind(&guest.shard))),
                 Ok(Step::Run) => break guest.run().await,
                 Ok(Step::Stores(stage)) => drop(says.send(guest.stores(stage).await)),
                 Err(_) => break guest.end().await,
@@ -216,6 +220,7 @@ impl Guest {
     }
 
     async fn run(self) {
+        serve(&self.shard);
         self.shard.run_hosted().await;
         self.end().await;
     }

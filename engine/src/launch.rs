@@ -28,6 +28,7 @@ use crate::driver_kind::{DriverKind, DriverKindError};
 use crate::engine::Engine;
 use crate::error::RegisterError;
 use crate::neighbourhood::Neighbourhoods;
+use crate::remote::ListenError;
 use crate::report::LaunchReport;
 use crate::running::{Ending, Running, close};
 use crate::runtime::{RUNTIME, Runtime};
@@ -36,6 +37,8 @@ use steps::{Ready, follow, make_ready, set_going};
 
 use crate::testing::Hooks;
 pub(crate) use steps::{Line, Opening, Said, Saying, Step, Up};
+#[cfg(feature = "glommio")]
+pub(crate) use steps::{bind, serve};
 
 /// Why an engine could not be launched; each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +68,14 @@ pub enum LaunchError {
         store: String,
         /// Why.
         source: StoreError,
+    },
+    /// The engine can't listen as it is to.
+    #[error("shard {shard}: {source}")]
+    Listen {
+        /// Which shard.
+        shard: u16,
+        /// Why.
+        source: ListenError,
     },
     /// No thread could be started.
     #[error("no thread for shard {shard}: {source}; raise the limit of processes (ulimit -u)")]
@@ -163,12 +174,15 @@ impl Launching {
         lines: Vec<Line>,
         endings: Vec<Ending>,
     ) -> Result<Engine, LaunchError> {
-        let with_stores = !self.engine.settings().stores.is_empty();
+        let settings = self.engine.settings();
+        let with_stores = !settings.stores.is_empty();
+        let listens = settings.remote.listen.is_some();
         let Ready {
             driver,
             pulses,
             stores,
-        } = match make_ready(&lines, with_stores) {
+            addresses,
+        } = match make_ready(&lines, with_stores, listens) {
             Ok(ready) => ready,
             Err(error) => {
                 // This ends the shards that are up. What their stores had locked is free when
@@ -178,6 +192,7 @@ impl Launching {
                 return Err(error);
             }
         };
+        self.engine.acquaintance().listens_at(addresses);
         set_going(&lines);
         let Launching {
             engine,
@@ -253,10 +268,9 @@ impl Plan {
     /// Makes the shard, on the thread where it will live.
     pub(crate) fn shard(self, driver: Box<dyn Driver>) -> Rc<Shard> {
         let shard = Shard::new(self.end, self.config, driver);
-        shard.attach(
-            &RUNTIME,
-            Runtime::new(self.engine, Hooks::default(), shard.pulse().clone()),
-        );
+        let runtime = Runtime::new(self.engine, Hooks::default(), shard.pulse().clone());
+        runtime.open_to_others(&shard);
+        shard.attach(&RUNTIME, runtime);
         shard
     }
 }

@@ -11,6 +11,7 @@ use crate::key::{ActorId, Key};
 use crate::neighbourhood::Neighbourhoods;
 use crate::options::{ActorOptions, Placement};
 use crate::reminders::{Delivery, Due, deliver};
+use crate::remote::Served;
 use crate::testing::{Double, Doubles};
 
 /// Makes an instance of an actor type, on the shard where it will live.
@@ -64,6 +65,8 @@ struct Registered {
     factory: Option<Arc<dyn Any + Send + Sync>>,
     /// How one of its actors is told of a reminder, if that means anything to them.
     deliver: Option<Deliver>,
+    /// What other processes can call of it.
+    serve: fn() -> Served,
 }
 
 type Deliver = fn(&Engine, Key, Due) -> Delivery;
@@ -99,9 +102,17 @@ impl Registry {
                 options,
                 factory,
                 deliver: A::HAS_REMINDER.then_some(deliver::<A> as Deliver),
+                serve: Served::of::<A>,
             },
         );
         Ok(())
+    }
+
+    /// The registered types of which other processes can call anything, in a fixed order.
+    pub(crate) fn served(&self) -> Arc<[Served]> {
+        let types = self.types.read().unwrap_or_else(PoisonError::into_inner);
+        let served = types.values().map(|known| (known.serve)());
+        served.filter(|served| !served.methods.is_empty()).collect()
     }
 
     /// How actors of the type registered as `name` are told of reminders; `None` if there is no

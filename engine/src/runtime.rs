@@ -1,6 +1,6 @@
 //! The engine's side of one shard: messages come in here and find their actors.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -26,6 +26,7 @@ use crate::message::{BoxedHeld, Held, Incoming, ReplyOf, Resume, fits};
 use crate::post::Posts;
 use crate::reference::Hint;
 use crate::reminders::Watch;
+use crate::remote::Remote;
 use crate::state::Stores;
 use crate::supervision::Parked;
 use crate::testing::Hooks;
@@ -63,6 +64,8 @@ pub(crate) struct Runtime {
     pulse: Arc<Pulse>,
     turns: Cell<u64>,
     pub(crate) outliers: Outliers,
+    /// What leaves the process or comes from outside; nothing where nothing does.
+    remote: OnceCell<Rc<Remote>>,
 }
 
 /// How far this shard is on its way out.
@@ -125,7 +128,22 @@ impl Runtime {
             pulse,
             turns: Cell::new(0),
             outliers: Outliers::default(),
+            remote: OnceCell::new(),
         }
+    }
+
+    /// Lets calls leave the process and come from outside, if they are to.
+    pub(crate) fn open_to_others(&self, shard: &Rc<Shard>) {
+        if self.engine.settings().remote.is_used() {
+            let remote = Remote::new(shard, self.engine.unowned());
+            let _ = self.remote.set(Rc::new(remote));
+        }
+    }
+
+    /// What leaves the process or comes from outside.
+    #[inline]
+    pub(crate) fn remote(&self) -> Option<&Rc<Remote>> {
+        self.remote.get()
     }
 
     pub(crate) fn engine(&self) -> &Engine {

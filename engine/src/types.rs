@@ -81,6 +81,11 @@ impl<A: Actor> TypeShard<A> {
             routes.use_them();
             runtime.use_routes();
         }
+        if settings.remote.peer.is_some() {
+            // What lives in other processes is not where its hash says.
+            routes.use_them();
+            runtime.use_routes();
+        }
         let double = registered.double.map(StandIn::new);
         Ok(TypeShard {
             cells: Slab::new(A::token()),

@@ -8,8 +8,8 @@ use std::marker::PhantomData;
 
 use bytes::BytesMut;
 use quark_net::codec::{
-    Arguments, Codec, DecodeError, EncodeError, Travel, decode_answer, decode_reply,
-    encode_answer, encode_reply,
+    Arguments, Codec, DecodeError, EncodeError, Travel, decode_answer, decode_reply, encode_answer,
+    encode_reply,
 };
 use quark_net::schema::{Book, MethodSchema, Schema, Shape};
 
@@ -49,20 +49,17 @@ where
     M: Method<Args: Arguments, Ok: Travel, Err: Travel>,
 {
     /// The wire of a method that has an error of its own.
-    pub const WIRE: Option<Wire<M>> = match (
-        <M::Args as Arguments>::UNFIT,
-        M::Ok::UNFIT,
-        M::Err::UNFIT,
-    ) {
-        (None, None, None) => Some(Wire {
-            describe: |book| described::<M>(book, |book| M::Err::describe(book)),
-            encode: encode::<M>,
-            decode: decode::<M>,
-            encode_reply: encode_reply::<M::Ok, M::Err>,
-            decode_reply: decode_reply::<M::Ok, M::Err>,
-        }),
-        _ => None,
-    };
+    pub const WIRE: Option<Wire<M>> =
+        match (<M::Args as Arguments>::UNFIT, M::Ok::UNFIT, M::Err::UNFIT) {
+            (None, None, None) => Some(Wire {
+                describe: |book| described::<M>(book, |book| M::Err::describe(book)),
+                encode: encode::<M>,
+                decode: decode::<M>,
+                encode_reply: encode_reply::<M::Ok, M::Err>,
+                decode_reply: decode_reply::<M::Ok, M::Err>,
+            }),
+            _ => None,
+        };
 }
 
 impl<M> Travelling<M>

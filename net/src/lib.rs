@@ -15,3 +15,10 @@ pub mod message;
 pub mod schema;
 pub mod session;
 pub mod transport;
+
+/// What the code that `#[message]` writes stands on. Not for use by hand.
+#[doc(hidden)]
+pub mod __private {
+    pub use rkyv;
+    pub use serde;
+}

@@ -3,6 +3,7 @@
 //! Runs on the user's thread and on shards' threads before their loops.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
@@ -13,12 +14,15 @@ use quark_shards::stall::Pulse;
 use quark_storage::provider::StoreError;
 
 use super::LaunchError;
+use crate::runtime::{RUNTIME, Runtime};
 use crate::state::{NotOpened, Reports, StoreStage, add_reports, bring_up};
 
 /// The next thing that a shard is to do. Where no more comes, the launch has failed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
     Stores(StoreStage),
+    /// Bind the port that other processes call.
+    Bind,
     /// The last one.
     Run,
 }
@@ -33,6 +37,7 @@ pub(crate) struct Up {
 pub(crate) enum Said {
     Up(Up),
     Stores(Reports),
+    Bound(Option<SocketAddr>),
 }
 
 /// What a shard says, or why it ends instead.
@@ -69,14 +74,21 @@ pub(super) struct Ready {
     pub(super) driver: DriverReport,
     pub(super) pulses: Vec<Arc<Pulse>>,
     pub(super) stores: Reports,
+    /// Where the shards listen, in their order.
+    pub(super) addresses: Vec<SocketAddr>,
 }
 
 /// Waits until every shard is up, and has opened its stores.
-pub(super) fn make_ready(lines: &[Line], with_stores: bool) -> Result<Ready, LaunchError> {
+pub(super) fn make_ready(
+    lines: &[Line],
+    with_stores: bool,
+    listens: bool,
+) -> Result<Ready, LaunchError> {
     let mut ready = Ready {
         driver: DriverReport::default(),
         pulses: Vec::new(),
         stores: Reports::new(),
+        addresses: Vec::new(),
     };
     for line in lines {
         if let Said::Up(up) = line.hear()? {
@@ -86,6 +98,14 @@ pub(super) fn make_ready(lines: &[Line], with_stores: bool) -> Result<Ready, Lau
     }
     if with_stores {
         ready.stores = open_stores(lines)?;
+    }
+    if listens {
+        lines.iter().for_each(|line| line.tell(Step::Bind));
+        for line in lines {
+            if let Said::Bound(addr) = line.hear()? {
+                ready.addresses.extend(addr);
+            }
+        }
     }
     Ok(ready)
 }
@@ -114,14 +134,37 @@ pub(crate) fn set_going(lines: &[Line]) {
 /// The shard's end: takes the steps on its own thread, until the last (true) or the launch fails.
 pub(super) fn follow(shard: &Rc<Shard>, said: &Sender<Saying>, steps: &Receiver<Step>) -> bool {
     while let Ok(step) = steps.recv() {
-        let Step::Stores(stage) = step else {
-            return true;
-        };
-        let opening = Opening::begin(shard, stage);
-        shard.run_while(|| opening.goes_on());
-        let _ = said.send(opening.result().map(Said::Stores).map_err(Into::into));
+        match step {
+            Step::Stores(stage) => {
+                let opening = Opening::begin(shard, stage);
+                shard.run_while(|| opening.goes_on());
+                let _ = said.send(opening.result().map(Said::Stores).map_err(Into::into));
+            }
+            Step::Bind => drop(said.send(bind(shard))),
+            Step::Run => {
+                serve(shard);
+                return true;
+            }
+        }
     }
     false
+}
+
+/// Has the shard bind the port that other processes call.
+pub(crate) fn bind(shard: &Shard) -> Saying {
+    let remote = shard.attached(&RUNTIME).and_then(Runtime::remote);
+    let bound = remote.map_or(Ok(None), |remote| remote.bind());
+    let shard = shard.id();
+    bound
+        .map(Said::Bound)
+        .map_err(|source| LaunchError::Listen { shard, source })
+}
+
+/// Has the shard take calls from other processes, if it has bound a port for them.
+pub(crate) fn serve(shard: &Shard) {
+    if let Some(remote) = shard.attached(&RUNTIME).and_then(Runtime::remote) {
+        shard.enter(|_| remote.serve());
+    }
 }
 
 /// One stage of the stores, as a task of a shard.

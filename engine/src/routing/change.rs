@@ -45,6 +45,13 @@ impl<A: Actor> Ways<'_, A> {
 
     /// What is to be done here with a message to `key`.
     pub(super) fn way(&self, key: &Key, hash: u64) -> Way {
+        if self
+            .runtime
+            .remote()
+            .is_some_and(|remote| !remote.owns(hash))
+        {
+            return Way::Away;
+        }
         if self.types.pools.are_used() {
             return Way::Pool;
         }
@@ -162,7 +169,7 @@ impl<A: Actor> Ways<'_, A> {
         });
         let marker = |key| Control::<A>::new(key, hash, What::Marker { origin, serial });
         match self.way(&key, hash) {
-            Way::Here | Way::Landing { .. } | Way::Place | Way::Pool => {
+            Way::Here | Way::Landing { .. } | Way::Place | Way::Pool | Way::Away => {
                 let at = self.here();
                 let landed = Control::<A>::new(key, hash, What::Landed { at, serial });
                 self.runtime.post(self.shard, origin, landed);

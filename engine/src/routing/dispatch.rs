@@ -40,7 +40,7 @@ impl<A: Actor> Ways<'_, A> {
                     Ok(Local::Here(resident))
                 }
                 Way::Shard(lane) => Ok(Local::Lane(lane)),
-                Way::Landing { .. } | Way::Wait | Way::Behind(_) => Ok(Local::Behind),
+                Way::Landing { .. } | Way::Wait | Way::Behind(_) | Way::Away => Ok(Local::Behind),
                 Way::Place => {
                     self.place(key, hash, self.here());
                     continue;
@@ -90,6 +90,10 @@ impl<A: Actor> Ways<'_, A> {
                 self.place(&key, hash, from);
                 self.dispatch(key, hash, incoming);
             }
+            Way::Away => match self.runtime.remote() {
+                Some(remote) => remote.send(self.shard, self.runtime, key, hash, incoming),
+                None => self.refuse(key, incoming, Refusal::Stopped),
+            },
         }
     }
 

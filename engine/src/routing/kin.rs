@@ -24,7 +24,7 @@ impl<A: Actor> Ways<'_, A> {
             return Some(signal);
         }
         match self.way(&to.key, to.hash) {
-            Way::Here | Way::Landing { .. } | Way::Place | Way::Pool => Some(signal),
+            Way::Here | Way::Landing { .. } | Way::Place | Way::Pool | Way::Away => Some(signal),
             Way::Shard(lane) | Way::Behind(lane) => {
                 self.runtime.signal_on(self.shard, lane, to.clone(), signal);
                 None

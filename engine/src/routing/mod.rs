@@ -107,6 +107,8 @@ enum Way {
     Place,
     /// Any instance of a pool here will do.
     Pool,
+    /// It lives in another process.
+    Away,
 }
 
 impl Routes {

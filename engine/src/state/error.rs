@@ -82,6 +82,9 @@ pub enum StateError {
         /// What serde says.
         why: String,
     },
+    /// It is kept for an actor in another process, which says why.
+    #[error("{0}")]
+    There(String),
     /// The store could not do it.
     #[error(transparent)]
     Store(StoreError),

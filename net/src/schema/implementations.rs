@@ -13,7 +13,8 @@ use super::{Book, Float, Int, Schema, Shape};
 const HOLLOW: &str = "its elements hold nothing, so that its length alone would be sent: send the \
                       length as a number";
 /// Why an option of an option stays at home.
-const TWO_NONES: &str = "`None` within `Some` looks like `None` on its way: use an enum of your own";
+const TWO_NONES: &str =
+    "`None` within `Some` looks like `None` on its way: use an enum of your own";
 
 macro_rules! simple {
     ($($type:ty => $shape:expr),* $(,)?) => {$(

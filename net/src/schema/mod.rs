@@ -12,9 +12,9 @@ mod shape;
 mod wire;
 
 pub use actor::{ActorSchema, Argument, MethodSchema};
-pub(crate) use implementations::first;
 pub use book::{Body, Book, Definition, Field, Fields, Variant};
 pub use compare::{Agreement, MethodAgreement, Mismatch, Way};
+pub(crate) use implementations::first;
 pub use shape::{Float, Int, Shape};
 pub use wire::SchemaError;
 

@@ -33,6 +33,12 @@ impl<T> Asked<T> {
         }
     }
 
+    /// Whether a number is free.
+    #[inline]
+    pub(super) fn has_place(&self) -> bool {
+        !self.free.is_empty() || self.slots.len() < self.most as usize
+    }
+
     /// The number that the next call will have; nothing if all are in use.
     #[inline]
     pub(super) fn next(&mut self) -> Option<u64> {

@@ -262,6 +262,13 @@ impl<T> Session<T> {
         matches!(self.phase, Phase::Open(_))
     }
 
+    /// Whether one more message of any size may be sent now.
+    #[must_use]
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.is_open() && self.room.is_free() && self.asked.has_place()
+    }
+
     /// Takes a frame in.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Event, Offer, Phase, REFUSAL_MOST, Session, SessionError, Terms};
+use super::{Event, Phase, REFUSAL_MOST, Session, SessionError, Terms};
 use crate::frame::{Frame, Integrity, Kind};
 use crate::session::asked::Asked;
 use crate::session::room::Room;
@@ -10,11 +10,11 @@ use crate::session::room::Room;
 pub struct Peer {
     /// What it says of itself.
     pub terms: Terms,
-    /// For each of this side's types, how the peer's of that name is spoken to.
-    ways: Vec<Option<Way>>,
+    /// The places of its actor types, by their names.
+    places: BTreeMap<String, u16>,
 }
 
-/// How a type of this side's is spoken to at the peer.
+/// How an actor type is spoken to at a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Way {
     /// The type's place in the peer's list.
@@ -24,31 +24,24 @@ pub struct Way {
 }
 
 impl Peer {
-    fn new(terms: Terms, own: &Terms) -> Self {
-        let theirs: BTreeMap<_, _> = (0..).zip(&terms.actors).map(by_name).collect();
-        let ways = own.actors.iter().map(|own| {
-            let (place, fingerprint) = *theirs.get(own.name.as_str())?;
-            Some(Way {
-                actor: place,
-                is_exact: fingerprint == own.fingerprint,
-            })
-        });
+    fn new(terms: Terms) -> Self {
+        let names = terms.actors.iter().map(|offer| offer.name.clone());
         Peer {
-            ways: ways.collect(),
+            places: names.zip(0..).collect(),
             terms,
         }
     }
 
-    /// How this side's type at `place` is spoken to; nothing if the peer doesn't have it.
+    /// How the peer's type of this name is spoken to, by a side that has another idea of it unless
+    /// the fingerprints are the same; nothing if the peer doesn't have it.
     #[must_use]
-    #[inline]
-    pub fn way(&self, place: u16) -> Option<Way> {
-        *self.ways.get(usize::from(place))?
+    pub fn way(&self, name: &str, fingerprint: u64) -> Option<Way> {
+        let place = *self.places.get(name)?;
+        Some(Way {
+            actor: place,
+            is_exact: self.terms.actors[usize::from(place)].fingerprint == fingerprint,
+        })
     }
-}
-
-fn by_name((place, offer): (u16, &Offer)) -> (&str, (u16, u64)) {
-    (&offer.name, (place, offer.fingerprint))
 }
 
 impl<T> Session<T> {
@@ -106,7 +99,7 @@ impl<T> Session<T> {
         }
         self.room = Room::new(theirs.window);
         self.asked = Asked::new(theirs.window.messages);
-        self.phase = Phase::Open(Box::new(Peer::new(theirs, &self.terms)));
+        self.phase = Phase::Open(Box::new(Peer::new(theirs)));
     }
 
     fn wrong_cluster(&self, theirs: Terms) -> SessionError {

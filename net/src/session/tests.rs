@@ -76,7 +76,9 @@ impl Side {
     fn outgoing(&self, key: Key<'static>) -> Outgoing<'static> {
         let peer = self.session.peer();
         Outgoing {
-            way: peer.and_then(|peer| peer.way(1)).expect("both have it"),
+            way: peer
+                .and_then(|peer| peer.way("Ledger", 6))
+                .expect("both have it"),
             method: 3,
             left: Some(Duration::from_millis(5)),
             key,

@@ -102,6 +102,10 @@ pub struct Link<H: Handler> {
     /// What is still to be sent when the session has ended.
     last_words: RefCell<BytesMut>,
     has_ended: Cell<bool>,
+    /// Who waits for the handshake's end.
+    opening: Cell<Option<Waker>>,
+    /// Why it has ended.
+    why: RefCell<Option<LinkError>>,
     handler: Rc<H>,
 }
 
@@ -121,6 +125,8 @@ impl<H: Handler> Link<H> {
             is_held_up: Cell::default(),
             last_words: RefCell::default(),
             has_ended: Cell::new(false),
+            opening: Cell::default(),
+            why: RefCell::default(),
             handler,
             shard,
         });
@@ -146,6 +152,24 @@ impl<H: Handler> Link<H> {
             }
         });
         link
+    }
+
+    /// Waits for the end of the handshake. One at a time may.
+    ///
+    /// # Errors
+    /// Why the link has ended instead.
+    pub async fn opened(&self) -> Result<(), LinkError> {
+        poll_fn(|cx| {
+            if let Some(why) = &*self.why.borrow() {
+                return Poll::Ready(Err(why.clone()));
+            }
+            if self.is_open() {
+                return Poll::Ready(Ok(()));
+            }
+            self.opening.set(Some(cx.waker().clone()));
+            Poll::Pending
+        })
+        .await
     }
 
     /// Calls; see [`Session::call`].
@@ -217,6 +241,12 @@ impl<H: Handler> Link<H> {
         self.session.borrow().is_open()
     }
 
+    /// Whether one more message of any size may be sent now.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.session.borrow().has_room()
+    }
+
     /// Whether it is over.
     #[must_use]
     pub fn has_ended(&self) -> bool {
@@ -262,7 +292,8 @@ impl<H: Handler> Link<H> {
         for lost in lost {
             self.handler.lost(lost, why);
         }
-        for waiting in [&self.reader, &self.writer, &self.keeper] {
+        *self.why.borrow_mut() = Some(why.clone());
+        for waiting in [&self.reader, &self.writer, &self.keeper, &self.opening] {
             if let Some(waker) = waiting.take() {
                 waker.wake();
             }
@@ -321,6 +352,9 @@ impl<H: Handler> Link<H> {
                 Event::Opened => {
                     has_opened = true;
                     self.handler.opened(self);
+                    if let Some(waker) = self.opening.take() {
+                        waker.wake();
+                    }
                 }
                 Event::Call(request) => self.handler.call(self, request),
                 Event::Tell(request) => self.handler.tell(self, request),

@@ -263,8 +263,12 @@ fn who_gives_up_is_in_nobodys_way() {
         let store = RemoteStore::new(&remote, Share::whole());
         let mut save = store.save(&key(1), write());
         let mut cx = Context::from_waker(Waker::noop());
-        // It has entered the queue, and is sent or not.
-        assert!(save.as_mut().poll(&mut cx).is_pending());
+        // It has entered the queue, and is sent or not, or even answered by a quick thread.
+        let begun = save.as_mut().poll(&mut cx);
+        assert!(
+            matches!(begun, Poll::Pending | Poll::Ready(Ok(_))),
+            "{begun:?}"
+        );
         drop(save);
         block_on(store.close()).expect("nothing is under way");
     }

@@ -23,6 +23,11 @@ pub(super) fn expand(message: &Message) -> TokenStream {
             use ::quark::__private::StaysHome as _;
             ::quark::__private::Travelling::<Self>::#wire
         };
+
+        fn number() -> u16 {
+            static NUMBER: ::std::sync::OnceLock<u16> = ::std::sync::OnceLock::new();
+            *NUMBER.get_or_init(::quark::__private::number_of::<Self>)
+        }
     }
 }
 

@@ -123,7 +123,10 @@ fn twin(message: &Message) -> TokenStream {
 }
 
 fn declared(content: &Content) -> TokenStream {
-    let part = |Part { ident, cfgs, ty, .. }: &Part, named: bool| {
+    let part = |Part {
+                    ident, cfgs, ty, ..
+                }: &Part,
+                named: bool| {
         let name = named.then(|| quote!(#ident:));
         quote!(#(#cfgs)* #[rkyv(omit_bounds)] #name #ty)
     };
@@ -177,7 +180,9 @@ fn taken(content: &Content) -> TokenStream {
             quote!((#(#idents),*))
         }
         Content::Named(parts) => {
-            let idents = parts.iter().map(|Part { ident, cfgs, .. }| quote!(#(#cfgs)* #ident));
+            let idents = parts
+                .iter()
+                .map(|Part { ident, cfgs, .. }| quote!(#(#cfgs)* #ident));
             quote!({ #(#idents,)* })
         }
     }

@@ -1,7 +1,7 @@
 use proc_macro2::{Span, TokenStream};
 use syn::{
-    Attribute, Data, DeriveInput, Field, Fields, Ident, Item, Meta, Path, Token, Type,
-    parse_quote, punctuated::Punctuated, spanned::Spanned,
+    Attribute, Data, DeriveInput, Field, Fields, Ident, Item, Meta, Path, Token, Type, parse_quote,
+    punctuated::Punctuated, spanned::Spanned,
 };
 
 use crate::{problems::Problems, types};

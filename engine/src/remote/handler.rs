@@ -1,0 +1,99 @@
+//! What becomes of the frames that come.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use quark_net::session::{Lost, Request, SendError};
+use quark_net::transport::{Handler, Link, LinkError};
+
+use super::incoming::Served;
+use super::outgoing::{Outcome, Ticket};
+use super::status;
+use crate::error::NotRemote;
+use crate::runtime::with_runtime;
+
+/// Serves this shard's links, whoever has dialed them.
+pub(crate) struct RemoteHandler {
+    served: Arc<[Served]>,
+}
+
+impl RemoteHandler {
+    pub(super) fn new(served: Arc<[Served]>) -> Self {
+        RemoteHandler { served }
+    }
+
+    /// The types that can be called from elsewhere, in the order in which peers number them.
+    pub(super) fn served(&self) -> &[Served] {
+        &self.served
+    }
+
+    fn take(&self, link: &Rc<Link<Self>>, request: Request<'_>, is_ask: bool) {
+        let served = self.served.get(usize::from(request.actor));
+        let method = served.and_then(|served| served.methods.get(usize::from(request.method)));
+        match method {
+            Some(invoke) => invoke(link, request, is_ask),
+            None if is_ask => refuse(link, request.number, &NotRemote::NoSuchMethod),
+            None => link.consume(request.frame_bytes),
+        }
+    }
+}
+
+/// Answers a call whose message is not what it should be.
+pub(super) fn refuse(link: &Link<RemoteHandler>, number: u64, why: &NotRemote) {
+    let (status, words) = status::write::<()>(&crate::CallError::NotRemote(Box::new(why.clone())));
+    let sent = link.reply::<SendError>(number, status, false, |out| {
+        out.extend_from_slice(&words);
+        Ok(())
+    });
+    if let Err(error) = sent {
+        tracing::debug!(%error, "a refusal could not be sent");
+    }
+}
+
+impl Handler for RemoteHandler {
+    type Ticket = Ticket;
+
+    fn opened(&self, _: &Rc<Link<Self>>) {}
+
+    fn call(&self, link: &Rc<Link<Self>>, request: Request<'_>) {
+        self.take(link, request, true);
+    }
+
+    fn tell(&self, link: &Rc<Link<Self>>, request: Request<'_>) {
+        self.take(link, request, false);
+    }
+
+    fn reply(&self, ticket: Ticket, status: u16, is_exact: bool, body: &[u8]) {
+        ticket.settle(Outcome::Replied {
+            status,
+            is_exact,
+            body,
+        });
+        go_on();
+    }
+
+    fn room(&self, _: &Rc<Link<Self>>) {
+        go_on();
+    }
+
+    fn lost(&self, lost: Lost<Ticket>, why: &LinkError) {
+        lost.ticket.settle(Outcome::Lost {
+            was_sent: lost.was_sent,
+            why,
+        });
+    }
+
+    fn closed(&self, _: &Rc<Link<Self>>, why: &LinkError) {
+        tracing::debug!(%why, "a session has ended");
+        go_on();
+    }
+}
+
+/// Has the shard's lines send what waits in them.
+fn go_on() {
+    with_runtime(|_, runtime| {
+        if let Some(remote) = runtime.remote() {
+            remote.go_on();
+        }
+    });
+}

@@ -1,0 +1,133 @@
+//! Messages that come from other processes, on their way to their turns and back.
+
+use std::rc::Rc;
+
+use quark_net::codec::Codec;
+use quark_net::schema::ActorSchema;
+use quark_net::session::{Request, SendError};
+use quark_net::transport::Link;
+use quark_shards::slots;
+
+use super::handler::{RemoteHandler, refuse};
+use super::status;
+use crate::actor::{Actor, Method};
+use crate::call::Call;
+use crate::error::{CallError, NotRemote};
+use crate::key::Key;
+use crate::message::ReplyOf;
+use crate::methods::travelling;
+use crate::runtime::{bury_refused, with_runtime};
+
+/// An actor type that can be called from elsewhere.
+pub(crate) struct Served {
+    pub(crate) schema: &'static ActorSchema,
+    /// In the order of the schema's.
+    pub(crate) methods: Vec<Invoke>,
+}
+
+impl Served {
+    pub(crate) fn of<A: Actor>() -> Self {
+        Served {
+            schema: A::token().schema::<A>(),
+            methods: travelling::<A>()
+                .iter()
+                .map(|method| method.invoke)
+                .collect(),
+        }
+    }
+}
+
+/// Has a message that has arrived take its turn; whether it is to be answered.
+pub(crate) type Invoke = fn(&Rc<Link<RemoteHandler>>, Request<'_>, bool);
+
+/// [`Invoke`] for messages of `M`.
+pub(crate) fn invoke<M: Method>(
+    link: &Rc<Link<RemoteHandler>>,
+    request: Request<'_>,
+    is_ask: bool,
+) {
+    let Some(wire) = (const { M::WIRE }) else {
+        return refuse(link, request.number, &NotRemote::NoSuchMethod);
+    };
+    let codec = codec(request.is_exact);
+    let message = match (wire.decode)(request.args, codec) {
+        Ok(message) => message,
+        Err(error) if is_ask => {
+            return refuse(link, request.number, &NotRemote::There(error.to_string()));
+        }
+        Err(error) => {
+            tracing::warn!(%error, actor = M::Actor::NAME, method = M::NAME, "a message from elsewhere can't be read");
+            return link.consume(request.frame_bytes);
+        }
+    };
+    let key = match request.key {
+        slots::Key::Int(key) => Key::Int(key),
+        slots::Key::Str(key) => Key::Str(key.into()),
+    };
+    with_runtime(|shard, runtime| {
+        let core = runtime.engine().core_of::<M::Actor>(key);
+        if !is_ask {
+            bury_refused(Call::new(&core, message));
+            return link.consume(request.frame_bytes);
+        }
+        let (link, number, left) = (link.clone(), request.number, request.left);
+        shard.tasks().spawn_now(async move {
+            let mut call = Call::new(&core, message);
+            if let Some(left) = left {
+                call = call.timeout(left);
+            }
+            let reply = call.await;
+            answer::<M>(&link, number, codec, reply);
+        });
+    });
+}
+
+fn answer<M: Method>(link: &Link<RemoteHandler>, number: u64, codec: Codec, reply: ReplyOf<M>) {
+    let reply = match reply {
+        Ok(answer) => Ok(answer),
+        Err(CallError::Failed(error)) => Err(error),
+        Err(error) => {
+            let (status, along) = status::write(&error);
+            let sent = link.reply::<SendError>(number, status, false, |out| {
+                out.extend_from_slice(&along);
+                Ok(())
+            });
+            if let Err(error) = sent {
+                tracing::debug!(%error, "an error could not be sent");
+            }
+            return;
+        }
+    };
+    let Some(wire) = (const { M::WIRE }) else {
+        return;
+    };
+    let is_exact = codec == Codec::Exact;
+    let sent = link.reply::<Unsent>(number, status::ANSWERED, is_exact, |out| {
+        (wire.encode_reply)(&reply, codec, out).map_err(|error| Unsent(error.to_string()))
+    });
+    if let Err(Unsent(why)) = sent {
+        refuse(
+            link,
+            number,
+            &NotRemote::There(format!("the reply can't be sent: {why}")),
+        );
+    }
+}
+
+/// Why a frame was not written, in words.
+pub(super) struct Unsent(pub(super) String);
+
+impl From<SendError> for Unsent {
+    fn from(error: SendError) -> Self {
+        Unsent(error.to_string())
+    }
+}
+
+/// As a frame says it.
+pub(super) fn codec(is_exact: bool) -> Codec {
+    if is_exact {
+        Codec::Exact
+    } else {
+        Codec::Tolerant
+    }
+}

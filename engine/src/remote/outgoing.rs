@@ -1,0 +1,221 @@
+//! Messages to actors in other processes, and what becomes of them.
+
+use std::rc::Rc;
+
+use quark_net::session::{Outgoing, SendError};
+use quark_net::transport::LinkError;
+use quark_shards::calls::Deadline;
+use quark_shards::shard::Shard;
+use quark_shards::slots;
+
+use super::Remote;
+use super::incoming::codec;
+use super::line::Line;
+use super::status;
+use crate::actor::{Actor, Method};
+use crate::error::{CallError, NotRemote, Refusal};
+use crate::key::Key;
+use crate::mailbox::Waiting;
+use crate::message::{Incoming, ReplyOf, ReplyTo};
+use crate::reference::Hint;
+use crate::runtime::{Runtime, with_runtime};
+
+/// Whom the reply of a call is for, and how it is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Ticket {
+    reply: ReplyTo,
+    settle: fn(&Shard, ReplyTo, Outcome<'_>),
+}
+
+/// What has become of a call that had left.
+pub(super) enum Outcome<'a> {
+    /// The other side says so.
+    Replied {
+        status: u16,
+        is_exact: bool,
+        body: &'a [u8],
+    },
+    /// Nobody will say.
+    Lost { was_sent: bool, why: &'a LinkError },
+}
+
+impl Ticket {
+    pub(super) fn settle(self, outcome: Outcome<'_>) {
+        with_runtime(|shard, _| (self.settle)(shard, self.reply, outcome));
+    }
+}
+
+/// A message on its way to another process.
+struct Away<M: Method> {
+    key: Key,
+    hash: u64,
+    incoming: Incoming<M>,
+}
+
+impl Remote {
+    /// Sends a message to where its actor lives, or has it wait for the line to there.
+    pub(crate) fn send<M: Method>(
+        self: &Rc<Self>,
+        shard: &Shard,
+        runtime: &Runtime,
+        key: Key,
+        hash: u64,
+        incoming: Incoming<M>,
+    ) {
+        let away = Away {
+            key,
+            hash,
+            incoming,
+        };
+        let Some(line) = self.line_to(hash) else {
+            return away.refuse(
+                shard,
+                runtime,
+                Refusal::Unreachable("no peer is known".to_owned()),
+            );
+        };
+        if !line.has_waiting() && line.link().is_some_and(|link| link.has_room()) {
+            return away.leave(shard, runtime, &line);
+        }
+        if !line.has_place() {
+            return away.refuse(shard, runtime, Refusal::Overloaded);
+        }
+        line.wait(shard, runtime, away);
+        line.wake(self);
+    }
+}
+
+impl<M: Method> Away<M> {
+    /// Leaves by `line`, which has room.
+    fn leave(mut self, shard: &Shard, runtime: &Runtime, line: &Line) {
+        let (Some(wire), Some(link)) = (const { M::WIRE }, line.link()) else {
+            return self.refuse(
+                shard,
+                runtime,
+                Refusal::NotRemote(NotRemote::StaysHome {
+                    actor: M::Actor::NAME,
+                    method: M::NAME,
+                }),
+            );
+        };
+        let schema = M::Actor::token().schema::<M::Actor>();
+        let Some(way) = line.way::<M::Actor>(&link, schema) else {
+            return self.refuse(
+                shard,
+                runtime,
+                Refusal::NotRemote(NotRemote::NoSuchActor {
+                    actor: M::Actor::NAME,
+                }),
+            );
+        };
+        let codec = codec(way.is_exact);
+        let message = Outgoing {
+            way,
+            method: M::number(),
+            left: left(self.incoming.deadline, shard),
+            key: match &self.key {
+                Key::Int(key) => slots::Key::Int(*key),
+                Key::Str(key) => slots::Key::Str(key),
+            },
+            context: &[],
+        };
+        let mut args = Some(self.incoming.args);
+        let encode = |out: &mut bytes::BytesMut| {
+            let args = args.take().expect("a frame is written once");
+            (wire.encode)(args, codec, out).map_err(|error| NotSent::Encode(error.to_string()))
+        };
+        let reply = self.incoming.reply;
+        let sent = if reply.is_ask() {
+            let ticket = Ticket {
+                reply,
+                settle: settle::<M>,
+            };
+            link.call(message, ticket, encode)
+        } else {
+            link.tell(message, encode)
+        };
+        let Err(error) = sent else {
+            return self.incoming.toll.pay(shard);
+        };
+        let refusal = match error {
+            NotSent::Encode(why) => Refusal::NotRemote(NotRemote::There(why)),
+            NotSent::Send(SendError::NoRoom | SendError::Closed) => Refusal::Overloaded,
+            NotSent::Send(error) => Refusal::NotRemote(NotRemote::There(error.to_string())),
+        };
+        match args {
+            Some(args) => {
+                self.incoming.args = args;
+                self.refuse(shard, runtime, refusal);
+            }
+            // What can't be written down is gone with the try.
+            None => {
+                self.incoming.toll.pay(shard);
+                if reply.is_ask() {
+                    reply.send::<ReplyOf<M>>(shard, Hint::NONE, Err(refusal.into()));
+                } else {
+                    tracing::warn!(actor = M::Actor::NAME, method = M::NAME, %refusal, "a one-way message was not sent");
+                }
+            }
+        }
+    }
+}
+
+impl<M: Method> Waiting for Away<M> {
+    const EXCLUSIVE: bool = false;
+
+    fn start(self, shard: &Shard, runtime: &Runtime) {
+        if self.incoming.deadline.is_past(shard.now()) && self.incoming.reply.is_ask() {
+            return self.refuse(shard, runtime, Refusal::Timeout);
+        }
+        let remote = runtime.remote().cloned();
+        match remote.and_then(|remote| remote.line_to(self.hash)) {
+            Some(line) => self.leave(shard, runtime, &line),
+            None => self.refuse(shard, runtime, Refusal::Stopped),
+        }
+    }
+
+    fn refuse(mut self, shard: &Shard, runtime: &Runtime, refusal: Refusal) {
+        self.incoming.toll.pay(shard);
+        runtime.refuse_key(shard, self.key, self.incoming, refusal);
+    }
+
+    fn forward(self, shard: &Shard, runtime: &Runtime, _: u16) {
+        self.start(shard, runtime);
+    }
+}
+
+/// Brings the outcome of a call of `M` to its caller.
+fn settle<M: Method>(shard: &Shard, to: ReplyTo, outcome: Outcome<'_>) {
+    let reply: ReplyOf<M> = match outcome {
+        Outcome::Replied {
+            status: status::ANSWERED,
+            is_exact,
+            body,
+        } => match const { M::WIRE }.map(|wire| (wire.decode_reply)(body, codec(is_exact))) {
+            Some(Ok(reply)) => reply.map_err(CallError::Failed),
+            // The turn ran, but nobody can tell how it ended.
+            Some(Err(error)) => Err(CallError::Unreadable(Box::new(error.to_string()))),
+            None => Err(CallError::Disconnected),
+        },
+        Outcome::Replied { status, body, .. } => Err(status::read(status, body)),
+        Outcome::Lost { was_sent: true, .. } => Err(CallError::Disconnected),
+        Outcome::Lost { why, .. } => Err(CallError::Unreachable(Box::new(why.to_string()))),
+    };
+    to.send(shard, Hint::NONE, reply);
+}
+
+/// How long the caller still waits.
+fn left(deadline: Deadline, shard: &Shard) -> Option<std::time::Duration> {
+    deadline.remaining(shard.now())
+}
+
+enum NotSent {
+    Send(SendError),
+    Encode(String),
+}
+
+impl From<SendError> for NotSent {
+    fn from(error: SendError) -> Self {
+        NotSent::Send(error)
+    }
+}

@@ -1,0 +1,148 @@
+use std::net::SocketAddr;
+
+use quark_net::session::{FRAME_LEAST, NAME_MOST, Patience, Window};
+use quark_net::transport::ListenLimits;
+
+/// Has an engine take calls from other processes: see
+/// [`EngineBuilder::listen`](crate::EngineBuilder::listen).
+///
+/// The first shard listens at the address, each further one at a port of its own: the next ones, or,
+/// where the port is 0, any that are free.
+#[derive(Clone, Debug)]
+#[must_use = "nothing listens until an engine is given it"]
+pub struct Listen {
+    pub(crate) addr: SocketAddr,
+    pub(crate) cluster: String,
+    pub(crate) insecure: bool,
+    pub(crate) limits: ListenLimits,
+}
+
+/// Why an engine can't listen as it is to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// Others on the network could read and forge all that is said.
+    #[error(
+        "{0} can be reached from other machines, and what is said there could be read and forged: \
+         listen on loopback, or say .insecure() where the network is trusted"
+    )]
+    Insecure(SocketAddr),
+    /// There are more shards than ports behind the one given.
+    #[error("{addr} leaves no ports for {shards} shards, which take one each: begin lower")]
+    NoPorts {
+        /// Where the first is to listen.
+        addr: SocketAddr,
+        /// How many there are.
+        shards: u16,
+    },
+    /// The name of the cluster is too long.
+    #[error("a cluster's name has {NAME_MOST} bytes at most, not {0}")]
+    LongName(usize),
+    /// The system does not let it.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl Listen {
+    /// At `addr`.
+    pub fn at(addr: SocketAddr) -> Self {
+        Listen {
+            addr,
+            cluster: DEFAULT_CLUSTER.to_owned(),
+            insecure: false,
+            limits: ListenLimits::default(),
+        }
+    }
+
+    /// What the cluster is called; `quark` by default. Who names another is not let in.
+    pub fn cluster(mut self, name: impl Into<String>) -> Self {
+        self.cluster = name.into();
+        self
+    }
+
+    /// Lets calls come over a network in plain text, which anyone on it can read and forge. Without
+    /// it, only loopback may be listened on.
+    pub fn insecure(mut self) -> Self {
+        self.insecure = true;
+        self
+    }
+
+    /// How many open sessions each shard takes at once; 4,096 by default. Beyond these, connections
+    /// are closed as soon as they are accepted.
+    pub fn sessions(mut self, sessions: usize) -> Self {
+        self.limits.sessions = sessions.max(1);
+        self
+    }
+
+    /// How many handshakes each shard has under way at once; 256 by default. Beyond these, the
+    /// oldest is given up for the newest.
+    pub fn handshakes(mut self, handshakes: usize) -> Self {
+        self.limits.handshakes = handshakes.max(1);
+        self
+    }
+
+    pub(crate) fn check(&self, shards: u16) -> Result<(), ListenError> {
+        if !self.insecure && !self.addr.ip().is_loopback() {
+            return Err(ListenError::Insecure(self.addr));
+        }
+        if self.cluster.len() > NAME_MOST {
+            return Err(ListenError::LongName(self.cluster.len()));
+        }
+        let last = self.addr.port().checked_add(shards.saturating_sub(1));
+        if last.is_none() {
+            return Err(ListenError::NoPorts {
+                addr: self.addr,
+                shards,
+            });
+        }
+        Ok(())
+    }
+
+    /// Where this shard is to listen.
+    pub(crate) fn addr_of(&self, shard: u16) -> SocketAddr {
+        let mut addr = self.addr;
+        if addr.port() != 0 {
+            addr.set_port(addr.port().saturating_add(shard));
+        }
+        addr
+    }
+}
+
+/// What a cluster is called that was given no name.
+pub(crate) const DEFAULT_CLUSTER: &str = "quark";
+
+/// How an engine speaks to other processes.
+#[derive(Clone, Debug)]
+pub(crate) struct RemoteSettings {
+    pub(crate) cluster: String,
+    /// Where it takes calls.
+    pub(crate) listen: Option<Listen>,
+    /// Where all of its actors live, for a client.
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) patience: Patience,
+    pub(crate) window: Window,
+    /// The longest frame it reads, in bytes.
+    pub(crate) max_frame: u32,
+}
+
+impl RemoteSettings {
+    /// Whether there is any need of it.
+    pub(crate) fn is_used(&self) -> bool {
+        self.listen.is_some() || self.peer.is_some()
+    }
+}
+
+impl Default for RemoteSettings {
+    fn default() -> Self {
+        const MAX_FRAME: u32 = 1 << 20;
+        const { assert!(MAX_FRAME >= FRAME_LEAST) };
+        RemoteSettings {
+            cluster: DEFAULT_CLUSTER.to_owned(),
+            listen: None,
+            peer: None,
+            patience: Patience::default(),
+            window: Window::default(),
+            max_frame: MAX_FRAME,
+        }
+    }
+}
