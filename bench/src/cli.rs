@@ -223,6 +223,18 @@ pub enum Idle {
     Park,
 }
 
+impl Idle {
+    /// As the engine names it.
+    #[must_use]
+    pub const fn policy(self) -> quark::IdlePolicy {
+        match self {
+            Idle::Spin => quark::IdlePolicy::Spin,
+            Idle::Adaptive => quark::IdlePolicy::ADAPTIVE,
+            Idle::Park => quark::IdlePolicy::Park,
+        }
+    }
+}
+
 impl fmt::Display for Idle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -4,7 +4,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use quark::{Engine, EngineBuilder, IdlePolicy, Topology};
+use quark::{Engine, EngineBuilder, Topology};
 use quark_numa::Placement;
 
 use crate::cli::{Idle, Options};
@@ -128,6 +128,12 @@ impl<'a> Plan<'a> {
         let first = cpu(0)?;
         let second = cpu(1).or_else(|| allowed_cores().into_iter().find(|core| *core != first))?;
         Some(Cores { first, second })
+    }
+
+    /// What its shards do without work; the engine decides where nobody else does.
+    #[must_use]
+    pub fn idle(&self) -> Option<Idle> {
+        self.idle
     }
 
     /// Measures a floor on [those cores](Self::cores), where there are any. Nothing may run yet.
@@ -350,9 +356,7 @@ pub fn builder(topology: Topology, idle: Option<Idle>, options: &Options) -> Eng
     };
     match idle {
         None => builder,
-        Some(Idle::Spin) => builder.idle(IdlePolicy::Spin),
-        Some(Idle::Adaptive) => builder.idle(IdlePolicy::ADAPTIVE),
-        Some(Idle::Park) => builder.idle(IdlePolicy::Park),
+        Some(idle) => builder.idle(idle.policy()),
     }
 }
 

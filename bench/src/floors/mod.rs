@@ -5,6 +5,7 @@
 mod bare;
 pub mod call;
 pub mod disk;
+pub mod echo;
 pub mod hop;
 mod interleaved;
 pub mod line;
@@ -52,7 +53,17 @@ pub enum Kind {
     VirtualCall,
     /// A message through a bare queue to the next of a ring of counters.
     QueueHop,
+    /// The bytes of a call and its answer over loopback TCP, one call at a time.
+    Echo,
+    /// The same with 64 under way.
+    EchoMany,
 }
+
+/// What `add` of the workloads' counter takes on a connection in plain text, and its answer.
+const CALL: echo::Sizes = echo::Sizes {
+    asked: 45,
+    answered: 36,
+};
 
 impl Kind {
     /// What is measured.
@@ -65,6 +76,8 @@ impl Kind {
             Kind::Park => "futex ping-pong without a pause",
             Kind::VirtualCall => "virtual call",
             Kind::QueueHop => "bare VecDeque hop",
+            Kind::Echo => "spinning TCP echo",
+            Kind::EchoMany => "spinning TCP echo, 64 under way",
         }
     }
 
@@ -73,7 +86,13 @@ impl Kind {
     pub const fn unit(self) -> &'static str {
         match self {
             Kind::Ring => "messages/s",
-            Kind::CacheLine | Kind::Wake | Kind::Park | Kind::VirtualCall | Kind::QueueHop => "ns",
+            Kind::CacheLine
+            | Kind::Wake
+            | Kind::Park
+            | Kind::VirtualCall
+            | Kind::QueueHop
+            | Kind::Echo
+            | Kind::EchoMany => "ns",
         }
     }
 
@@ -98,6 +117,8 @@ impl Kind {
             Kind::Park => sleepers(Duration::ZERO, 5_000)?,
             Kind::VirtualCall => call::virtual_call_ns(first)?,
             Kind::QueueHop => hop::hop_ns(first)?,
+            Kind::Echo => echo::message_ns(first, second, CALL, 1)?,
+            Kind::EchoMany => echo::message_ns(first, second, CALL, 64)?,
         };
         Ok(Floor {
             name: self.name(),

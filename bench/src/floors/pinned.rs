@@ -27,6 +27,12 @@ pub enum FloorError {
         /// What the system said.
         reason: String,
     },
+    /// There is no loopback, or it fails.
+    #[error("the floor of calls over TCP can't be measured: {reason}")]
+    Socket {
+        /// What the system said.
+        reason: String,
+    },
     /// A server, or the way to it, fails.
     #[error("the floor of saves on {place} can't be measured: {reason}")]
     Server {

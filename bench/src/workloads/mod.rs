@@ -17,6 +17,7 @@ pub mod port;
 pub mod recover;
 pub(crate) mod relay;
 pub mod reminders;
+pub mod remote_ask;
 pub mod replay;
 pub mod ring;
 pub(crate) mod saves;
@@ -114,6 +115,7 @@ pub const ALL: &[&Workload] = &[
     &durable_servers::POSTGRES,
     &recover::WORKLOAD,
     &reminders::WORKLOAD,
+    &remote_ask::WORKLOAD,
 ];
 
 /// The workload called `name`.
@@ -432,6 +434,7 @@ mod tests {
                 "durable-postgres",
                 "recover",
                 "reminders",
+                "remote-ask",
             ]
         );
     }
