@@ -117,6 +117,9 @@ pub enum NotRemote {
     /// The other process does not have the method.
     #[error("the other process does not have the method")]
     NoSuchMethod,
+    /// The two processes are of different versions, which do not understand each other here.
+    #[error("{0}")]
+    Versions(String),
     /// The other process says so.
     #[error("{0}")]
     There(String),

@@ -112,7 +112,7 @@ impl Registry {
     pub(crate) fn served(&self) -> Arc<[Served]> {
         let types = self.types.read().unwrap_or_else(PoisonError::into_inner);
         let served = types.values().map(|known| (known.serve)());
-        served.filter(|served| !served.methods.is_empty()).collect()
+        served.filter(Served::can_be_told_of).collect()
     }
 
     /// How actors of the type registered as `name` are told of reminders; `None` if there is no

@@ -72,6 +72,20 @@ impl Handler for RemoteHandler {
         go_on();
     }
 
+    fn schema_asked(&self, link: &Rc<Link<Self>>, actor: u16) {
+        if let Some(served) = self.served.get(usize::from(actor)) {
+            link.tell_schema(actor, &served.schema.encode());
+        }
+    }
+
+    fn schema_told(&self, link: &Rc<Link<Self>>, actor: u16, schema: &[u8]) {
+        with_runtime(|_, runtime| {
+            if let Some(remote) = runtime.remote() {
+                remote.learn(link, actor, schema);
+            }
+        });
+    }
+
     fn room(&self, _: &Rc<Link<Self>>) {
         go_on();
     }

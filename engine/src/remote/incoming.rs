@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use quark_net::codec::Codec;
 use quark_net::schema::ActorSchema;
-use quark_net::session::{Request, SendError};
+use quark_net::session::{NAME_MOST, Request, SendError};
 use quark_net::transport::Link;
 use quark_shards::slots;
 
@@ -26,6 +26,11 @@ pub(crate) struct Served {
 }
 
 impl Served {
+    /// Whether there is anything to call, and a name for it that peers can read.
+    pub(crate) fn can_be_told_of(&self) -> bool {
+        !self.methods.is_empty() && self.schema.name().len() <= NAME_MOST
+    }
+
     pub(crate) fn of<A: Actor>() -> Self {
         Served {
             schema: A::token().schema::<A>(),

@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use quark_net::schema::ActorSchema;
-use quark_net::session::{Protection, Session, SessionError, Way};
+use quark_net::session::{Protection, Session, SessionError};
 use quark_net::transport::{Link, LinkError};
 use quark_shards::io::TcpStream;
 use quark_shards::shard::Shard;
@@ -17,9 +17,10 @@ use quark_shards::time::Time;
 
 use super::Remote;
 use super::handler::RemoteHandler;
+use super::speech::Speech;
 use crate::actor::Actor;
 use crate::error::Refusal;
-use crate::mailbox::{Mailbox, Waiting};
+use crate::mailbox::{Letter, Mailbox, Waiting};
 use crate::runtime::{Runtime, with_runtime};
 
 /// Messages that may wait for one line.
@@ -66,8 +67,12 @@ pub(super) struct Line {
     addr: SocketAddr,
     state: RefCell<State>,
     waiting: Mailbox,
+    /// What goes before all that waits.
+    first: Mailbox,
     /// How the actor types that were called by this link are spoken to, by their tokens' numbers.
-    ways: RefCell<Vec<Option<Way>>>,
+    speeches: RefCell<Vec<Option<Speech>>>,
+    /// Which of them the peer was asked about, and this side's idea of it.
+    asked: Cell<Option<(usize, &'static ActorSchema)>>,
     /// How often it has failed in a row.
     failures: Cell<u32>,
     resting_until: Cell<Time>,
@@ -86,7 +91,9 @@ impl Line {
             addr,
             state: RefCell::new(State::Idle),
             waiting: Mailbox::default(),
-            ways: RefCell::default(),
+            first: Mailbox::default(),
+            speeches: RefCell::default(),
+            asked: Cell::new(None),
             failures: Cell::new(0),
             resting_until: Cell::new(Time::ZERO),
         }
@@ -101,30 +108,75 @@ impl Line {
         }
     }
 
-    /// How `A` is spoken to by its link; nothing if the peer doesn't have it.
-    #[inline]
-    pub(super) fn way<A: Actor>(
-        &self,
-        link: &Link<RemoteHandler>,
-        schema: &ActorSchema,
-    ) -> Option<Way> {
+    /// How `A` is spoken to by its link. Asks for what is not known yet.
+    pub(super) fn speech<A: Actor>(&self, link: &Link<RemoteHandler>) -> Speech {
         let place = A::token().index();
-        if let Some(Some(way)) = self.ways.borrow().get(place) {
-            return Some(*way);
+        if let Some(Some(known)) = self.speeches.borrow().get(place) {
+            return known.clone();
         }
-        let way = link.with_peer(|peer| peer.way(A::NAME, schema.fingerprint()))??;
-        let mut ways = self.ways.borrow_mut();
-        if ways.len() <= place {
-            ways.resize(place + 1, None);
+        let ours = A::token().schema::<A>();
+        let way = link.with_peer(|peer| peer.way(A::NAME, ours.fingerprint()));
+        let speech = match way.flatten() {
+            None => Speech::Missing,
+            Some(way) if way.is_exact => Speech::Same(way),
+            Some(way) => {
+                link.ask_schema(way.actor);
+                self.asked.set(Some((place, ours)));
+                Speech::Asked(way)
+            }
+        };
+        self.set_speech(place, speech.clone());
+        speech
+    }
+
+    fn set_speech(&self, place: usize, speech: Speech) {
+        let mut speeches = self.speeches.borrow_mut();
+        if speeches.len() <= place {
+            speeches.resize(place + 1, None);
         }
-        ways[place] = Some(way);
-        Some(way)
+        speeches[place] = Some(speech);
+    }
+
+    /// The peer has said what its type at the place `actor` looks like.
+    fn learn(&self, actor: u16, schema: &[u8]) {
+        let Some((place, ours)) = self.asked.get() else {
+            return;
+        };
+        let asked = self.speeches.borrow().get(place).cloned().flatten();
+        let Some(Speech::Asked(way)) = asked else {
+            return;
+        };
+        if way.actor != actor {
+            return;
+        }
+        self.asked.set(None);
+        let speech = match ActorSchema::decode(schema) {
+            Ok(theirs) => Speech::learn(way, ours, &theirs),
+            Err(error) => {
+                tracing::warn!(actor = ours.name(), %error, "a peer's schema can't be read");
+                Speech::Missing
+            }
+        };
+        self.set_speech(place, speech);
+        self.go_on();
     }
 
     /// Whether others wait.
     #[inline]
     pub(super) fn has_waiting(&self) -> bool {
-        self.waiting.len() > 0
+        self.waiting.len() + self.first.len() > 0
+    }
+
+    /// Whether a message could leave now.
+    #[inline]
+    pub(super) fn is_ready(&self) -> bool {
+        self.asked.get().is_none() && self.link().is_some_and(|link| link.has_room())
+    }
+
+    /// Has the message that is being sent wait before all others, until the peer has said what its
+    /// type looks like.
+    pub(super) fn wait_first<W: Waiting>(&self, shard: &Shard, runtime: &Runtime, message: W) {
+        self.first.push(shard, &runtime.outliers, message);
     }
 
     /// Whether one more may.
@@ -140,19 +192,16 @@ impl Line {
     /// It has this link now.
     pub(super) fn take(&self, link: Rc<Link<RemoteHandler>>) {
         self.failures.set(0);
-        self.ways.borrow_mut().clear();
+        self.speeches.borrow_mut().clear();
+        self.asked.set(None);
         *self.state.borrow_mut() = State::Open(link);
     }
 
     /// Sends what waits, as far as there is room.
     pub(super) fn go_on(&self) {
         with_runtime(|shard, runtime| {
-            // What finds no room waits again, behind all others: so as many as there are now.
-            for _ in 0..self.waiting.len() {
-                if self.link().is_none_or(|link| !link.has_room()) {
-                    return;
-                }
-                let Some(letter) = self.waiting.pop(&runtime.outliers) else {
+            while self.is_ready() {
+                let Some(letter) = self.pop(runtime) else {
                     return;
                 };
                 letter.start(shard, runtime);
@@ -160,9 +209,14 @@ impl Line {
         });
     }
 
+    fn pop(&self, runtime: &Runtime) -> Option<Letter> {
+        let first = self.first.pop(&runtime.outliers);
+        first.or_else(|| self.waiting.pop(&runtime.outliers))
+    }
+
     fn refuse_waiting(&self, why: &LineError) {
         with_runtime(|shard, runtime| {
-            while let Some(letter) = self.waiting.pop(&runtime.outliers) {
+            while let Some(letter) = self.pop(runtime) {
                 let refusal = Refusal::Unreachable(why.to_string());
                 letter.refuse(shard, runtime, refusal);
             }
@@ -243,7 +297,17 @@ impl Remote {
         }
     }
 
-    /// Has the lines that this link serves go on; another of them may be it.
+    /// The peer at the other end of `link` has said what one of its types looks like.
+    pub(super) fn learn(&self, link: &Rc<Link<RemoteHandler>>, actor: u16, schema: &[u8]) {
+        let lines = self.lines.borrow().clone();
+        for line in &lines {
+            if line.link().is_some_and(|its| Rc::ptr_eq(&its, link)) {
+                line.learn(actor, schema);
+            }
+        }
+    }
+
+    /// Has the lines go on in which something waits.
     pub(super) fn go_on(self: &Rc<Self>) {
         if !self.lines.borrow().iter().any(|line| line.has_waiting()) {
             return;

@@ -14,7 +14,7 @@ impl Remote {
         let Some(settings) = &self.settings().listen else {
             return Ok(None);
         };
-        settings.check(self.engine.shards())?;
+        settings.check(self.engine.shards(), self.handler.served().len())?;
         let shard = self.shard();
         let addr = settings.addr_of(shard.id());
         let listener = TcpListener::bind(&*shard, addr, settings.limits.backlog)?;

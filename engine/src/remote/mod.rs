@@ -14,6 +14,7 @@ mod line;
 mod listening;
 mod outgoing;
 mod settings;
+mod speech;
 mod status;
 
 use std::cell::{OnceCell, RefCell};

@@ -74,7 +74,7 @@ impl Remote {
                 Refusal::Unreachable("no peer is known".to_owned()),
             );
         };
-        if !line.has_waiting() && line.link().is_some_and(|link| link.has_room()) {
+        if !line.has_waiting() && line.is_ready() {
             return away.leave(shard, runtime, &line);
         }
         if !line.has_place() {
@@ -98,20 +98,15 @@ impl<M: Method> Away<M> {
                 }),
             );
         };
-        let schema = M::Actor::token().schema::<M::Actor>();
-        let Some(way) = line.way::<M::Actor>(&link, schema) else {
-            return self.refuse(
-                shard,
-                runtime,
-                Refusal::NotRemote(NotRemote::NoSuchActor {
-                    actor: M::Actor::NAME,
-                }),
-            );
+        let speech = line.speech::<M::Actor>(&link);
+        let (way, method, codec) = match speech.method(M::number(), M::Actor::NAME) {
+            Some(Ok(known)) => known,
+            Some(Err(why)) => return self.refuse(shard, runtime, Refusal::NotRemote(why)),
+            None => return line.wait_first(shard, runtime, self),
         };
-        let codec = codec(way.is_exact);
         let message = Outgoing {
             way,
-            method: M::number(),
+            method,
             left: left(self.incoming.deadline, shard),
             key: match &self.key {
                 Key::Int(key) => slots::Key::Int(*key),

@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use quark_net::session::{FRAME_LEAST, NAME_MOST, Patience, Window};
+use quark_net::session::{ACTORS_MOST, FRAME_LEAST, NAME_MOST, Patience, SHARDS_MOST, Window};
 use quark_net::transport::ListenLimits;
 
 /// Has an engine take calls from other processes: see
@@ -38,6 +38,16 @@ pub enum ListenError {
     /// The name of the cluster is too long.
     #[error("a cluster's name has {NAME_MOST} bytes at most, not {0}")]
     LongName(usize),
+    /// More of something than can be said to peers.
+    #[error("{is} {what} are more than the {most} that peers can be told of")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there are.
+        is: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// The system does not let it.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -81,7 +91,15 @@ impl Listen {
         self
     }
 
-    pub(crate) fn check(&self, shards: u16) -> Result<(), ListenError> {
+    pub(crate) fn check(&self, shards: u16, served: usize) -> Result<(), ListenError> {
+        for (what, is, most) in [
+            ("shards", usize::from(shards), SHARDS_MOST),
+            ("actor types", served, ACTORS_MOST),
+        ] {
+            if is > most {
+                return Err(ListenError::TooMany { what, is, most });
+            }
+        }
         if !self.insecure && !self.addr.ip().is_loopback() {
             return Err(ListenError::Insecure(self.addr));
         }

@@ -50,8 +50,9 @@ pub enum Kind {
     Welcome = 2,
     /// The other answer, and the last frame: why not, in words.
     Refused = 3,
-    /// What the actor types look like of which the two have different ideas.
-    Schemas = 4,
+    /// What one of the receiver's actor types looks like is asked, or one of the sender's is told:
+    /// for types of which the two have different ideas.
+    Schema = 4,
     /// A message whose sender waits.
     Call = 5,
     /// A message whose sender doesn't.
@@ -74,7 +75,7 @@ impl Kind {
             1 => Kind::Hello,
             2 => Kind::Welcome,
             3 => Kind::Refused,
-            4 => Kind::Schemas,
+            4 => Kind::Schema,
             5 => Kind::Call,
             6 => Kind::Tell,
             7 => Kind::Reply,

@@ -30,8 +30,9 @@ pub use self::terms::{
 use crate::frame::{Frame, FrameError, Header, Integrity, Kind, write_frame};
 use crate::message::{MessageParts, fits, read_message, write_message};
 
-/// The longest frame before a session is open, in bytes behind the length.
-pub const HANDSHAKE_FRAME_MOST: u32 = 256 << 10;
+/// The longest frame before a session is open, in bytes behind the length; and of those that are
+/// about the session itself.
+pub const HANDSHAKE_FRAME_MOST: u32 = FRAME_LEAST;
 
 /// The longest refusal that is read, in bytes.
 const REFUSAL_MOST: usize = 1024;
@@ -114,6 +115,16 @@ pub enum Event<'f, T> {
         /// How the body is encoded.
         is_exact: bool,
         /// The answer.
+        body: &'f [u8],
+    },
+    /// The peer wants to know what this side's type at this place looks like:
+    /// [`tell_schema`](Session::tell_schema).
+    SchemaAsked(u16),
+    /// What the peer's type at this place looks like.
+    SchemaTold {
+        /// The type's place in the peer's list.
+        actor: u16,
+        /// Its schema, as it is encoded.
         body: &'f [u8],
     },
     /// There is room for more.
@@ -338,7 +349,15 @@ impl<T> Session<T> {
                 };
                 Ok(Event::Leaving)
             }
-            Kind::Hello | Kind::Welcome | Kind::Refused | Kind::Schemas => {
+            Kind::Schema if header.flags & TOLD != 0 => Ok(Event::SchemaTold {
+                actor: header.actor,
+                body: frame.body,
+            }),
+            Kind::Schema => {
+                self.check_actor(header.actor)?;
+                Ok(Event::SchemaAsked(header.actor))
+            }
+            Kind::Hello | Kind::Welcome | Kind::Refused => {
                 Err(SessionError::OutOfTurn(header.kind))
             }
         }
@@ -442,6 +461,29 @@ impl<T> Session<T> {
                 method: messages as u16,
                 ..Header::of(Kind::Credit)
             });
+        }
+    }
+
+    /// Asks what the peer's type at this place looks like.
+    pub fn ask_schema(&mut self, actor: u16) {
+        if self.peer().is_some() {
+            self.write_bare(Header {
+                actor,
+                ..Header::of(Kind::Schema)
+            });
+        }
+    }
+
+    /// Tells what this side's type at this place looks like; `schema` has no more bytes than
+    /// [any schema](crate::schema::ActorSchema::encode).
+    pub fn tell_schema(&mut self, actor: u16, schema: &[u8]) {
+        if self.peer().is_some() {
+            let header = Header {
+                flags: TOLD,
+                actor,
+                ..Header::of(Kind::Schema)
+            };
+            self.write_with(header, schema);
         }
     }
 
@@ -570,14 +612,7 @@ impl<T> Session<T> {
     #[inline]
     fn request<'f>(&self, frame: Frame<'f>) -> Result<Request<'f>, SessionError> {
         let header = frame.header;
-        let has = self.terms.actors.len();
-        if usize::from(header.actor) >= has {
-            return Err(SessionError::WrongIndex {
-                what: "actor type",
-                index: header.actor,
-                has,
-            });
-        }
+        self.check_actor(header.actor)?;
         let has_context = header.flags & CONTEXT != 0;
         let (parts, args) =
             read_message(frame.body, has_context).map_err(SessionError::malformed(header.kind))?;
@@ -593,6 +628,18 @@ impl<T> Session<T> {
             key: parts.key,
             context: parts.context,
             args,
+        })
+    }
+
+    fn check_actor(&self, index: u16) -> Result<(), SessionError> {
+        let has = self.terms.actors.len();
+        if usize::from(index) < has {
+            return Ok(());
+        }
+        Err(SessionError::WrongIndex {
+            what: "actor type",
+            index,
+            has,
         })
     }
 
@@ -634,6 +681,9 @@ const EXACT: u16 = 1;
 
 /// There is a context.
 const CONTEXT: u16 = 2;
+
+/// A schema is told, not asked for.
+const TOLD: u16 = 4;
 
 /// Why a frame was not written.
 enum Failed<E> {

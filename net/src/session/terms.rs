@@ -1,7 +1,7 @@
 use crate::cursor::{Cursor, MalformedError};
 
 /// The longest names that may be said: of clusters and actor types, in bytes.
-pub const NAME_MOST: usize = 200;
+pub const NAME_MOST: usize = 255;
 
 /// The most actor types of one application.
 pub const ACTORS_MOST: usize = 1024;
@@ -9,8 +9,8 @@ pub const ACTORS_MOST: usize = 1024;
 /// The most shards of one node.
 pub const SHARDS_MOST: usize = 1024;
 
-/// What every side reads, in bytes behind the length.
-pub const FRAME_LEAST: u32 = 1024;
+/// What every side reads, in bytes behind the length: a schema of any size, with its frame.
+pub const FRAME_LEAST: u32 = (256 << 10) + 64;
 
 /// What a side says of itself when a session opens.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ fn terms(who: Who, cluster: &str, window: Window) -> Rc<Terms> {
         epoch: 1,
         actors: actors.into(),
         window,
-        max_frame: 64 << 10,
+        max_frame: FRAME_LEAST,
     })
 }
 
@@ -38,6 +38,7 @@ struct Side {
     served: Vec<(u64, Vec<u8>)>,
     told: Vec<Vec<u8>>,
     replies: BTreeMap<u32, Vec<u8>>,
+    schemas: Vec<(u16, Vec<u8>)>,
 }
 
 impl Side {
@@ -48,6 +49,7 @@ impl Side {
             served: Vec::new(),
             told: Vec::new(),
             replies: BTreeMap::new(),
+            schemas: Vec::new(),
         }
     }
 
@@ -66,6 +68,12 @@ impl Side {
                 Event::Reply { ticket, body, .. } => {
                     let before = self.replies.insert(ticket, body.to_vec());
                     assert_eq!(before, None, "one reply a call");
+                }
+                Event::SchemaAsked(actor) => {
+                    self.session.tell_schema(actor, &[actor as u8; 100]);
+                }
+                Event::SchemaTold { actor, body } => {
+                    self.schemas.push((actor, body.to_vec()));
                 }
                 Event::Nothing | Event::Room | Event::Leaving => {}
             }
@@ -356,6 +364,20 @@ fn after_a_goodbye_nothing_new_is_sent_but_answers_come() {
     b.answer(0);
     exchange(&mut a, &mut b, Time::ZERO).expect("they agree");
     assert_eq!(a.replies.len(), 1);
+}
+
+#[test]
+fn what_a_type_looks_like_can_be_asked() {
+    let (mut a, mut b) = opened(Window::default(), Protection::Plain);
+    a.session.ask_schema(1);
+    exchange(&mut a, &mut b, Time::ZERO).expect("they agree");
+    assert_eq!(a.schemas, [(1, vec![1; 100])]);
+    a.session.ask_schema(2);
+    let asked = exchange(&mut a, &mut b, Time::ZERO);
+    assert!(
+        matches!(asked, Err(SessionError::WrongIndex { .. })),
+        "{asked:?}"
+    );
 }
 
 #[test]

@@ -73,6 +73,17 @@ pub trait Handler: Sized + 'static {
     /// A call was answered.
     fn reply(&self, ticket: Self::Ticket, status: u16, is_exact: bool, body: &[u8]);
 
+    /// The peer wants to know what this side's type at this place looks like:
+    /// [`Link::tell_schema`].
+    fn schema_asked(&self, link: &Rc<Link<Self>>, actor: u16) {
+        let _ = (link, actor);
+    }
+
+    /// What the peer's type at this place looks like.
+    fn schema_told(&self, link: &Rc<Link<Self>>, actor: u16, schema: &[u8]) {
+        let _ = (link, actor, schema);
+    }
+
     /// There may be room for more than before.
     fn room(&self, link: &Rc<Link<Self>>) {
         let _ = link;
@@ -235,6 +246,18 @@ impl<H: Handler> Link<H> {
         self.session.borrow().peer().map(look)
     }
 
+    /// Asks what a type of the peer's looks like; see [`Session::ask_schema`].
+    pub fn ask_schema(&self, actor: u16) {
+        self.session.borrow_mut().ask_schema(actor);
+        self.wake_writer();
+    }
+
+    /// Tells what a type of this side's looks like; see [`Session::tell_schema`].
+    pub fn tell_schema(&self, actor: u16, schema: &[u8]) {
+        self.session.borrow_mut().tell_schema(actor, schema);
+        self.wake_writer();
+    }
+
     /// Whether messages may be sent.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -364,6 +387,8 @@ impl<H: Handler> Link<H> {
                     is_exact,
                     body,
                 } => self.handler.reply(ticket, status, is_exact, body),
+                Event::SchemaAsked(actor) => self.handler.schema_asked(self, actor),
+                Event::SchemaTold { actor, body } => self.handler.schema_told(self, actor, body),
                 Event::Room => self.handler.room(self),
                 Event::Leaving => self.handler.leaving(self),
             }
