@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use socket2::{Domain, Protocol, Type};
 
 use super::handles::{OpenFile, Socket};
-use crate::driver::{OpenOptions, Outcome, system};
+use crate::driver::{CHUNK_BYTES, OpenOptions, Outcome, Received, system};
 
 /// The most bytes that one operation moves. glommio's files want buffers of their own, so that
 /// every byte is copied once, and a receive clears its buffer first.
@@ -110,9 +110,9 @@ pub(super) async fn size(file: Rc<OpenFile>) -> io::Result<Outcome> {
 }
 
 /// What glommio has no operation for, or one that says less of errors: on its thread for such.
-pub(super) async fn aside(
-    call: impl FnOnce() -> io::Result<Outcome> + Send + 'static,
-) -> io::Result<Outcome> {
+pub(super) async fn aside<T: Send + 'static>(
+    call: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     ::glommio::executor().spawn_blocking(call).await
 }
 
@@ -157,7 +157,18 @@ pub(super) async fn connect(addr: SocketAddr) -> io::Result<Socket> {
     }
 }
 
-pub(super) async fn recv(socket: Rc<Socket>, mut buffer: BytesMut) -> io::Result<Outcome> {
+pub(super) async fn recv(socket: Rc<Socket>, buffer: BytesMut) -> io::Result<Outcome> {
+    fill(socket, buffer).await.map(Outcome::Filled)
+}
+
+/// One chunk, in memory of its own.
+pub(super) async fn receive(socket: Rc<Socket>) -> io::Result<Outcome> {
+    let buffer = BytesMut::with_capacity(CHUNK_BYTES);
+    let chunk = fill(socket, buffer).await?;
+    Ok(Outcome::Received(Received::own(chunk)))
+}
+
+async fn fill(socket: Rc<Socket>, mut buffer: BytesMut) -> io::Result<BytesMut> {
     let start = buffer.len();
     let room = (buffer.capacity() - start).min(RECEIVED_MOST);
     buffer.resize(start + room, 0);
@@ -166,7 +177,7 @@ pub(super) async fn recv(socket: Rc<Socket>, mut buffer: BytesMut) -> io::Result
     });
     let received = received.await?;
     buffer.truncate(start + received);
-    Ok(Outcome::Filled(buffer))
+    Ok(buffer)
 }
 
 pub(super) async fn send(socket: Rc<Socket>, buffer: Bytes) -> io::Result<Outcome> {

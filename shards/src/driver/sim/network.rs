@@ -8,11 +8,15 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::disk::shorten;
 use super::world::{Event, World};
-use crate::driver::{Handle, Op, Outcome};
+use crate::driver::{CHUNK_BYTES, Completion, Handle, Op, Outcome, Received};
 use crate::time::Time;
 
 /// The first of the ports that are given out.
 const FIRST_PORT: u16 = 49_152;
+/// That a chunk of a connection is a piece of what has come, which may be torn anywhere.
+const TORN: f64 = 0.25;
+/// That an operation which could go on ends with what it brings.
+const ENDS: f64 = 0.1;
 
 /// Every socket of the world.
 #[derive(Default)]
@@ -158,20 +162,24 @@ impl World {
     /// Queues a socket operation in submission order, or refuses it.
     pub(super) fn admit_socket(&mut self, shard: u16, number: u64, op: &Op) -> io::Result<()> {
         let handle = match op {
-            Op::Accept { listener } => *listener,
-            Op::Recv { socket, .. } | Op::Send { socket, .. } => *socket,
+            Op::Accept { listener } | Op::AcceptMany { listener } => *listener,
+            Op::Recv { socket, .. } | Op::RecvMany { socket } | Op::Send { socket, .. } => *socket,
             Op::Close { handle } => *handle,
             _ => return Ok(()),
         };
         self.addresses(shard, handle)?;
         match (op, self.network.sockets.get_mut(&handle)) {
-            (Op::Accept { .. }, Some(Socket::Listener(listener))) => {
+            (Op::Accept { .. } | Op::AcceptMany { .. }, Some(Socket::Listener(listener))) => {
                 listener.accepts.push_back(number);
             }
-            (Op::Recv { .. }, Some(Socket::Stream(stream))) => stream.recvs.push_back(number),
+            (Op::Recv { .. } | Op::RecvMany { .. }, Some(Socket::Stream(stream))) => {
+                stream.recvs.push_back(number);
+            }
             (Op::Send { .. }, Some(Socket::Stream(stream))) => stream.sends.push_back(number),
             (Op::Close { .. }, Some(_)) => self.close_socket(handle),
-            (Op::Accept { .. }, _) => return Err(io::Error::from_raw_os_error(libc::EINVAL)),
+            (Op::Accept { .. } | Op::AcceptMany { .. }, _) => {
+                return Err(io::Error::from_raw_os_error(libc::EINVAL));
+            }
             _ => return Err(io::Error::from_raw_os_error(libc::ENOTCONN)),
         }
         Ok(())
@@ -180,8 +188,10 @@ impl World {
     /// A socket operation has taken its time: it goes on as soon as it can.
     pub(super) fn socket_due(&mut self, number: u64) {
         match self.flights.get(&number).map(|flight| &flight.op) {
-            Some(&Op::Accept { listener }) => self.pump_accepts(listener),
-            Some(&Op::Recv { socket, .. }) => self.pump_recvs(socket),
+            Some(&(Op::Accept { listener } | Op::AcceptMany { listener })) => {
+                self.pump_accepts(listener)
+            }
+            Some(&(Op::Recv { socket, .. } | Op::RecvMany { socket })) => self.pump_recvs(socket),
             Some(&Op::Send { socket, .. }) => self.pump_sends(socket),
             _ => {}
         }
@@ -298,11 +308,70 @@ impl World {
             && let Some(listener) = self.network.listener(handle)
             && let Some(accepted) = listener.backlog.pop_front()
         {
-            listener.accepts.pop_front();
-            if let Some(flight) = self.flights.remove(&number) {
-                let opened = Ok(Outcome::Opened(accepted));
-                self.complete(flight.shard, flight.token, opened);
+            let opened = Ok(Outcome::Opened(accepted));
+            self.bring(handle, number, opened);
+        }
+    }
+
+    /// Gives an operation that waits on `handle` what it waits for. If it is one that goes on, it
+    /// may end here all the same.
+    fn bring(&mut self, handle: Handle, number: u64, result: io::Result<Outcome>) {
+        let Some(flight) = self.flights.get(&number) else {
+            return;
+        };
+        let (shard, token) = (flight.shard, flight.token);
+        let could = match (&flight.op, &result) {
+            (Op::AcceptMany { .. }, Ok(_)) => true,
+            (Op::RecvMany { .. }, Ok(Outcome::Received(bytes))) => !bytes.is_empty(),
+            _ => false,
+        };
+        if could && !self.random.chance(ENDS) {
+            let more = true;
+            return self.tell(
+                shard,
+                Completion {
+                    token,
+                    result,
+                    more,
+                },
+            );
+        }
+        match self.network.sockets.get_mut(&handle) {
+            Some(Socket::Listener(listener)) => listener.accepts.retain(|one| *one != number),
+            Some(Socket::Stream(stream)) => stream.recvs.retain(|one| *one != number),
+            None => {}
+        }
+        self.flights.remove(&number);
+        self.complete(shard, token, result);
+    }
+
+    /// Gives an operation that receives many its next chunk.
+    fn bring_chunk(&mut self, handle: Handle, number: u64) {
+        let Some(stream) = self.network.stream(handle) else {
+            return;
+        };
+        let torn = self.random.chance(TORN);
+        let most = stream.inbox.len().min(CHUNK_BYTES);
+        let len = shorten(most, torn, &mut self.random);
+        let chunk = BytesMut::from(&stream.inbox[..len]);
+        stream.inbox.advance(len);
+        let result = if len == 0 && stream.reset {
+            Err(io::Error::from_raw_os_error(libc::ECONNRESET))
+        } else {
+            Ok(Outcome::Received(Received::own(chunk)))
+        };
+        let peer = stream.peer;
+        self.bring(handle, number, result);
+        self.make_room(peer, len);
+    }
+
+    /// `len` of the bytes that `peer` has sent have been received.
+    fn make_room(&mut self, peer: Option<Handle>, len: usize) {
+        if let Some(peer) = peer {
+            if let Some(sender) = self.network.stream(peer) {
+                sender.in_pipe -= len;
             }
+            self.pump_sends(peer);
         }
     }
 
@@ -311,6 +380,11 @@ impl World {
             && let Some(number) = self.is_due(stream.recvs.front())
             && (!stream.inbox.is_empty() || stream.ended || stream.reset)
         {
+            let op = self.flights.get(&number).map(|flight| &flight.op);
+            if let Some(Op::RecvMany { .. }) = op {
+                self.bring_chunk(handle, number);
+                continue;
+            }
             let short = self.random.chance(self.config.short_probability);
             let Some(flight) = self.flights.remove(&number) else {
                 return;
@@ -337,12 +411,7 @@ impl World {
                 Ok(Outcome::Filled(buffer))
             };
             self.complete(flight.shard, flight.token, result);
-            if let Some(peer) = peer {
-                if let Some(sender) = self.network.stream(peer) {
-                    sender.in_pipe -= len;
-                }
-                self.pump_sends(peer);
-            }
+            self.make_room(peer, len);
         }
     }
 

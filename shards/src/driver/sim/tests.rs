@@ -33,7 +33,7 @@ fn run(world: &SimWorld, driver: &mut SimDriver, op: Op) -> io::Result<Outcome> 
     let mut done = Vec::new();
     loop {
         driver.poll(&mut done);
-        if let Some(Completion { token, result }) = done.pop() {
+        if let Some(Completion { token, result, .. }) = done.pop() {
             assert_eq!(token, Token(7));
             assert_eq!(driver.in_flight(), 0);
             return result;

@@ -9,6 +9,8 @@
 //! - A durable write is two entries, the write flagged `IO_LINK` and the fdatasync behind it. They
 //!   go in one batch or wait together, for a link ends with its batch; each has a slot of its own
 //!   that names the other, and the later completion answers for both.
+//! - Receiving many is a multishot receive into the shard's ring of buffers (`provided`). When that
+//!   has run out, the slot goes on with a plain receive into memory of its own.
 
 #![allow(unsafe_code)] // The kernel shares memory with us.
 
@@ -16,6 +18,7 @@ mod bell;
 mod entry;
 mod handles;
 mod pending;
+mod provided;
 mod setup;
 mod socket;
 #[cfg(test)]
@@ -35,7 +38,10 @@ use io_uring::{EnterFlags, IoUring, cqueue, opcode, types};
 
 use self::bell::RingBell;
 use self::handles::Handles;
-use self::pending::{Pending, Submission};
+use self::pending::{Finished, News, Pending, Submission};
+pub(super) use self::provided::Lent;
+use self::provided::Provided;
+use self::setup::Multishot;
 use super::random::SplitMix64;
 use super::{Bell, Completion, Driver, DriverError, DriverReport, Handle, Op, Token, system};
 use crate::time::Time;
@@ -69,6 +75,8 @@ pub struct UringDriver {
     ring: IoUring,
     pending: Pending,
     handles: Handles,
+    multishot: Multishot,
+    provided: Provided,
     /// What found the submission queue full.
     backlog: VecDeque<Submission>,
     /// Completions that came outside `poll`.
@@ -103,7 +111,11 @@ impl UringDriver {
 
     /// Leaves out the newest `skip` set-up features, as an older kernel would.
     fn with_fewer_features(config: UringConfig, skip: usize) -> Result<Self, DriverError> {
-        let setup::Setup { ring, mut report } = setup::ring(config.entries, skip)?;
+        let setup::Setup {
+            ring,
+            multishot,
+            mut report,
+        } = setup::ring(config.entries, skip)?;
         if !config.worker_cpus.is_empty() {
             setup::keep_workers_on(&ring, &config.worker_cpus, &mut report);
         }
@@ -117,6 +129,8 @@ impl UringDriver {
             ring,
             pending: Pending::default(),
             handles: Handles::default(),
+            multishot,
+            provided: Provided::new(multishot.receive),
             backlog: VecDeque::new(),
             ready: VecDeque::new(),
             bell: Arc::new(bell),
@@ -142,6 +156,14 @@ impl UringDriver {
                 .push("multishot poll (Linux 5.13): one more operation per wake-up".into()),
         }
         Ok(driver)
+    }
+
+    fn begin(&mut self, token: Token, op: Op) -> io::Result<Submission> {
+        let mut multishot = self.multishot;
+        if matches!(op, Op::RecvMany { .. }) {
+            multishot.receive = self.provided.ready(&self.ring);
+        }
+        self.pending.begin(token, op, &mut self.handles, multishot)
     }
 
     /// Queues `submission`, or keeps it back while the queue is full.
@@ -219,6 +241,8 @@ impl UringDriver {
             ring,
             pending,
             handles,
+            provided,
+            backlog,
             watch,
             bell,
             ..
@@ -228,8 +252,11 @@ impl UringDriver {
                 BELL => watch.heard(&entry, bell),
                 CANCEL => {}
                 slot => {
-                    if let Some(completion) = pending.finish(slot, entry.result(), handles) {
-                        give(completion);
+                    let news = News::from(&entry);
+                    match pending.finish(slot, news, handles, provided) {
+                        Finished::No => {}
+                        Finished::Yes(completion) => give(completion),
+                        Finished::Again(entry) => backlog.push_back(Submission::One(entry)),
                     }
                 }
             }
@@ -279,7 +306,7 @@ impl UringDriver {
             // Now and then again: what a worker has not yet begun cannot be stopped at first.
             if waited >= rounds * CANCEL_EVERY {
                 rounds += 1;
-                for slot in self.pending.all() {
+                for slot in self.pending.stop_all() {
                     self.cancel_slot(slot);
                 }
             }
@@ -336,16 +363,16 @@ impl Driver for UringDriver {
         }
         let result = match entry::at_once(op, &self.handles) {
             Ok(result) => result,
-            Err(op) => match self.pending.begin(token, op, &mut self.handles) {
+            Err(op) => match self.begin(token, op) {
                 Ok(submission) => return self.push(submission),
                 Err(error) => Err(error),
             },
         };
-        self.ready.push_back(Completion { token, result });
+        self.ready.push_back(Completion::last(token, result));
     }
 
     fn cancel(&mut self, token: Token) {
-        if let Some(slot) = self.pending.find(token) {
+        if let Some(slot) = self.pending.stop(token) {
             self.cancel_slot(slot);
         }
     }
@@ -414,12 +441,15 @@ impl Driver for UringDriver {
 
 impl Drop for UringDriver {
     fn drop(&mut self) {
-        if !self.settle() {
+        if self.settle() {
+            self.provided.unregister(&self.ring);
+        } else {
             tracing::error!(
                 operations = self.pending.len(),
                 "the kernel still works on a dropped driver's buffers: leaking them"
             );
             mem::forget(mem::take(&mut self.pending));
+            self.provided.forget();
         }
     }
 }
