@@ -237,6 +237,8 @@ fn storm(seed: u64) -> u64 {
             23 => driver.submit(token, Op::SyncDir { path: "/".into() }),
             24 => driver.submit(token, Op::List { path: "/".into() }),
             25 => world.note(driver.unique()),
+            26 => driver.submit(token, Op::RecvMany { socket: handle }),
+            27 => driver.submit(token, Op::AcceptMany { listener: handle }),
             _ => {
                 let budget = driver.mesh_budget(u16::from(shard == 0));
                 assert!(budget <= SimConfig::faulty().mesh_budget_max);

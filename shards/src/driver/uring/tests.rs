@@ -1,3 +1,5 @@
+mod many;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
