@@ -25,7 +25,7 @@ mod system;
 pub mod uring;
 
 pub use error::DriverError;
-pub use op::{Completion, DIRECT_ALIGN, Handle, Op, OpenOptions, Outcome, Token};
+pub use op::{Completion, DIRECT_ALIGN, Handle, Op, OpenOptions, Outcome, PARTS_MOST, Token};
 pub use received::{CHUNK_BYTES, Received};
 
 /// What stands between one shard and the world. Lives on the shard's thread.

@@ -143,6 +143,14 @@ pub enum Op {
         /// What to send.
         buffer: Bytes,
     },
+    /// Sends `buffers` one after the other, the first [`PARTS_MOST`] of them at most; may send
+    /// less. Completes with [`Outcome::Sent`].
+    SendMany {
+        /// A connection.
+        socket: Handle,
+        /// What to send.
+        buffers: Vec<Bytes>,
+    },
     /// Closes a file, listener or connection. What still waits for a peer on it completes with
     /// an error, reads and writes under way go on, but the sync of a durable write may not: wait
     /// for those first. No later operation may name the handle.
@@ -155,6 +163,9 @@ pub enum Op {
 /// What addresses, offsets and lengths are multiples of when a file is opened
 /// [direct](OpenOptions::direct), in bytes.
 pub const DIRECT_ALIGN: usize = 4096;
+
+/// The most buffers that one [`Op::SendMany`] sends.
+pub const PARTS_MOST: usize = 64;
 
 /// How [`Op::Open`] opens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -213,6 +224,13 @@ pub enum Outcome {
     Received(Received),
     /// How many bytes were written or sent.
     Wrote(usize),
+    /// Bytes sent of many buffers.
+    Sent {
+        /// How many.
+        count: usize,
+        /// As they were given, all of them.
+        buffers: Vec<Bytes>,
+    },
     /// How many bytes the file has.
     Size(u64),
     /// The names in a directory, in order, without `.` and `..`.

@@ -141,6 +141,7 @@ impl Operations {
                 | Op::Recv { .. }
                 | Op::RecvMany { .. }
                 | Op::Send { .. }
+                | Op::SendMany { .. }
         );
         let token = self.slab.borrow_mut().insert(state, stoppable);
         self.soon.set(self.soon.get() + usize::from(!stoppable));

@@ -140,6 +140,40 @@ impl TcpStream {
         Ok(())
     }
 
+    /// Sends all of `buffers`, one after the other, without joining them first; gives the vector
+    /// back, empty. For few large ones: what is small is cheaper copied together. One such call,
+    /// or [`send_all`](Self::send_all), at a time on a connection.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); some of it may then have been sent.
+    pub async fn send_vectored(
+        &self,
+        cx: &dyn IoContext,
+        mut buffers: Vec<Bytes>,
+    ) -> io::Result<Vec<Bytes>> {
+        let socket = self.owned.handle;
+        buffers.retain(|buffer| !buffer.is_empty());
+        while !buffers.is_empty() {
+            let mut sent;
+            let op = Op::SendMany { socket, buffers };
+            match run(cx, op).await? {
+                Outcome::Sent { count: 0, .. } => return Err(io::ErrorKind::WriteZero.into()),
+                Outcome::Sent {
+                    count,
+                    buffers: back,
+                } => (sent, buffers) = (count, back),
+                other => return Err(unexpected(&other)),
+            }
+            buffers.retain_mut(|buffer| {
+                let part = sent.min(buffer.len());
+                let _sent = buffer.split_to(part);
+                sent -= part;
+                !buffer.is_empty()
+            });
+        }
+        Ok(buffers)
+    }
+
     /// The address of this end.
     ///
     /// # Errors

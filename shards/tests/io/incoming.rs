@@ -302,3 +302,94 @@ fn two_do_not_take_from_one_connection() {
         near.incoming(&bench);
     });
 }
+
+#[test]
+fn many_buffers_go_as_one() {
+    on_every_driver(async |cx| {
+        let (near, far) = pair(cx).await;
+        let text = text(2 << 20);
+        // More than one operation takes, of every size from none.
+        let mut buffers = Vec::new();
+        let mut rest = text.clone();
+        for number in 0..200 {
+            buffers.push(rest.split_to((number * number % 30_000).min(rest.len())));
+        }
+        buffers.push(rest);
+        let room = buffers.capacity();
+        let mut incoming = far.incoming(cx);
+        let received = take(cx, &mut incoming, text.len());
+        let (sent, received) = join(near.send_vectored(cx, buffers), received).await;
+        let back = sent.expect("sends");
+        assert!(back.is_empty() && back.capacity() == room);
+        assert!(received == text, "other bytes came");
+        drop((incoming, far));
+        let mut gone = None;
+        for _ in 0..100 {
+            let buffers = vec![Bytes::from_static(b"anyone"), Bytes::from_static(b"there?")];
+            if let Err(error) = near.send_vectored(cx, buffers).await {
+                gone = Some(error);
+                break;
+            }
+        }
+        assert!(gone.is_some(), "sent to nobody");
+    });
+}
+
+/// An echo under everything that can go wrong on the network; the trace it leaves.
+fn echo_in_a_storm(seed: u64) -> (u64, bool) {
+    let config = SimConfig {
+        short_probability: 0.3,
+        reset_probability: 0.01,
+        socket_bytes: 20_000,
+        ..SimConfig::default()
+    };
+    let cx = Bench::sim(seed, config);
+    let text = text(100_000);
+    let whole = cx.block_on(async {
+        let (near, far) = pair(&cx).await;
+        let server = async {
+            let mut incoming = far.incoming(&cx);
+            while let Ok(Some(chunk)) = incoming.next(&cx).await {
+                let back = Bytes::copy_from_slice(&chunk);
+                if far.send_all(&cx, back).await.is_err() {
+                    break;
+                }
+            }
+            drop((incoming, far));
+        };
+        let client = async {
+            let mut received = Vec::new();
+            let mut incoming = near.incoming(&cx);
+            let reads = async {
+                while received.len() < text.len() {
+                    match incoming.next(&cx).await {
+                        Ok(Some(chunk)) => received.extend_from_slice(&chunk),
+                        Ok(None) | Err(_) => break,
+                    }
+                }
+            };
+            let parts = text
+                .chunks(7_000)
+                .map(|part| text.slice_ref(part))
+                .collect();
+            let (_, ()) = join(near.send_vectored(&cx, parts), reads).await;
+            drop((incoming, near));
+            assert!(text.starts_with(&received), "seed {seed}: other bytes came");
+            received.len() == text.len()
+        };
+        join(server, client).await.1
+    });
+    cx.settle();
+    (cx.world.as_ref().expect("simulated").trace(), whole)
+}
+
+#[test]
+fn what_comes_is_always_a_beginning_of_what_was_sent_and_replays() {
+    let mut whole = 0;
+    for seed in 0..100 {
+        let first = echo_in_a_storm(seed);
+        assert_eq!(first, echo_in_a_storm(seed), "seed {seed} did not replay");
+        whole += u32::from(first.1);
+    }
+    assert!((10..=90).contains(&whole), "{whole} of 100 came through");
+}

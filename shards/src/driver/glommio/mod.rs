@@ -229,6 +229,14 @@ impl GlommioDriver {
                 let work = work::send(socket, buffer);
                 self.flight.start(token, Waits::On(handle), work);
             }
+            Op::SendMany {
+                socket: handle,
+                buffers,
+            } => {
+                let socket = handles.borrow().socket(handle)?;
+                let work = work::send_many(socket, buffers);
+                self.flight.start(token, Waits::On(handle), work);
+            }
             Op::Close { handle } => self.close(token, handle)?,
             Op::WriteDurable {
                 file,

@@ -1,7 +1,7 @@
 //! What each operation does, as a future on glommio's files and sockets.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IoSlice, Read};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use socket2::{Domain, Protocol, Type};
 
 use super::handles::{OpenFile, Socket};
-use crate::driver::{CHUNK_BYTES, OpenOptions, Outcome, Received, system};
+use crate::driver::{CHUNK_BYTES, OpenOptions, Outcome, PARTS_MOST, Received, system};
 
 /// The most bytes that one operation moves. glommio's files want buffers of their own, so that
 /// every byte is copied once, and a receive clears its buffer first.
@@ -185,6 +185,19 @@ pub(super) async fn send(socket: Rc<Socket>, buffer: Bytes) -> io::Result<Outcom
         socket.send_with_flags(&buffer, libc::MSG_NOSIGNAL)
     });
     Ok(Outcome::Wrote(sent.await?))
+}
+
+pub(super) async fn send_many(socket: Rc<Socket>, buffers: Vec<Bytes>) -> io::Result<Outcome> {
+    let sent = when_ready(&socket, Side::Write, |socket| {
+        let mut parts = [IoSlice::new(&[]); PARTS_MOST];
+        for (part, buffer) in parts.iter_mut().zip(&buffers) {
+            *part = IoSlice::new(buffer);
+        }
+        let count = buffers.len().min(PARTS_MOST);
+        socket.send_vectored_with_flags(&parts[..count], libc::MSG_NOSIGNAL)
+    });
+    let count = sent.await?;
+    Ok(Outcome::Sent { count, buffers })
 }
 
 /// What a socket is waited on for.

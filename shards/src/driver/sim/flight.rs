@@ -323,5 +323,6 @@ fn waits_on_a_socket(op: &Op) -> bool {
             | Op::Recv { .. }
             | Op::RecvMany { .. }
             | Op::Send { .. }
+            | Op::SendMany { .. }
     )
 }

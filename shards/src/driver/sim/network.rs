@@ -8,7 +8,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::disk::shorten;
 use super::world::{Event, World};
-use crate::driver::{CHUNK_BYTES, Completion, Handle, Op, Outcome, Received};
+use crate::driver::{CHUNK_BYTES, Completion, Handle, Op, Outcome, PARTS_MOST, Received};
 use crate::time::Time;
 
 /// The first of the ports that are given out.
@@ -163,7 +163,10 @@ impl World {
     pub(super) fn admit_socket(&mut self, shard: u16, number: u64, op: &Op) -> io::Result<()> {
         let handle = match op {
             Op::Accept { listener } | Op::AcceptMany { listener } => *listener,
-            Op::Recv { socket, .. } | Op::RecvMany { socket } | Op::Send { socket, .. } => *socket,
+            Op::Recv { socket, .. }
+            | Op::RecvMany { socket }
+            | Op::Send { socket, .. }
+            | Op::SendMany { socket, .. } => *socket,
             Op::Close { handle } => *handle,
             _ => return Ok(()),
         };
@@ -175,7 +178,9 @@ impl World {
             (Op::Recv { .. } | Op::RecvMany { .. }, Some(Socket::Stream(stream))) => {
                 stream.recvs.push_back(number);
             }
-            (Op::Send { .. }, Some(Socket::Stream(stream))) => stream.sends.push_back(number),
+            (Op::Send { .. } | Op::SendMany { .. }, Some(Socket::Stream(stream))) => {
+                stream.sends.push_back(number);
+            }
             (Op::Close { .. }, Some(_)) => self.close_socket(handle),
             (Op::Accept { .. } | Op::AcceptMany { .. }, _) => {
                 return Err(io::Error::from_raw_os_error(libc::EINVAL));
@@ -192,7 +197,9 @@ impl World {
                 self.pump_accepts(listener)
             }
             Some(&(Op::Recv { socket, .. } | Op::RecvMany { socket })) => self.pump_recvs(socket),
-            Some(&Op::Send { socket, .. }) => self.pump_sends(socket),
+            Some(&(Op::Send { socket, .. } | Op::SendMany { socket, .. })) => {
+                self.pump_sends(socket)
+            }
             _ => {}
         }
     }
@@ -434,8 +441,10 @@ impl World {
             };
             stream.sends.pop_front();
             stream.reset |= injected;
-            let Op::Send { buffer, .. } = flight.op else {
-                return;
+            let (buffer, buffers) = match flight.op {
+                Op::Send { buffer, .. } => (buffer, None),
+                Op::SendMany { buffers, .. } => (joined(&buffers), Some(buffers)),
+                _ => return,
             };
             let room = room.saturating_sub(stream.in_pipe);
             let (peer, ended, reset) = (stream.peer, stream.ended, stream.reset);
@@ -453,7 +462,13 @@ impl World {
                     let at = self.arrival(peer);
                     self.schedule(at, Event::Arrive(peer, buffer.slice(..len)));
                 }
-                Ok(Outcome::Wrote(len))
+                Ok(match buffers {
+                    Some(buffers) => Outcome::Sent {
+                        count: len,
+                        buffers,
+                    },
+                    None => Outcome::Wrote(len),
+                })
             };
             self.complete(flight.shard, flight.token, result);
             if injected {
@@ -461,6 +476,12 @@ impl World {
             }
         }
     }
+}
+
+/// What one operation sends of `buffers`.
+fn joined(buffers: &[Bytes]) -> Bytes {
+    let parts = buffers.iter().take(PARTS_MOST);
+    parts.flat_map(|part| part.iter().copied()).collect()
 }
 
 impl Stream {

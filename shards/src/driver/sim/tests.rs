@@ -237,6 +237,13 @@ fn storm(seed: u64) -> u64 {
             23 => driver.submit(token, Op::SyncDir { path: "/".into() }),
             24 => driver.submit(token, Op::List { path: "/".into() }),
             25 => world.note(driver.unique()),
+            28 => driver.submit(
+                token,
+                Op::SendMany {
+                    socket: handle,
+                    buffers: vec![Bytes::from(vec![0; 10_000]); 3],
+                },
+            ),
             26 => driver.submit(token, Op::RecvMany { socket: handle }),
             27 => driver.submit(token, Op::AcceptMany { listener: handle }),
             _ => {

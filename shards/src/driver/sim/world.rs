@@ -367,7 +367,7 @@ impl World {
             Ok(Outcome::Opened(handle)) => handle.0 as u64,
             Ok(Outcome::Filled(buffer)) => buffer.len() as u64,
             Ok(Outcome::Received(bytes)) => bytes.len() as u64,
-            Ok(Outcome::Wrote(count)) => *count as u64,
+            Ok(Outcome::Wrote(count) | Outcome::Sent { count, .. }) => *count as u64,
             Ok(Outcome::Size(size)) => *size,
             Ok(Outcome::Names(names)) => names.len() as u64,
             Ok(Outcome::Done) => 0,

@@ -13,8 +13,9 @@ use io_uring::squeue::Entry;
 use io_uring::{opcode, types};
 
 use super::handles::Handles;
+use super::kit::Kit;
+use super::message::Message;
 use super::provided::{GROUP, Lent};
-use super::setup::Multishot;
 use super::socket::{self, RawAddr};
 use crate::driver::{CHUNK_BYTES, Op, OpenOptions, Outcome, Received, check, system};
 
@@ -48,6 +49,7 @@ pub(super) enum Kept {
     /// Goes on, into the shard's ring of buffers.
     Chunks,
     Write(Bytes),
+    Message(Box<Message>),
     Accept,
     /// Goes on.
     Accepts,
@@ -65,7 +67,8 @@ pub(super) enum Kept {
 }
 
 /// Makes what the kernel gets for `op`.
-pub(super) fn prepare(op: Op, handles: &mut Handles, multishot: Multishot) -> io::Result<Prepared> {
+pub(super) fn prepare(op: Op, kit: &mut Kit) -> io::Result<Prepared> {
+    let handles = &mut kit.handles;
     let (entry, socket, kept) = match op {
         Op::Open { path, options } => {
             let path = plain(path)?;
@@ -138,7 +141,7 @@ pub(super) fn prepare(op: Op, handles: &mut Handles, multishot: Multishot) -> io
         }
         Op::AcceptMany { listener } => {
             let fd = handles.begin(listener)?;
-            if multishot.accept {
+            if kit.multishot.accept {
                 let entry = opcode::AcceptMulti::new(types::Fd(fd)).flags(libc::SOCK_CLOEXEC);
                 (entry.build(), Some(fd), Kept::Accepts)
             } else {
@@ -160,7 +163,7 @@ pub(super) fn prepare(op: Op, handles: &mut Handles, multishot: Multishot) -> io
         }
         Op::RecvMany { socket } => {
             let fd = handles.begin(socket)?;
-            if multishot.receive {
+            if kit.provided.is_made() {
                 let entry = opcode::RecvMulti::new(types::Fd(fd), GROUP);
                 (entry.build(), Some(fd), Kept::Chunks)
             } else {
@@ -173,6 +176,13 @@ pub(super) fn prepare(op: Op, handles: &mut Handles, multishot: Multishot) -> io
             let entry = opcode::Send::new(types::Fd(fd), buffer.as_ptr(), transfer(buffer.len()))
                 .flags(libc::MSG_NOSIGNAL);
             (entry.build(), Some(fd), Kept::Write(buffer))
+        }
+        Op::SendMany { socket, buffers } => {
+            let fd = handles.begin(socket)?;
+            let message = kit.messages.take(buffers);
+            let entry = opcode::SendMsg::new(types::Fd(fd), message.header())
+                .flags(libc::MSG_NOSIGNAL as u32);
+            (entry.build(), Some(fd), Kept::Message(message))
         }
         Op::Close { handle } => {
             let fd = handles.remove(handle)?;
@@ -232,8 +242,9 @@ pub(super) fn outcome(
     kept: Kept,
     result: i32,
     lent: Option<Lent>,
-    handles: &mut Handles,
+    kit: &mut Kit,
 ) -> io::Result<Outcome> {
+    let handles = &mut kit.handles;
     if result < 0 {
         return Err(io::Error::from_raw_os_error(-result));
     }
@@ -251,6 +262,10 @@ pub(super) fn outcome(
             None => Received::own(BytesMut::new()),
         }),
         Kept::Write(_) => Outcome::Wrote(result as usize),
+        Kept::Message(message) => Outcome::Sent {
+            count: result as usize,
+            buffers: kit.messages.give(message),
+        },
         Kept::Connect { socket, .. } => Outcome::Opened(handles.add(socket)),
         Kept::Names(..) | Kept::Directory(_) | Kept::Nothing => Outcome::Done,
     })

@@ -17,6 +17,8 @@
 mod bell;
 mod entry;
 mod handles;
+mod kit;
+mod message;
 mod pending;
 mod provided;
 mod setup;
@@ -37,11 +39,9 @@ use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, types};
 
 use self::bell::RingBell;
-use self::handles::Handles;
+use self::kit::Kit;
 use self::pending::{Finished, News, Pending, Submission};
 pub(super) use self::provided::Lent;
-use self::provided::Provided;
-use self::setup::Multishot;
 use super::random::SplitMix64;
 use super::{Bell, Completion, Driver, DriverError, DriverReport, Handle, Op, Token, system};
 use crate::time::Time;
@@ -74,9 +74,7 @@ pub struct UringConfig {
 pub struct UringDriver {
     ring: IoUring,
     pending: Pending,
-    handles: Handles,
-    multishot: Multishot,
-    provided: Provided,
+    kit: Kit,
     /// What found the submission queue full.
     backlog: VecDeque<Submission>,
     /// Completions that came outside `poll`.
@@ -128,9 +126,7 @@ impl UringDriver {
         let mut driver = UringDriver {
             ring,
             pending: Pending::default(),
-            handles: Handles::default(),
-            multishot,
-            provided: Provided::new(multishot.receive),
+            kit: Kit::new(multishot),
             backlog: VecDeque::new(),
             ready: VecDeque::new(),
             bell: Arc::new(bell),
@@ -159,11 +155,10 @@ impl UringDriver {
     }
 
     fn begin(&mut self, token: Token, op: Op) -> io::Result<Submission> {
-        let mut multishot = self.multishot;
         if matches!(op, Op::RecvMany { .. }) {
-            multishot.receive = self.provided.ready(&self.ring);
+            self.kit.provided.make(&self.ring);
         }
-        self.pending.begin(token, op, &mut self.handles, multishot)
+        self.pending.begin(token, op, &mut self.kit)
     }
 
     /// Queues `submission`, or keeps it back while the queue is full.
@@ -240,8 +235,7 @@ impl UringDriver {
         let Self {
             ring,
             pending,
-            handles,
-            provided,
+            kit,
             backlog,
             watch,
             bell,
@@ -253,7 +247,7 @@ impl UringDriver {
                 CANCEL => {}
                 slot => {
                     let news = News::from(&entry);
-                    match pending.finish(slot, news, handles, provided) {
+                    match pending.finish(slot, news, kit) {
                         Finished::No => {}
                         Finished::Yes(completion) => give(completion),
                         Finished::Again(entry) => backlog.push_back(Submission::One(entry)),
@@ -354,14 +348,14 @@ impl Driver for UringDriver {
 
     fn submit(&mut self, token: Token, op: Op) {
         if let Op::Close { handle } = op
-            && self.handles.is_waited_on(handle)
+            && self.kit.handles.is_waited_on(handle)
         {
             // Closing alone would leave them waiting for ever.
             for slot in self.pending.detach(handle.0) {
                 self.cancel_slot(slot);
             }
         }
-        let result = match entry::at_once(op, &self.handles) {
+        let result = match entry::at_once(op, &self.kit.handles) {
             Ok(result) => result,
             Err(op) => match self.begin(token, op) {
                 Ok(submission) => return self.push(submission),
@@ -423,15 +417,15 @@ impl Driver for UringDriver {
     }
 
     fn listen(&mut self, addr: SocketAddr, backlog: u32) -> io::Result<Handle> {
-        Ok(self.handles.add(socket::listen(addr, backlog)?))
+        Ok(self.kit.handles.add(socket::listen(addr, backlog)?))
     }
 
     fn local_addr(&mut self, handle: Handle) -> io::Result<SocketAddr> {
-        socket::local_addr(self.handles.get(handle)?)
+        socket::local_addr(self.kit.handles.get(handle)?)
     }
 
     fn peer_addr(&mut self, handle: Handle) -> io::Result<SocketAddr> {
-        socket::peer_addr(self.handles.get(handle)?)
+        socket::peer_addr(self.kit.handles.get(handle)?)
     }
 
     fn report(&self) -> DriverReport {
@@ -442,14 +436,14 @@ impl Driver for UringDriver {
 impl Drop for UringDriver {
     fn drop(&mut self) {
         if self.settle() {
-            self.provided.unregister(&self.ring);
+            self.kit.provided.unregister(&self.ring);
         } else {
             tracing::error!(
                 operations = self.pending.len(),
                 "the kernel still works on a dropped driver's buffers: leaking them"
             );
             mem::forget(mem::take(&mut self.pending));
-            self.provided.forget();
+            self.kit.provided.forget();
         }
     }
 }

@@ -7,9 +7,7 @@ use io_uring::cqueue;
 use io_uring::squeue::{Entry, Flags};
 
 use super::entry::{Kept, Prepared, instead, one_of_many, outcome, prepare};
-use super::handles::Handles;
-use super::provided::Provided;
-use super::setup::Multishot;
+use super::kit::Kit;
 use crate::driver::{Completion, Op, Outcome, Token};
 
 /// A slab of operations. A slot is given up when the kernel's completion has come, and with it
@@ -95,19 +93,13 @@ impl Pending {
     ///
     /// # Errors
     /// If the operation cannot be handed to the kernel at all.
-    pub(super) fn begin(
-        &mut self,
-        token: Token,
-        op: Op,
-        handles: &mut Handles,
-        multishot: Multishot,
-    ) -> io::Result<Submission> {
+    pub(super) fn begin(&mut self, token: Token, op: Op, kit: &mut Kit) -> io::Result<Submission> {
         let Prepared {
             entry,
             then,
             socket,
             kept,
-        } = prepare(op, handles, multishot)?;
+        } = prepare(op, kit)?;
         self.len += 1;
         let first = self.insert(Busy {
             token,
@@ -133,27 +125,21 @@ impl Pending {
     }
 
     /// Notes the kernel's `news`; gives up the slot of an operation that is finished by them.
-    pub(super) fn finish(
-        &mut self,
-        user_data: u64,
-        news: News,
-        handles: &mut Handles,
-        provided: &Provided,
-    ) -> Finished {
+    pub(super) fn finish(&mut self, user_data: u64, news: News, kit: &mut Kit) -> Finished {
         if let Some(pair) = self.pair_of(user_data) {
             let both = self.finish_half(user_data, pair, news.result);
             return both.map_or(Finished::No, Finished::Yes);
         }
         // Whatever becomes of it: a buffer that is not taken here is lost.
         let len = usize::try_from(news.result).unwrap_or(0);
-        let lent = news.buffer.and_then(|id| provided.lent(id, len));
+        let lent = news.buffer.and_then(|id| kit.provided.lent(id, len));
         let Some(busy) = self.busy(user_data) else {
             return Finished::No;
         };
         if news.more {
             return Finished::Yes(Completion {
                 token: busy.token,
-                result: one_of_many(news.result, lent, handles),
+                result: one_of_many(news.result, lent, &mut kit.handles),
                 more: true,
             });
         }
@@ -169,9 +155,9 @@ impl Pending {
         };
         self.len -= 1;
         if let Some(socket) = busy.socket {
-            handles.end(socket);
+            kit.handles.end(socket);
         }
-        let result = outcome(busy.kept, news.result, lent, handles);
+        let result = outcome(busy.kept, news.result, lent, kit);
         Finished::Yes(Completion::last(busy.token, result))
     }
 

@@ -48,8 +48,8 @@ impl Provided {
         }
     }
 
-    /// Whether the kernel has buffers to receive into, which are made now if they have to be.
-    pub(super) fn ready(&mut self, ring: &IoUring) -> bool {
+    /// Makes them, if that has not been tried.
+    pub(super) fn make(&mut self, ring: &IoUring) {
         if let Provided::Unmade(count) = *self {
             *self = match Buffers::register(ring, count) {
                 Ok(buffers) => Provided::Made(Rc::new(buffers)),
@@ -59,6 +59,10 @@ impl Provided {
                 }
             };
         }
+    }
+
+    /// Whether they are there.
+    pub(super) fn is_made(&self) -> bool {
         matches!(self, Provided::Made(_))
     }
 

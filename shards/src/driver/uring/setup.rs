@@ -228,6 +228,7 @@ const OPERATIONS: &[(u8, &str)] = &[
     (opcode::Connect::CODE, "connect"),
     (opcode::Recv::CODE, "receive"),
     (opcode::Send::CODE, "send"),
+    (opcode::SendMsg::CODE, "send many"),
     (opcode::Close::CODE, "close"),
     (opcode::PollAdd::CODE, "poll"),
     (opcode::AsyncCancel::CODE, "cancel"),

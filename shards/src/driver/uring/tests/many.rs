@@ -10,8 +10,8 @@ use crate::driver::{CHUNK_BYTES, Received};
 /// A driver whose ring has few buffers.
 fn with_buffers(count: u16) -> UringDriver {
     let mut driver = driver();
-    assert!(driver.multishot.receive, "{:?}", driver.report());
-    driver.provided = Provided::Unmade(count);
+    assert!(driver.kit.multishot.receive, "{:?}", driver.report());
+    driver.kit.provided = Provided::Unmade(count);
     driver
 }
 
@@ -73,15 +73,15 @@ fn older_kernels_receive_and_accept_one_by_one() {
         let mut driver = UringDriver::with_fewer_features(config(), skip).expect("a driver");
         let report = driver.report();
         for (has, name) in [
-            (driver.multishot.accept, "multishot accept"),
-            (driver.multishot.receive, "multishot receive"),
+            (driver.kit.multishot.accept, "multishot accept"),
+            (driver.kit.multishot.receive, "multishot receive"),
         ] {
             assert_eq!(report.on.contains(&name), has);
             let told = report.missing.iter().any(|line| line.starts_with(name));
             assert_ne!(told, has, "{report:?}");
         }
-        assert_eq!(driver.multishot.receive, skip <= 2, "{report:?}");
-        assert_eq!(driver.multishot.accept, skip <= 3, "{report:?}");
+        assert_eq!(driver.kit.multishot.receive, skip <= 2, "{report:?}");
+        assert_eq!(driver.kit.multishot.accept, skip <= 3, "{report:?}");
 
         let listener = driver.listen("127.0.0.1:0".parse().expect("an address"), 8);
         let listener = listener.expect("listens");
@@ -90,7 +90,7 @@ fn older_kernels_receive_and_accept_one_by_one() {
         for round in 0..3 {
             let mut peer = TcpStream::connect(addr).expect("connects");
             let accepted = ends(&mut driver, 1).pop().expect("one");
-            assert_eq!(accepted.more, driver.multishot.accept);
+            assert_eq!(accepted.more, driver.kit.multishot.accept);
             let Ok(Outcome::Opened(socket)) = accepted.result else {
                 panic!("{accepted:?}");
             };
@@ -106,11 +106,11 @@ fn older_kernels_receive_and_accept_one_by_one() {
             });
             let (received, asked) = receive(&mut driver, socket, text.len());
             assert!(received == text, "other bytes came");
-            if !driver.multishot.receive {
+            if !driver.kit.multishot.receive {
                 assert!(asked > text.len() / CHUNK_BYTES);
             }
             drop(sender.join().expect("the sender"));
-            assert_eq!(driver.provided.out(), 0);
+            assert_eq!(driver.kit.provided.out(), 0);
             if round < 2 {
                 driver.submit(Token(9), Op::AcceptMany { listener });
             }
@@ -129,13 +129,13 @@ fn one_operation_is_enough_for_many_chunks() {
         let (bytes, more) = chunk(ends(&mut driver, 1).remove(0));
         assert!(more, "round {round}");
         assert_eq!(*bytes, round.to_le_bytes());
-        assert_eq!((driver.provided.out(), driver.in_flight()), (1, 1));
+        assert_eq!((driver.kit.provided.out(), driver.in_flight()), (1, 1));
     }
     drop(peer);
     let (end, more) = chunk(ends(&mut driver, 1).remove(0));
     assert!(end.is_empty() && !more);
     drop(end);
-    assert_eq!((driver.provided.out(), driver.in_flight()), (0, 0));
+    assert_eq!((driver.kit.provided.out(), driver.in_flight()), (0, 0));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_ring_that_has_run_out_holds_nobody_up() {
         peer.write_all(&round.to_le_bytes()).expect("sends");
         kept.push(chunk(ends(&mut driver, 1).remove(0)).0);
     }
-    assert_eq!(driver.provided.out(), 4);
+    assert_eq!(driver.kit.provided.out(), 4);
     // Nobody gives any back: both go on all the same, in memory of their own.
     for round in 4..40u32 {
         for (token, socket, peer) in [(1, socket, &mut peer), (2, other, &mut other_peer)] {
@@ -167,7 +167,7 @@ fn a_ring_that_has_run_out_holds_nobody_up() {
     }
     let kept: Vec<u8> = kept.drain(..).flat_map(|chunk| chunk.to_vec()).collect();
     assert_eq!(kept, text(16), "a buffer was written over");
-    assert_eq!(driver.provided.out(), 0);
+    assert_eq!(driver.kit.provided.out(), 0);
     // The one that found none when it was submitted still waits with its own.
     for place in ["own", "lent"] {
         peer.write_all(b"again").expect("sends");
@@ -210,7 +210,7 @@ fn what_is_closed_or_cancelled_ends_once_and_gives_its_buffers_back() {
         };
         assert_eq!((last(Token(1)), last(Token(2))), (1, 1), "round {round}");
         drop(done);
-        assert_eq!(driver.provided.out(), 0, "round {round}");
+        assert_eq!(driver.kit.provided.out(), 0, "round {round}");
     }
 }
 
@@ -275,10 +275,10 @@ fn a_thousand_connections_share_the_buffers() {
     }
     numbers.sort_unstable();
     assert!(numbers.into_iter().eq(1..=COUNT));
-    assert!(driver.provided.out() <= 256);
+    assert!(driver.kit.provided.out() <= 256);
     assert_eq!(driver.in_flight(), COUNT as usize + 1);
     drop(kept);
-    assert_eq!(driver.provided.out(), 0);
+    assert_eq!(driver.kit.provided.out(), 0);
     drop(peers.join().expect("the peers"));
 }
 
