@@ -214,13 +214,21 @@ pub(super) fn at_once(op: Op, handles: &Handles) -> Result<io::Result<Outcome>, 
     })
 }
 
-/// How an operation that goes on ends with single ones instead: when the ring of buffers has run
-/// out, or the kernel cannot go on after all.
-pub(super) fn instead(kept: &Kept, result: i32, fd: RawFd) -> Option<(Entry, Kept)> {
-    match (kept, -result) {
-        (Kept::Chunks, libc::ENOBUFS | libc::EINVAL) => Some(chunk(fd)),
-        (Kept::Accepts, libc::EINVAL) => Some((accept(fd), Kept::Accept)),
-        _ => None,
+/// Whether `result` ends an operation that could go on, but not for its own reasons: the ring of
+/// buffers has run out, or the kernel cannot go on after all.
+pub(super) fn ends_early(kept: &Kept, result: i32) -> bool {
+    match kept {
+        Kept::Chunks => matches!(-result, libc::ENOBUFS | libc::EINVAL),
+        Kept::Accepts => -result == libc::EINVAL,
+        _ => false,
+    }
+}
+
+/// A single operation in the place of one that goes on.
+pub(super) fn instead(kept: &Kept, fd: RawFd) -> (Entry, Kept) {
+    match kept {
+        Kept::Accepts => (accept(fd), Kept::Accept),
+        _ => chunk(fd),
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use io_uring::cqueue;
 use io_uring::squeue::{Entry, Flags};
 
-use super::entry::{Kept, Prepared, instead, one_of_many, outcome, prepare};
+use super::entry::{Kept, Prepared, ends_early, instead, one_of_many, outcome, prepare};
 use super::kit::Kit;
 use crate::driver::{Completion, Op, Outcome, Token};
 
@@ -143,12 +143,17 @@ impl Pending {
                 more: true,
             });
         }
-        if let Some(socket) = busy.socket
-            && !busy.stopped
-            && let Some((entry, kept)) = instead(&busy.kept, news.result, socket)
-        {
-            busy.kept = kept;
-            return Finished::Again(entry.user_data(user_data));
+        let mut result = news.result;
+        if ends_early(&busy.kept, result) {
+            if let Some(socket) = busy.socket
+                && !busy.stopped
+            {
+                let (entry, kept) = instead(&busy.kept, socket);
+                busy.kept = kept;
+                return Finished::Again(entry.user_data(user_data));
+            }
+            // Whoever stopped it should not hear of buffers.
+            result = -libc::ECANCELED;
         }
         let Some(busy) = self.remove(user_data) else {
             return Finished::No;
@@ -157,7 +162,7 @@ impl Pending {
         if let Some(socket) = busy.socket {
             kit.handles.end(socket);
         }
-        let result = outcome(busy.kept, news.result, lent, kit);
+        let result = outcome(busy.kept, result, lent, kit);
         Finished::Yes(Completion::last(busy.token, result))
     }
 
