@@ -1,22 +1,21 @@
 //! The simulated network: listeners, and streams of bytes that take time.
 
+mod many;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use self::many::joined;
 use super::disk::shorten;
 use super::world::{Event, World};
-use crate::driver::{CHUNK_BYTES, Completion, Handle, Op, Outcome, PARTS_MOST, Received};
+use crate::driver::{Handle, Op, Outcome};
 use crate::time::Time;
 
 /// The first of the ports that are given out.
 const FIRST_PORT: u16 = 49_152;
-/// That a chunk of a connection is a piece of what has come, which may be torn anywhere.
-const TORN: f64 = 0.25;
-/// That an operation which could go on ends with what it brings.
-const ENDS: f64 = 0.1;
 
 /// Every socket of the world.
 #[derive(Default)]
@@ -320,68 +319,6 @@ impl World {
         }
     }
 
-    /// Gives an operation that waits on `handle` what it waits for. If it is one that goes on, it
-    /// may end here all the same.
-    fn bring(&mut self, handle: Handle, number: u64, result: io::Result<Outcome>) {
-        let Some(flight) = self.flights.get(&number) else {
-            return;
-        };
-        let (shard, token) = (flight.shard, flight.token);
-        let could = match (&flight.op, &result) {
-            (Op::AcceptMany { .. }, Ok(_)) => true,
-            (Op::RecvMany { .. }, Ok(Outcome::Received(bytes))) => !bytes.is_empty(),
-            _ => false,
-        };
-        if could && !self.random.chance(ENDS) {
-            let more = true;
-            return self.tell(
-                shard,
-                Completion {
-                    token,
-                    result,
-                    more,
-                },
-            );
-        }
-        match self.network.sockets.get_mut(&handle) {
-            Some(Socket::Listener(listener)) => listener.accepts.retain(|one| *one != number),
-            Some(Socket::Stream(stream)) => stream.recvs.retain(|one| *one != number),
-            None => {}
-        }
-        self.flights.remove(&number);
-        self.complete(shard, token, result);
-    }
-
-    /// Gives an operation that receives many its next chunk.
-    fn bring_chunk(&mut self, handle: Handle, number: u64) {
-        let Some(stream) = self.network.stream(handle) else {
-            return;
-        };
-        let torn = self.random.chance(TORN);
-        let most = stream.inbox.len().min(CHUNK_BYTES);
-        let len = shorten(most, torn, &mut self.random);
-        let chunk = BytesMut::from(&stream.inbox[..len]);
-        stream.inbox.advance(len);
-        let result = if len == 0 && stream.reset {
-            Err(io::Error::from_raw_os_error(libc::ECONNRESET))
-        } else {
-            Ok(Outcome::Received(Received::own(chunk)))
-        };
-        let peer = stream.peer;
-        self.bring(handle, number, result);
-        self.make_room(peer, len);
-    }
-
-    /// `len` of the bytes that `peer` has sent have been received.
-    fn make_room(&mut self, peer: Option<Handle>, len: usize) {
-        if let Some(peer) = peer {
-            if let Some(sender) = self.network.stream(peer) {
-                sender.in_pipe -= len;
-            }
-            self.pump_sends(peer);
-        }
-    }
-
     fn pump_recvs(&mut self, handle: Handle) {
         while let Some(Socket::Stream(stream)) = self.network.sockets.get(&handle)
             && let Some(number) = self.is_due(stream.recvs.front())
@@ -476,12 +413,6 @@ impl World {
             }
         }
     }
-}
-
-/// What one operation sends of `buffers`.
-fn joined(buffers: &[Bytes]) -> Bytes {
-    let parts = buffers.iter().take(PARTS_MOST);
-    parts.flat_map(|part| part.iter().copied()).collect()
 }
 
 impl Stream {
