@@ -24,7 +24,7 @@ pub mod sim;
 mod system;
 pub mod uring;
 
-pub use error::DriverError;
+pub use error::{DriverError, was_stopped};
 pub use op::{Completion, DIRECT_ALIGN, Handle, Op, OpenOptions, Outcome, PARTS_MOST, Token};
 pub use received::{CHUNK_BYTES, Received};
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::IoContext;
 use super::operations::Leftovers;
-use crate::driver::{Op, Outcome, Token};
+use crate::driver::{self, Op, Outcome, Token};
 
 /// The queue between a driver and the one who takes from it. Belongs to a socket, and lives on
 /// after it until the operation has ended.
@@ -79,8 +79,7 @@ impl Flow {
             self.source.set(Source::Idle);
         }
         let asked = self.closed.get() || matches!(source, Source::Stops);
-        let is_asked = |error: &io::Error| asked && error.raw_os_error() == Some(libc::ECANCELED);
-        if !result.as_ref().is_err_and(is_asked) {
+        if !(asked && result.as_ref().is_err_and(driver::was_stopped)) {
             self.waiting.borrow_mut().push_back(result);
             if self.waiting.borrow().len() >= self.most {
                 self.stop();
