@@ -1,8 +1,15 @@
-//! Why a shard's driver could not start, each with its remedy.
+//! Why a shard's driver could not start, each with its remedy; and what its errors mean.
 
 use std::io;
 
 use thiserror::Error;
+
+/// Whether this is the error of an operation that was [cancelled](super::Driver::cancel), or whose
+/// handle was closed.
+#[must_use]
+pub fn was_stopped(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ECANCELED)
+}
 
 /// A driver that could not start. One line, with what to do about it.
 #[derive(Debug, Error)]

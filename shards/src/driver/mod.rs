@@ -19,12 +19,14 @@ mod error;
 pub mod glommio;
 mod op;
 mod random;
+mod received;
 pub mod sim;
 mod system;
 pub mod uring;
 
-pub use error::DriverError;
-pub use op::{Completion, DIRECT_ALIGN, Handle, Op, OpenOptions, Outcome, Token};
+pub use error::{DriverError, was_stopped};
+pub use op::{Completion, DIRECT_ALIGN, Handle, Op, OpenOptions, Outcome, PARTS_MOST, Token};
+pub use received::{CHUNK_BYTES, Received};
 
 /// What stands between one shard and the world. Lives on the shard's thread.
 pub trait Driver {
@@ -54,7 +56,7 @@ pub trait Driver {
         let _ = token;
     }
 
-    /// Operations submitted and not yet completed. The loop skips `poll` when it is zero.
+    /// Operations submitted and not yet completed for the last time. The loop skips `poll` when it is zero.
     fn in_flight(&self) -> usize;
 
     /// Hands queued operations on and appends what has finished to `done`. Never blocks.

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use bytes::{Bytes, BytesMut};
 
+use super::Received;
+
 /// An operation with the buffers it owns until it completes.
 #[derive(Debug)]
 pub enum Op {
@@ -106,6 +108,13 @@ pub enum Op {
         /// A listener.
         listener: Handle,
     },
+    /// Takes connections as they come. Completes again and again with [`Outcome::Opened`]; the
+    /// driver may end it at any time, by a completion after which there are no
+    /// [more](Completion::more), and whoever wants more submits it again.
+    AcceptMany {
+        /// A listener. One such operation at a time, and no [`Accept`](Op::Accept) beside it.
+        listener: Handle,
+    },
     /// Connects. Completes with [`Outcome::Opened`].
     Connect {
         /// To whom.
@@ -119,12 +128,28 @@ pub enum Op {
         /// Where the bytes go: after its length, up to its capacity.
         buffer: BytesMut,
     },
+    /// Receives bytes as they come, into buffers of the driver's. Completes again and again with
+    /// [`Outcome::Received`], in order, an empty one last when the peer has closed. The driver
+    /// may end it at any time, by a completion after which there are no
+    /// [more](Completion::more): whoever wants more submits it again, and loses nothing by it.
+    RecvMany {
+        /// A connection. One such operation at a time, and no [`Recv`](Op::Recv) beside it.
+        socket: Handle,
+    },
     /// Sends `buffer`; may send less.
     Send {
         /// A connection.
         socket: Handle,
         /// What to send.
         buffer: Bytes,
+    },
+    /// Sends `buffers` one after the other, the first [`PARTS_MOST`] of them at most; may send
+    /// less. Completes with [`Outcome::Sent`].
+    SendMany {
+        /// A connection.
+        socket: Handle,
+        /// What to send.
+        buffers: Vec<Bytes>,
     },
     /// Closes a file, listener or connection. What still waits for a peer on it completes with
     /// an error, reads and writes under way go on, but the sync of a durable write may not: wait
@@ -138,6 +163,9 @@ pub enum Op {
 /// What addresses, offsets and lengths are multiples of when a file is opened
 /// [direct](OpenOptions::direct), in bytes.
 pub const DIRECT_ALIGN: usize = 4096;
+
+/// The most buffers that one [`Op::SendMany`] sends.
+pub const PARTS_MOST: usize = 64;
 
 /// How [`Op::Open`] opens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -169,6 +197,20 @@ pub struct Completion {
     pub token: Token,
     /// What happened, or the system's error.
     pub result: io::Result<Outcome>,
+    /// Whether the operation goes on: only [`Op::AcceptMany`] and [`Op::RecvMany`] do.
+    pub more: bool,
+}
+
+impl Completion {
+    /// The only one of its operation, or the last.
+    #[must_use]
+    pub fn last(token: Token, result: io::Result<Outcome>) -> Self {
+        Completion {
+            token,
+            result,
+            more: false,
+        }
+    }
 }
 
 /// What a successful operation gives back.
@@ -178,8 +220,17 @@ pub enum Outcome {
     Opened(Handle),
     /// Bytes now in the buffer; its length has grown by what was read.
     Filled(BytesMut),
+    /// Bytes in a buffer of the driver's; none if the peer has closed.
+    Received(Received),
     /// How many bytes were written or sent.
     Wrote(usize),
+    /// Bytes sent of many buffers.
+    Sent {
+        /// How many.
+        count: usize,
+        /// As they were given, all of them.
+        buffers: Vec<Bytes>,
+    },
     /// How many bytes the file has.
     Size(u64),
     /// The names in a directory, in order, without `.` and `..`.

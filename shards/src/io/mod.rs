@@ -5,6 +5,9 @@
 //! handle it would have given is closed. Bytes that a dropped receive had already taken from
 //! the connection are lost with it.
 //!
+//! A server reads by [`TcpStream::incoming`] and accepts by [`TcpListener::incoming`]: one operation
+//! of the driver for many chunks or connections.
+//!
 //! ```
 //! # use quark_shards::io::{File, IoContext};
 //! # use quark_shards::driver::OpenOptions;
@@ -19,11 +22,14 @@
 //! ```
 
 mod file;
+mod flow;
+mod incoming;
 pub mod names;
 mod operations;
 mod tcp;
 
 pub use self::file::File;
+pub use self::incoming::{Arrivals, Incoming};
 pub use self::operations::{OpId, Operations};
 pub use self::tcp::{TcpListener, TcpStream};
 

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use super::flow::Flow;
 use crate::driver::{Completion, Driver, Handle, Op, Outcome, Token};
 
 /// One shard's operations. Its slots are used again, so the steady state allocates nothing.
@@ -33,22 +34,45 @@ impl Operations {
         Operations::default()
     }
 
-    /// Hands `op` to the driver.
+    /// Hands `op` to the driver: one that completes once.
     pub fn submit(&self, driver: &mut dyn Driver, op: Op) -> OpId {
         self.sweep(driver);
         self.submit_as(driver, op, State::Waiting(None))
     }
 
+    /// Hands `op` to the driver: one that may complete many times, into `flow`.
+    pub(super) fn submit_many(&self, driver: &mut dyn Driver, op: Op, flow: &Rc<Flow>) -> Token {
+        self.sweep(driver);
+        self.submit_as(driver, op, State::Many(flow.clone())).0
+    }
+
     /// Takes in what became of an operation and wakes who waits for it.
     pub fn complete(&self, completion: Completion) {
-        let Completion { token, result } = completion;
+        let Completion {
+            token,
+            result,
+            more,
+        } = completion;
+        let flow = self.slab.borrow_mut().flow(token, more);
+        if let Some(flow) = flow {
+            return flow.take_in(result, more);
+        }
+        if more {
+            // Nobody listens to it twice.
+            return self.discard(result);
+        }
         let (before, was_soon) = self.slab.borrow_mut().finish(token, result);
         self.soon.set(self.soon.get() - usize::from(was_soon));
         match before {
             Finished::Awaited(Some(waker)) => waker.wake(),
             Finished::Awaited(None) => {}
-            Finished::Unwanted(Ok(Outcome::Opened(handle))) => self.left.close(handle),
-            Finished::Unwanted(_) => {}
+            Finished::Unwanted(result) => self.discard(result),
+        }
+    }
+
+    fn discard(&self, result: io::Result<Outcome>) {
+        if let Ok(Outcome::Opened(handle)) = result {
+            self.left.close(handle);
         }
     }
 
@@ -65,8 +89,8 @@ impl Operations {
     pub fn abandon(&self, id: OpId) {
         match self.slab.borrow_mut().abandon(id.0) {
             Abandoned::Stop => self.left.stop(id.0),
-            Abandoned::Done(Ok(Outcome::Opened(handle))) => self.left.close(handle),
-            Abandoned::Wait | Abandoned::Done(_) => {}
+            Abandoned::Done(result) => self.discard(result),
+            Abandoned::Wait => {}
         }
     }
 
@@ -91,7 +115,7 @@ impl Operations {
         self.soon.get() > 0
     }
 
-    /// Operations not yet answered, or answered and not yet looked at.
+    /// Operations not yet answered for the last time, or answered and not yet looked at.
     #[must_use]
     pub fn len(&self) -> usize {
         self.slab.borrow().len
@@ -111,7 +135,13 @@ impl Operations {
         // The rest ends by itself, and soon; and a close must never be stopped.
         let stoppable = matches!(
             op,
-            Op::Accept { .. } | Op::Connect { .. } | Op::Recv { .. } | Op::Send { .. }
+            Op::Accept { .. }
+                | Op::AcceptMany { .. }
+                | Op::Connect { .. }
+                | Op::Recv { .. }
+                | Op::RecvMany { .. }
+                | Op::Send { .. }
+                | Op::SendMany { .. }
         );
         let token = self.slab.borrow_mut().insert(state, stoppable);
         self.soon.set(self.soon.get() + usize::from(!stoppable));
@@ -176,7 +206,7 @@ impl Leftovers {
         self.any.set(true);
     }
 
-    fn stop(&self, token: Token) {
+    pub(super) fn stop(&self, token: Token) {
         self.stops.borrow_mut().push(token);
         self.any.set(true);
     }
@@ -214,6 +244,8 @@ enum State {
     Waiting(Option<Waker>),
     Abandoned,
     Done(io::Result<Outcome>),
+    /// Goes on until its last completion.
+    Many(Rc<Flow>),
 }
 
 enum Finished {
@@ -267,7 +299,20 @@ impl Slab {
                 self.release(token);
                 (Finished::Unwanted(result), soon)
             }
-            State::Free(_) | State::Done(_) => (Finished::Unwanted(result), false),
+            State::Free(_) | State::Done(_) | State::Many(_) => (Finished::Unwanted(result), false),
+        }
+    }
+
+    /// Where an operation that completes many times leads to; unless there will be `more` of it,
+    /// its slot is free.
+    fn flow(&mut self, token: Token, more: bool) -> Option<Rc<Flow>> {
+        match &self.slot(token)?.state {
+            State::Many(flow) if more => Some(flow.clone()),
+            State::Many(_) => match self.release(token) {
+                State::Many(flow) => Some(flow),
+                _ => unreachable!("it was one a moment ago"),
+            },
+            _ => None,
         }
     }
 
@@ -303,7 +348,7 @@ impl Slab {
                 State::Done(result) => Abandoned::Done(result),
                 _ => unreachable!("it was done a moment ago"),
             },
-            State::Free(_) | State::Abandoned => Abandoned::Wait,
+            State::Free(_) | State::Abandoned | State::Many(_) => Abandoned::Wait,
         }
     }
 

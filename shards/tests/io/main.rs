@@ -2,6 +2,7 @@
 
 mod durable;
 mod files;
+mod incoming;
 mod sockets;
 
 use std::cell::{Cell, RefCell};

@@ -138,7 +138,7 @@ impl Flight {
     fn finish(&self, token: Token, result: io::Result<Outcome>) {
         self.done
             .borrow_mut()
-            .push_back(Completion { token, result });
+            .push_back(Completion::last(token, result));
         if let Some(parked) = self.parked.take() {
             parked.wake();
         }

@@ -193,7 +193,8 @@ impl GlommioDriver {
                 let file = handles.borrow().file(file)?;
                 self.flight.start(token, Waits::No, work::sync(file));
             }
-            Op::Accept { listener: handle } => {
+            // One by one: whoever wants more submits it again.
+            Op::Accept { listener: handle } | Op::AcceptMany { listener: handle } => {
                 let listener = handles.borrow().socket(handle)?;
                 self.flight.start(token, Waits::On(handle), async move {
                     let socket = work::accept(listener).await?;
@@ -215,12 +216,25 @@ impl GlommioDriver {
                 let work = work::recv(socket, buffer);
                 self.flight.start(token, Waits::On(handle), work);
             }
+            Op::RecvMany { socket: handle } => {
+                let socket = handles.borrow().socket(handle)?;
+                self.flight
+                    .start(token, Waits::On(handle), work::receive(socket));
+            }
             Op::Send {
                 socket: handle,
                 buffer,
             } => {
                 let socket = handles.borrow().socket(handle)?;
                 let work = work::send(socket, buffer);
+                self.flight.start(token, Waits::On(handle), work);
+            }
+            Op::SendMany {
+                socket: handle,
+                buffers,
+            } => {
+                let socket = handles.borrow().socket(handle)?;
+                let work = work::send_many(socket, buffers);
                 self.flight.start(token, Waits::On(handle), work);
             }
             Op::Close { handle } => self.close(token, handle)?,
@@ -243,20 +257,27 @@ impl GlommioDriver {
                 self.flight.start(token, Waits::No, work::size(file));
             }
             Op::Rename { from, to } => {
-                self.aside(token, move || std::fs::rename(from, to).map(done));
+                self.aside(token, move || std::fs::rename(from, to), done);
             }
-            Op::Remove { path } => self.aside(token, move || std::fs::remove_file(path).map(done)),
-            Op::MakeDir { path } => self.aside(token, move || system::make_dir(&path).map(done)),
-            Op::SyncDir { path } => self.aside(token, move || system::sync_dir(&path).map(done)),
+            Op::Remove { path } => self.aside(token, move || std::fs::remove_file(path), done),
+            Op::MakeDir { path } => self.aside(token, move || system::make_dir(&path), done),
+            Op::SyncDir { path } => self.aside(token, move || system::sync_dir(&path), done),
             Op::List { path } => {
-                self.aside(token, move || system::list(&path).map(Outcome::Names));
+                self.aside(token, move || system::list(&path), Outcome::Names);
             }
         }
         Ok(())
     }
 
-    fn aside(&self, token: Token, call: impl FnOnce() -> io::Result<Outcome> + Send + 'static) {
-        self.flight.start(token, Waits::No, work::aside(call));
+    fn aside<T: Send + 'static>(
+        &self,
+        token: Token,
+        call: impl FnOnce() -> io::Result<T> + Send + 'static,
+        outcome: fn(T) -> Outcome,
+    ) {
+        self.flight.start(token, Waits::No, async move {
+            work::aside(call).await.map(outcome)
+        });
     }
 
     fn close(&mut self, token: Token, handle: Handle) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! What each operation does, as a future on glommio's files and sockets.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IoSlice, Read};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use socket2::{Domain, Protocol, Type};
 
 use super::handles::{OpenFile, Socket};
-use crate::driver::{OpenOptions, Outcome, system};
+use crate::driver::{CHUNK_BYTES, OpenOptions, Outcome, PARTS_MOST, Received, system};
 
 /// The most bytes that one operation moves. glommio's files want buffers of their own, so that
 /// every byte is copied once, and a receive clears its buffer first.
@@ -110,9 +110,9 @@ pub(super) async fn size(file: Rc<OpenFile>) -> io::Result<Outcome> {
 }
 
 /// What glommio has no operation for, or one that says less of errors: on its thread for such.
-pub(super) async fn aside(
-    call: impl FnOnce() -> io::Result<Outcome> + Send + 'static,
-) -> io::Result<Outcome> {
+pub(super) async fn aside<T: Send + 'static>(
+    call: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     ::glommio::executor().spawn_blocking(call).await
 }
 
@@ -157,7 +157,18 @@ pub(super) async fn connect(addr: SocketAddr) -> io::Result<Socket> {
     }
 }
 
-pub(super) async fn recv(socket: Rc<Socket>, mut buffer: BytesMut) -> io::Result<Outcome> {
+pub(super) async fn recv(socket: Rc<Socket>, buffer: BytesMut) -> io::Result<Outcome> {
+    fill(socket, buffer).await.map(Outcome::Filled)
+}
+
+/// One chunk, in memory of its own.
+pub(super) async fn receive(socket: Rc<Socket>) -> io::Result<Outcome> {
+    let buffer = BytesMut::with_capacity(CHUNK_BYTES);
+    let chunk = fill(socket, buffer).await?;
+    Ok(Outcome::Received(Received::own(chunk)))
+}
+
+async fn fill(socket: Rc<Socket>, mut buffer: BytesMut) -> io::Result<BytesMut> {
     let start = buffer.len();
     let room = (buffer.capacity() - start).min(RECEIVED_MOST);
     buffer.resize(start + room, 0);
@@ -166,7 +177,7 @@ pub(super) async fn recv(socket: Rc<Socket>, mut buffer: BytesMut) -> io::Result
     });
     let received = received.await?;
     buffer.truncate(start + received);
-    Ok(Outcome::Filled(buffer))
+    Ok(buffer)
 }
 
 pub(super) async fn send(socket: Rc<Socket>, buffer: Bytes) -> io::Result<Outcome> {
@@ -174,6 +185,19 @@ pub(super) async fn send(socket: Rc<Socket>, buffer: Bytes) -> io::Result<Outcom
         socket.send_with_flags(&buffer, libc::MSG_NOSIGNAL)
     });
     Ok(Outcome::Wrote(sent.await?))
+}
+
+pub(super) async fn send_many(socket: Rc<Socket>, buffers: Vec<Bytes>) -> io::Result<Outcome> {
+    let sent = when_ready(&socket, Side::Write, |socket| {
+        let mut parts = [IoSlice::new(&[]); PARTS_MOST];
+        for (part, buffer) in parts.iter_mut().zip(&buffers) {
+            *part = IoSlice::new(buffer);
+        }
+        let count = buffers.len().min(PARTS_MOST);
+        socket.send_vectored_with_flags(&parts[..count], libc::MSG_NOSIGNAL)
+    });
+    let count = sent.await?;
+    Ok(Outcome::Sent { count, buffers })
 }
 
 /// What a socket is waited on for.

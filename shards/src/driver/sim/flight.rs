@@ -316,5 +316,13 @@ fn spare(buffer: &BytesMut) -> (*const u8, usize) {
 
 /// Whether it may wait for the other end of a connection.
 fn waits_on_a_socket(op: &Op) -> bool {
-    matches!(op, Op::Accept { .. } | Op::Recv { .. } | Op::Send { .. })
+    matches!(
+        op,
+        Op::Accept { .. }
+            | Op::AcceptMany { .. }
+            | Op::Recv { .. }
+            | Op::RecvMany { .. }
+            | Op::Send { .. }
+            | Op::SendMany { .. }
+    )
 }

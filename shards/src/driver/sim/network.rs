@@ -1,11 +1,14 @@
 //! The simulated network: listeners, and streams of bytes that take time.
 
+mod many;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use self::many::joined;
 use super::disk::shorten;
 use super::world::{Event, World};
 use crate::driver::{Handle, Op, Outcome};
@@ -158,20 +161,29 @@ impl World {
     /// Queues a socket operation in submission order, or refuses it.
     pub(super) fn admit_socket(&mut self, shard: u16, number: u64, op: &Op) -> io::Result<()> {
         let handle = match op {
-            Op::Accept { listener } => *listener,
-            Op::Recv { socket, .. } | Op::Send { socket, .. } => *socket,
+            Op::Accept { listener } | Op::AcceptMany { listener } => *listener,
+            Op::Recv { socket, .. }
+            | Op::RecvMany { socket }
+            | Op::Send { socket, .. }
+            | Op::SendMany { socket, .. } => *socket,
             Op::Close { handle } => *handle,
             _ => return Ok(()),
         };
         self.addresses(shard, handle)?;
         match (op, self.network.sockets.get_mut(&handle)) {
-            (Op::Accept { .. }, Some(Socket::Listener(listener))) => {
+            (Op::Accept { .. } | Op::AcceptMany { .. }, Some(Socket::Listener(listener))) => {
                 listener.accepts.push_back(number);
             }
-            (Op::Recv { .. }, Some(Socket::Stream(stream))) => stream.recvs.push_back(number),
-            (Op::Send { .. }, Some(Socket::Stream(stream))) => stream.sends.push_back(number),
+            (Op::Recv { .. } | Op::RecvMany { .. }, Some(Socket::Stream(stream))) => {
+                stream.recvs.push_back(number);
+            }
+            (Op::Send { .. } | Op::SendMany { .. }, Some(Socket::Stream(stream))) => {
+                stream.sends.push_back(number);
+            }
             (Op::Close { .. }, Some(_)) => self.close_socket(handle),
-            (Op::Accept { .. }, _) => return Err(io::Error::from_raw_os_error(libc::EINVAL)),
+            (Op::Accept { .. } | Op::AcceptMany { .. }, _) => {
+                return Err(io::Error::from_raw_os_error(libc::EINVAL));
+            }
             _ => return Err(io::Error::from_raw_os_error(libc::ENOTCONN)),
         }
         Ok(())
@@ -180,9 +192,13 @@ impl World {
     /// A socket operation has taken its time: it goes on as soon as it can.
     pub(super) fn socket_due(&mut self, number: u64) {
         match self.flights.get(&number).map(|flight| &flight.op) {
-            Some(&Op::Accept { listener }) => self.pump_accepts(listener),
-            Some(&Op::Recv { socket, .. }) => self.pump_recvs(socket),
-            Some(&Op::Send { socket, .. }) => self.pump_sends(socket),
+            Some(&(Op::Accept { listener } | Op::AcceptMany { listener })) => {
+                self.pump_accepts(listener)
+            }
+            Some(&(Op::Recv { socket, .. } | Op::RecvMany { socket })) => self.pump_recvs(socket),
+            Some(&(Op::Send { socket, .. } | Op::SendMany { socket, .. })) => {
+                self.pump_sends(socket)
+            }
             _ => {}
         }
     }
@@ -298,11 +314,8 @@ impl World {
             && let Some(listener) = self.network.listener(handle)
             && let Some(accepted) = listener.backlog.pop_front()
         {
-            listener.accepts.pop_front();
-            if let Some(flight) = self.flights.remove(&number) {
-                let opened = Ok(Outcome::Opened(accepted));
-                self.complete(flight.shard, flight.token, opened);
-            }
+            let opened = Ok(Outcome::Opened(accepted));
+            self.bring(handle, number, opened);
         }
     }
 
@@ -311,6 +324,11 @@ impl World {
             && let Some(number) = self.is_due(stream.recvs.front())
             && (!stream.inbox.is_empty() || stream.ended || stream.reset)
         {
+            let op = self.flights.get(&number).map(|flight| &flight.op);
+            if let Some(Op::RecvMany { .. }) = op {
+                self.bring_chunk(handle, number);
+                continue;
+            }
             let short = self.random.chance(self.config.short_probability);
             let Some(flight) = self.flights.remove(&number) else {
                 return;
@@ -337,12 +355,7 @@ impl World {
                 Ok(Outcome::Filled(buffer))
             };
             self.complete(flight.shard, flight.token, result);
-            if let Some(peer) = peer {
-                if let Some(sender) = self.network.stream(peer) {
-                    sender.in_pipe -= len;
-                }
-                self.pump_sends(peer);
-            }
+            self.make_room(peer, len);
         }
     }
 
@@ -365,8 +378,10 @@ impl World {
             };
             stream.sends.pop_front();
             stream.reset |= injected;
-            let Op::Send { buffer, .. } = flight.op else {
-                return;
+            let (buffer, buffers) = match flight.op {
+                Op::Send { buffer, .. } => (buffer, None),
+                Op::SendMany { buffers, .. } => (joined(&buffers), Some(buffers)),
+                _ => return,
             };
             let room = room.saturating_sub(stream.in_pipe);
             let (peer, ended, reset) = (stream.peer, stream.ended, stream.reset);
@@ -384,7 +399,13 @@ impl World {
                     let at = self.arrival(peer);
                     self.schedule(at, Event::Arrive(peer, buffer.slice(..len)));
                 }
-                Ok(Outcome::Wrote(len))
+                Ok(match buffers {
+                    Some(buffers) => Outcome::Sent {
+                        count: len,
+                        buffers,
+                    },
+                    None => Outcome::Wrote(len),
+                })
             };
             self.complete(flight.shard, flight.token, result);
             if injected {

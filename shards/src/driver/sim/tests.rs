@@ -33,7 +33,7 @@ fn run(world: &SimWorld, driver: &mut SimDriver, op: Op) -> io::Result<Outcome> 
     let mut done = Vec::new();
     loop {
         driver.poll(&mut done);
-        if let Some(Completion { token, result }) = done.pop() {
+        if let Some(Completion { token, result, .. }) = done.pop() {
             assert_eq!(token, Token(7));
             assert_eq!(driver.in_flight(), 0);
             return result;
@@ -237,6 +237,15 @@ fn storm(seed: u64) -> u64 {
             23 => driver.submit(token, Op::SyncDir { path: "/".into() }),
             24 => driver.submit(token, Op::List { path: "/".into() }),
             25 => world.note(driver.unique()),
+            28 => driver.submit(
+                token,
+                Op::SendMany {
+                    socket: handle,
+                    buffers: vec![Bytes::from(vec![0; 10_000]); 3],
+                },
+            ),
+            26 => driver.submit(token, Op::RecvMany { socket: handle }),
+            27 => driver.submit(token, Op::AcceptMany { listener: handle }),
             _ => {
                 let budget = driver.mesh_budget(u16::from(shard == 0));
                 assert!(budget <= SimConfig::faulty().mesh_budget_max);

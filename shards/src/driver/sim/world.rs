@@ -355,19 +355,28 @@ impl World {
 
     /// Gives `shard` what became of its operation.
     pub(super) fn complete(&mut self, shard: u16, token: Token, result: io::Result<Outcome>) {
-        let word = match &result {
+        if let Some(state) = self.shards.get_mut(&shard) {
+            state.flying -= 1;
+        }
+        self.tell(shard, Completion::last(token, result));
+    }
+
+    /// Gives `shard` one of the completions of its operation.
+    pub(super) fn tell(&mut self, shard: u16, completion: Completion) {
+        let word = match &completion.result {
             Ok(Outcome::Opened(handle)) => handle.0 as u64,
             Ok(Outcome::Filled(buffer)) => buffer.len() as u64,
-            Ok(Outcome::Wrote(count)) => *count as u64,
+            Ok(Outcome::Received(bytes)) => bytes.len() as u64,
+            Ok(Outcome::Wrote(count) | Outcome::Sent { count, .. }) => *count as u64,
             Ok(Outcome::Size(size)) => *size,
             Ok(Outcome::Names(names)) => names.len() as u64,
             Ok(Outcome::Done) => 0,
             Err(error) => 1 << 32 | error.raw_os_error().unwrap_or(0) as u64,
         };
-        self.note_all(&[b'd'.into(), shard.into(), token.0, word]);
+        let kind = if completion.more { b'D' } else { b'd' };
+        self.note_all(&[kind.into(), shard.into(), completion.token.0, word]);
         if let Some(state) = self.shards.get_mut(&shard) {
-            state.flying -= 1;
-            state.ready.push_back(Completion { token, result });
+            state.ready.push_back(completion);
         }
     }
 

@@ -13,8 +13,11 @@ use io_uring::squeue::Entry;
 use io_uring::{opcode, types};
 
 use super::handles::Handles;
+use super::kit::Kit;
+use super::message::Message;
+use super::provided::{GROUP, Lent};
 use super::socket::{self, RawAddr};
-use crate::driver::{Op, OpenOptions, Outcome, check, system};
+use crate::driver::{CHUNK_BYTES, Op, OpenOptions, Outcome, Received, check, system};
 
 /// The most bytes one read or write moves on Linux.
 const TRANSFER_MAX: usize = 0x7fff_f000;
@@ -41,8 +44,15 @@ pub(super) enum Kept {
         lock: bool,
     },
     Fill(BytesMut),
+    /// As `Fill`, for who wants no buffer back.
+    Chunk(BytesMut),
+    /// Goes on, into the shard's ring of buffers.
+    Chunks,
     Write(Bytes),
+    Message(Box<Message>),
     Accept,
+    /// Goes on.
+    Accepts,
     Connect {
         socket: OwnedFd,
         #[expect(dead_code, reason = "owned for the kernel")]
@@ -57,7 +67,8 @@ pub(super) enum Kept {
 }
 
 /// Makes what the kernel gets for `op`.
-pub(super) fn prepare(op: Op, handles: &mut Handles) -> io::Result<Prepared> {
+pub(super) fn prepare(op: Op, kit: &mut Kit) -> io::Result<Prepared> {
+    let handles = &mut kit.handles;
     let (entry, socket, kept) = match op {
         Op::Open { path, options } => {
             let path = plain(path)?;
@@ -126,10 +137,16 @@ pub(super) fn prepare(op: Op, handles: &mut Handles) -> io::Result<Prepared> {
         }
         Op::Accept { listener } => {
             let fd = handles.begin(listener)?;
-            let none = std::ptr::null_mut();
-            let entry = opcode::Accept::new(types::Fd(fd), none, none.cast());
-            let entry = entry.flags(libc::SOCK_CLOEXEC).build();
-            (entry, Some(fd), Kept::Accept)
+            (accept(fd), Some(fd), Kept::Accept)
+        }
+        Op::AcceptMany { listener } => {
+            let fd = handles.begin(listener)?;
+            if kit.multishot.accept {
+                let entry = opcode::AcceptMulti::new(types::Fd(fd)).flags(libc::SOCK_CLOEXEC);
+                (entry.build(), Some(fd), Kept::Accepts)
+            } else {
+                (accept(fd), Some(fd), Kept::Accept)
+            }
         }
         Op::Connect { addr } => {
             let socket = socket::stream(addr)?;
@@ -144,11 +161,28 @@ pub(super) fn prepare(op: Op, handles: &mut Handles) -> io::Result<Prepared> {
             let entry = opcode::Recv::new(types::Fd(fd), start, len).build();
             (entry, Some(fd), Kept::Fill(buffer))
         }
+        Op::RecvMany { socket } => {
+            let fd = handles.begin(socket)?;
+            if kit.provided.is_made() {
+                let entry = opcode::RecvMulti::new(types::Fd(fd), GROUP);
+                (entry.build(), Some(fd), Kept::Chunks)
+            } else {
+                let (entry, kept) = chunk(fd);
+                (entry, Some(fd), kept)
+            }
+        }
         Op::Send { socket, buffer } => {
             let fd = handles.begin(socket)?;
             let entry = opcode::Send::new(types::Fd(fd), buffer.as_ptr(), transfer(buffer.len()))
                 .flags(libc::MSG_NOSIGNAL);
             (entry.build(), Some(fd), Kept::Write(buffer))
+        }
+        Op::SendMany { socket, buffers } => {
+            let fd = handles.begin(socket)?;
+            let message = kit.messages.take(buffers);
+            let entry = opcode::SendMsg::new(types::Fd(fd), message.header())
+                .flags(libc::MSG_NOSIGNAL as u32);
+            (entry.build(), Some(fd), Kept::Message(message))
         }
         Op::Close { handle } => {
             let fd = handles.remove(handle)?;
@@ -180,8 +214,45 @@ pub(super) fn at_once(op: Op, handles: &Handles) -> Result<io::Result<Outcome>, 
     })
 }
 
-/// What the seam gives back for the kernel's `result`.
-pub(super) fn outcome(kept: Kept, result: i32, handles: &mut Handles) -> io::Result<Outcome> {
+/// Whether `result` ends an operation that could go on, but not for its own reasons: the ring of
+/// buffers has run out, or the kernel cannot go on after all.
+pub(super) fn ends_early(kept: &Kept, result: i32) -> bool {
+    match kept {
+        Kept::Chunks => matches!(-result, libc::ENOBUFS | libc::EINVAL),
+        Kept::Accepts => -result == libc::EINVAL,
+        _ => false,
+    }
+}
+
+/// A single operation in the place of one that goes on.
+pub(super) fn instead(kept: &Kept, fd: RawFd) -> (Entry, Kept) {
+    match kept {
+        Kept::Accepts => (accept(fd), Kept::Accept),
+        _ => chunk(fd),
+    }
+}
+
+/// What the seam gives back for the kernel's `result` while the operation goes on.
+pub(super) fn one_of_many(
+    result: i32,
+    lent: Option<Lent>,
+    handles: &mut Handles,
+) -> io::Result<Outcome> {
+    match lent {
+        _ if result < 0 => Err(io::Error::from_raw_os_error(-result)),
+        Some(lent) => Ok(Outcome::Received(Received::lent(lent))),
+        None => Ok(Outcome::Opened(handles.add(opened(result)))),
+    }
+}
+
+/// What the seam gives back for the kernel's last `result`.
+pub(super) fn outcome(
+    kept: Kept,
+    result: i32,
+    lent: Option<Lent>,
+    kit: &mut Kit,
+) -> io::Result<Outcome> {
+    let handles = &mut kit.handles;
     if result < 0 {
         return Err(io::Error::from_raw_os_error(-result));
     }
@@ -190,17 +261,44 @@ pub(super) fn outcome(kept: Kept, result: i32, handles: &mut Handles) -> io::Res
             let fd = opened(result);
             Outcome::Opened(handles.add(if lock { locked(fd)? } else { fd }))
         }
-        Kept::Accept => Outcome::Opened(handles.add(opened(result))),
-        Kept::Fill(mut buffer) => {
-            // SAFETY: the kernel has written `result` bytes from the spare capacity's start
-            // on, and was never given more than there is.
-            unsafe { buffer.advance_mut(result as usize) };
-            Outcome::Filled(buffer)
-        }
+        Kept::Accept | Kept::Accepts => Outcome::Opened(handles.add(opened(result))),
+        Kept::Fill(buffer) => Outcome::Filled(filled(buffer, result)),
+        Kept::Chunk(buffer) => Outcome::Received(Received::own(filled(buffer, result))),
+        Kept::Chunks => Outcome::Received(match lent {
+            Some(lent) => Received::lent(lent),
+            // The end needs no buffer.
+            None => Received::own(BytesMut::new()),
+        }),
         Kept::Write(_) => Outcome::Wrote(result as usize),
+        Kept::Message(message) => Outcome::Sent {
+            count: result as usize,
+            buffers: kit.messages.give(message),
+        },
         Kept::Connect { socket, .. } => Outcome::Opened(handles.add(socket)),
         Kept::Names(..) | Kept::Directory(_) | Kept::Nothing => Outcome::Done,
     })
+}
+
+/// Notes that the kernel has written `result` bytes.
+fn filled(mut buffer: BytesMut, result: i32) -> BytesMut {
+    // SAFETY: it has written them from the spare capacity's start on, and was never given more
+    // than there is.
+    unsafe { buffer.advance_mut(result as usize) };
+    buffer
+}
+
+fn accept(fd: RawFd) -> Entry {
+    let none = std::ptr::null_mut();
+    let entry = opcode::Accept::new(types::Fd(fd), none, none.cast());
+    entry.flags(libc::SOCK_CLOEXEC).build()
+}
+
+/// A single receive of what receives many.
+fn chunk(fd: RawFd) -> (Entry, Kept) {
+    let mut buffer = BytesMut::with_capacity(CHUNK_BYTES);
+    let start = buffer.spare_capacity_mut().as_mut_ptr().cast();
+    let entry = opcode::Recv::new(types::Fd(fd), start, CHUNK_BYTES as u32);
+    (entry.build(), Kept::Chunk(buffer))
 }
 
 fn opened(result: i32) -> OwnedFd {

@@ -9,13 +9,18 @@
 //! - A durable write is two entries, the write flagged `IO_LINK` and the fdatasync behind it. They
 //!   go in one batch or wait together, for a link ends with its batch; each has a slot of its own
 //!   that names the other, and the later completion answers for both.
+//! - Receiving many is a multishot receive into the shard's ring of buffers (`provided`). When that
+//!   has run out, the slot goes on with a plain receive into memory of its own.
 
 #![allow(unsafe_code)] // The kernel shares memory with us.
 
 mod bell;
 mod entry;
 mod handles;
+mod kit;
+mod message;
 mod pending;
+mod provided;
 mod setup;
 mod socket;
 #[cfg(test)]
@@ -34,8 +39,9 @@ use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, types};
 
 use self::bell::RingBell;
-use self::handles::Handles;
-use self::pending::{Pending, Submission};
+use self::kit::Kit;
+use self::pending::{Finished, News, Pending, Submission};
+pub(super) use self::provided::Lent;
 use super::random::SplitMix64;
 use super::{Bell, Completion, Driver, DriverError, DriverReport, Handle, Op, Token, system};
 use crate::time::Time;
@@ -68,7 +74,7 @@ pub struct UringConfig {
 pub struct UringDriver {
     ring: IoUring,
     pending: Pending,
-    handles: Handles,
+    kit: Kit,
     /// What found the submission queue full.
     backlog: VecDeque<Submission>,
     /// Completions that came outside `poll`.
@@ -103,7 +109,11 @@ impl UringDriver {
 
     /// Leaves out the newest `skip` set-up features, as an older kernel would.
     fn with_fewer_features(config: UringConfig, skip: usize) -> Result<Self, DriverError> {
-        let setup::Setup { ring, mut report } = setup::ring(config.entries, skip)?;
+        let setup::Setup {
+            ring,
+            multishot,
+            mut report,
+        } = setup::ring(config.entries, skip)?;
         if !config.worker_cpus.is_empty() {
             setup::keep_workers_on(&ring, &config.worker_cpus, &mut report);
         }
@@ -116,7 +126,7 @@ impl UringDriver {
         let mut driver = UringDriver {
             ring,
             pending: Pending::default(),
-            handles: Handles::default(),
+            kit: Kit::new(multishot),
             backlog: VecDeque::new(),
             ready: VecDeque::new(),
             bell: Arc::new(bell),
@@ -142,6 +152,13 @@ impl UringDriver {
                 .push("multishot poll (Linux 5.13): one more operation per wake-up".into()),
         }
         Ok(driver)
+    }
+
+    fn begin(&mut self, token: Token, op: Op) -> io::Result<Submission> {
+        if matches!(op, Op::RecvMany { .. }) {
+            self.kit.provided.make(&self.ring);
+        }
+        self.pending.begin(token, op, &mut self.kit)
     }
 
     /// Queues `submission`, or keeps it back while the queue is full.
@@ -218,7 +235,8 @@ impl UringDriver {
         let Self {
             ring,
             pending,
-            handles,
+            kit,
+            backlog,
             watch,
             bell,
             ..
@@ -228,8 +246,11 @@ impl UringDriver {
                 BELL => watch.heard(&entry, bell),
                 CANCEL => {}
                 slot => {
-                    if let Some(completion) = pending.finish(slot, entry.result(), handles) {
-                        give(completion);
+                    let news = News::from(&entry);
+                    match pending.finish(slot, news, kit) {
+                        Finished::No => {}
+                        Finished::Yes(completion) => give(completion),
+                        Finished::Again(entry) => backlog.push_back(Submission::One(entry)),
                     }
                 }
             }
@@ -279,7 +300,7 @@ impl UringDriver {
             // Now and then again: what a worker has not yet begun cannot be stopped at first.
             if waited >= rounds * CANCEL_EVERY {
                 rounds += 1;
-                for slot in self.pending.all() {
+                for slot in self.pending.stop_all() {
                     self.cancel_slot(slot);
                 }
             }
@@ -327,25 +348,25 @@ impl Driver for UringDriver {
 
     fn submit(&mut self, token: Token, op: Op) {
         if let Op::Close { handle } = op
-            && self.handles.is_waited_on(handle)
+            && self.kit.handles.is_waited_on(handle)
         {
             // Closing alone would leave them waiting for ever.
             for slot in self.pending.detach(handle.0) {
                 self.cancel_slot(slot);
             }
         }
-        let result = match entry::at_once(op, &self.handles) {
+        let result = match entry::at_once(op, &self.kit.handles) {
             Ok(result) => result,
-            Err(op) => match self.pending.begin(token, op, &mut self.handles) {
+            Err(op) => match self.begin(token, op) {
                 Ok(submission) => return self.push(submission),
                 Err(error) => Err(error),
             },
         };
-        self.ready.push_back(Completion { token, result });
+        self.ready.push_back(Completion::last(token, result));
     }
 
     fn cancel(&mut self, token: Token) {
-        if let Some(slot) = self.pending.find(token) {
+        if let Some(slot) = self.pending.stop(token) {
             self.cancel_slot(slot);
         }
     }
@@ -396,15 +417,15 @@ impl Driver for UringDriver {
     }
 
     fn listen(&mut self, addr: SocketAddr, backlog: u32) -> io::Result<Handle> {
-        Ok(self.handles.add(socket::listen(addr, backlog)?))
+        Ok(self.kit.handles.add(socket::listen(addr, backlog)?))
     }
 
     fn local_addr(&mut self, handle: Handle) -> io::Result<SocketAddr> {
-        socket::local_addr(self.handles.get(handle)?)
+        socket::local_addr(self.kit.handles.get(handle)?)
     }
 
     fn peer_addr(&mut self, handle: Handle) -> io::Result<SocketAddr> {
-        socket::peer_addr(self.handles.get(handle)?)
+        socket::peer_addr(self.kit.handles.get(handle)?)
     }
 
     fn report(&self) -> DriverReport {
@@ -414,12 +435,15 @@ impl Driver for UringDriver {
 
 impl Drop for UringDriver {
     fn drop(&mut self) {
-        if !self.settle() {
+        if self.settle() {
+            self.kit.provided.unregister(&self.ring);
+        } else {
             tracing::error!(
                 operations = self.pending.len(),
                 "the kernel still works on a dropped driver's buffers: leaking them"
             );
             mem::forget(mem::take(&mut self.pending));
+            self.kit.provided.forget();
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::io;
 use std::os::fd::RawFd;
 
+use io_uring::cqueue;
 use io_uring::squeue::{Entry, Flags};
 
-use super::entry::{Kept, Prepared, outcome, prepare};
-use super::handles::Handles;
+use super::entry::{Kept, Prepared, ends_early, instead, one_of_many, outcome, prepare};
+use super::kit::Kit;
 use crate::driver::{Completion, Op, Outcome, Token};
 
 /// A slab of operations. A slot is given up when the kernel's completion has come, and with it
@@ -27,8 +28,40 @@ struct Busy {
     token: Token,
     /// The socket on which it waits for a peer, until that is closed.
     socket: Option<RawFd>,
+    /// It was asked to end.
+    stopped: bool,
     kept: Kept,
     pair: Option<Pair>,
+}
+
+/// What the kernel has said of an operation.
+pub(super) struct News {
+    result: i32,
+    /// It will say more.
+    more: bool,
+    /// The buffer of the ring that it has filled.
+    buffer: Option<u16>,
+}
+
+impl From<&cqueue::Entry> for News {
+    fn from(entry: &cqueue::Entry) -> Self {
+        let flags = entry.flags();
+        News {
+            result: entry.result(),
+            more: cqueue::more(flags),
+            buffer: cqueue::buffer_select(flags),
+        }
+    }
+}
+
+/// What the kernel's news mean.
+pub(super) enum Finished {
+    /// Nothing yet.
+    No,
+    /// For who has submitted the operation.
+    Yes(Completion),
+    /// It goes on with this, to be submitted.
+    Again(Entry),
 }
 
 /// A write and the sync that is to follow it, seen from either: each has a slot of its own, and
@@ -60,22 +93,18 @@ impl Pending {
     ///
     /// # Errors
     /// If the operation cannot be handed to the kernel at all.
-    pub(super) fn begin(
-        &mut self,
-        token: Token,
-        op: Op,
-        handles: &mut Handles,
-    ) -> io::Result<Submission> {
+    pub(super) fn begin(&mut self, token: Token, op: Op, kit: &mut Kit) -> io::Result<Submission> {
         let Prepared {
             entry,
             then,
             socket,
             kept,
-        } = prepare(op, handles)?;
+        } = prepare(op, kit)?;
         self.len += 1;
         let first = self.insert(Busy {
             token,
             socket,
+            stopped: false,
             kept,
             pair: None,
         });
@@ -86,6 +115,7 @@ impl Pending {
         let second = self.insert(Busy {
             token,
             socket: None,
+            stopped: false,
             kept: Kept::Nothing,
             pair: Some(Pair::with(first)),
         });
@@ -94,30 +124,46 @@ impl Pending {
         Ok(Submission::Linked([entry.flags(Flags::IO_LINK), then]))
     }
 
-    /// Notes the kernel's `result`; gives up the slot of an operation that is finished by it.
-    pub(super) fn finish(
-        &mut self,
-        user_data: u64,
-        result: i32,
-        handles: &mut Handles,
-    ) -> Option<Completion> {
+    /// Notes the kernel's `news`; gives up the slot of an operation that is finished by them.
+    pub(super) fn finish(&mut self, user_data: u64, news: News, kit: &mut Kit) -> Finished {
         if let Some(pair) = self.pair_of(user_data) {
-            return self.finish_half(user_data, pair, result);
+            let both = self.finish_half(user_data, pair, news.result);
+            return both.map_or(Finished::No, Finished::Yes);
         }
-        let Busy {
-            token,
-            socket,
-            kept,
-            ..
-        } = self.remove(user_data)?;
+        // Whatever becomes of it: a buffer that is not taken here is lost.
+        let len = usize::try_from(news.result).unwrap_or(0);
+        let lent = news.buffer.and_then(|id| kit.provided.lent(id, len));
+        let Some(busy) = self.busy(user_data) else {
+            return Finished::No;
+        };
+        if news.more {
+            return Finished::Yes(Completion {
+                token: busy.token,
+                result: one_of_many(news.result, lent, &mut kit.handles),
+                more: true,
+            });
+        }
+        let mut result = news.result;
+        if ends_early(&busy.kept, result) {
+            if let Some(socket) = busy.socket
+                && !busy.stopped
+            {
+                let (entry, kept) = instead(&busy.kept, socket);
+                busy.kept = kept;
+                return Finished::Again(entry.user_data(user_data));
+            }
+            // Whoever stopped it should not hear of buffers.
+            result = -libc::ECANCELED;
+        }
+        let Some(busy) = self.remove(user_data) else {
+            return Finished::No;
+        };
         self.len -= 1;
-        if let Some(socket) = socket {
-            handles.end(socket);
+        if let Some(socket) = busy.socket {
+            kit.handles.end(socket);
         }
-        Some(Completion {
-            token,
-            result: outcome(kept, result, handles),
-        })
+        let result = outcome(busy.kept, result, lent, kit);
+        Finished::Yes(Completion::last(busy.token, result))
     }
 
     /// The later half answers for both.
@@ -138,10 +184,8 @@ impl Pending {
             (_, Kept::Write(buffer)) => (buffer.len(), other, result),
             _ => unreachable!("one half of a pair is a write"),
         };
-        Some(Completion {
-            token: one.token,
-            result: durable(len, wrote, synced, pair.doubtful),
-        })
+        let result = durable(len, wrote, synced, pair.doubtful);
+        Some(Completion::last(one.token, result))
     }
 
     /// The kernel took only a part of what it was given: whatever was linked may not be any more.
@@ -156,18 +200,23 @@ impl Pending {
         }
     }
 
-    /// The `user_data` of every operation.
-    pub(super) fn all(&self) -> Vec<u64> {
-        let all = (0..).zip(&self.slots);
-        all.filter_map(|(index, slot)| matches!(slot, Slot::Busy(_)).then_some(index))
-            .collect()
+    /// The `user_data` of every operation, to be cancelled.
+    pub(super) fn stop_all(&mut self) -> Vec<u64> {
+        self.stop_those(|_| true).collect()
     }
 
-    /// The `user_data` of the operation submitted as `token`.
-    pub(super) fn find(&self, token: Token) -> Option<u64> {
-        let mut all = (0..).zip(&self.slots);
-        all.find_map(|(index, slot)| match slot {
-            Slot::Busy(busy) if busy.token == token => Some(index),
+    /// The `user_data` of the operation submitted as `token`, to be cancelled.
+    pub(super) fn stop(&mut self, token: Token) -> Option<u64> {
+        self.stop_those(|busy| busy.token == token).next()
+    }
+
+    fn stop_those(&mut self, which: impl Fn(&Busy) -> bool) -> impl Iterator<Item = u64> {
+        let all = (0..).zip(&mut self.slots);
+        all.filter_map(move |(index, slot)| match slot {
+            Slot::Busy(busy) if which(busy) => {
+                busy.stopped = true;
+                Some(index)
+            }
             _ => None,
         })
     }
@@ -181,6 +230,13 @@ impl Pending {
             Slot::Free(_) => None,
         })
         .collect()
+    }
+
+    fn busy(&mut self, user_data: u64) -> Option<&mut Busy> {
+        match self.slots.get_mut(usize::try_from(user_data).ok()?)? {
+            Slot::Busy(busy) => Some(busy),
+            Slot::Free(_) => None,
+        }
     }
 
     fn pair_of(&self, user_data: u64) -> Option<Pair> {

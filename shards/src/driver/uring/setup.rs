@@ -5,6 +5,7 @@ use std::{fs, io, mem};
 use io_uring::squeue::Entry;
 use io_uring::{Builder, IoUring, Probe, opcode};
 
+use super::provided;
 use crate::driver::{DriverError, DriverReport};
 
 /// The most submission entries a kernel allows.
@@ -13,7 +14,15 @@ const ENTRIES_MAX: u32 = 32_768;
 /// A ring ready for use.
 pub(super) struct Setup {
     pub(super) ring: IoUring,
+    pub(super) multishot: Multishot,
     pub(super) report: DriverReport,
+}
+
+/// Which operations the kernel goes on with after they have completed.
+#[derive(Clone, Copy)]
+pub(super) struct Multishot {
+    pub(super) accept: bool,
+    pub(super) receive: bool,
 }
 
 /// Makes the ring, without the first `skip` of [`STEPS`] (none, but in tests).
@@ -41,7 +50,37 @@ pub(super) fn ring(entries: u32, skip: usize) -> Result<Setup, DriverError> {
             "park not counted as I/O wait (Linux 6.15): idle shards show as iowait in top".into(),
         );
     }
-    Ok(Setup { ring, report })
+    let multishot = multishot(&ring, on, &mut report);
+    Ok(Setup {
+        ring,
+        multishot,
+        report,
+    })
+}
+
+/// There is no other way to ask for them than by what came with the same Linux. A kernel that
+/// refuses one after all is not asked again for that operation (see [`pending`](super::pending)).
+fn multishot(ring: &IoUring, on: &[Step], report: &mut DriverReport) -> Multishot {
+    let runs = |linux| on.iter().any(|step| step.since == linux);
+    let multishot = Multishot {
+        accept: runs("5.19"),
+        receive: runs("6.0") && provided::probe(ring),
+    };
+    let mut tell = |has, name, without: &str| match has {
+        true => report.on.push(name),
+        false => report.missing.push(format!("{name} {without}")),
+    };
+    tell(
+        multishot.accept,
+        "multishot accept",
+        "(Linux 5.19): one more operation per connection",
+    );
+    tell(
+        multishot.receive,
+        "multishot receive",
+        "(Linux 6.0): one more operation and buffer per chunk received",
+    );
+    multishot
 }
 
 /// Keeps the kernel's own workers, which run what would block, on `cpus`.
@@ -189,6 +228,7 @@ const OPERATIONS: &[(u8, &str)] = &[
     (opcode::Connect::CODE, "connect"),
     (opcode::Recv::CODE, "receive"),
     (opcode::Send::CODE, "send"),
+    (opcode::SendMsg::CODE, "send many"),
     (opcode::Close::CODE, "close"),
     (opcode::PollAdd::CODE, "poll"),
     (opcode::AsyncCancel::CODE, "cancel"),

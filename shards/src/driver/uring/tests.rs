@@ -1,3 +1,5 @@
+mod many;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
@@ -388,7 +390,7 @@ fn pairs_find_their_way_through_the_smallest_queue() {
         }
         let mut tokens: Vec<u64> = ends(&mut driver, 50)
             .into_iter()
-            .map(|Completion { token, result }| {
+            .map(|Completion { token, result, .. }| {
                 assert!(matches!(result, Ok(Outcome::Wrote(8))), "{result:?}");
                 token.0
             })
