@@ -1,5 +1,9 @@
 //! Two versions of a program that call each other.
-#![allow(missing_docs, unreachable_pub, reason = "what tests call explains itself")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "what tests call explains itself"
+)]
 
 use std::net::SocketAddr;
 

@@ -14,12 +14,6 @@ use thiserror::Error;
 use crate::frame::{FrameError, FrameReader};
 use crate::session::{Event, Lost, Outgoing, Peer, Request, SendError, Session, SessionError};
 
-/// Bytes that are taken from a connection at once.
-const CHUNK: usize = 64 << 10;
-
-/// Bytes that are taken at once from a stranger.
-const CHUNK_BEFORE_OPEN: usize = 4 << 10;
-
 /// Bytes that wait to be sent, beyond which nothing more is read: a peer that does not take its
 /// answers asks no more questions.
 const BACKLOG: usize = 1 << 20;
@@ -337,33 +331,28 @@ impl<H: Handler> Link<H> {
             let session = self.session.borrow();
             FrameReader::new(session.integrity(), session.frame_most())
         };
-        let mut buffer = BytesMut::with_capacity(CHUNK_BEFORE_OPEN);
+        let mut incoming = stream.incoming(&*self.shard);
         loop {
-            let arrived = stream.recv(&*self.shard, buffer);
+            let arrived = incoming.next(&*self.shard);
             let Some(arrived) = self.unless_ended(&self.reader, arrived).await else {
                 return Ok(LinkError::ClosedHere);
             };
-            buffer = arrived?;
-            if buffer.is_empty() {
+            let Some(chunk) = arrived? else {
                 return Ok(LinkError::ClosedByPeer);
-            }
-            let has_opened = self.take_in(&mut frames, &buffer)?;
-            buffer.clear();
-            if has_opened {
-                buffer.reserve(CHUNK);
-            }
+            };
+            self.take_in(&mut frames, &chunk)?;
+            drop(chunk);
             self.let_backlog_go().await;
         }
     }
 
-    /// Takes in what has arrived; true if the session has opened by it.
+    /// Takes in what has arrived.
     fn take_in(
         self: &Rc<Self>,
         frames: &mut FrameReader,
         mut chunk: &[u8],
-    ) -> Result<bool, LinkError> {
+    ) -> Result<(), LinkError> {
         let now = self.shard.now();
-        let mut has_opened = false;
         while !self.has_ended.get() {
             let Some(frame) = frames.next(&mut chunk)? else {
                 break;
@@ -373,7 +362,11 @@ impl<H: Handler> Link<H> {
             match event? {
                 Event::Nothing => {}
                 Event::Opened => {
-                    has_opened = true;
+                    {
+                        let session = self.session.borrow();
+                        frames.set_integrity(session.integrity());
+                        frames.set_most(session.frame_most());
+                    }
                     self.handler.opened(self);
                     if let Some(waker) = self.opening.take() {
                         waker.wake();
@@ -392,16 +385,11 @@ impl<H: Handler> Link<H> {
                 Event::Room => self.handler.room(self),
                 Event::Leaving => self.handler.leaving(self),
             }
-            if has_opened {
-                let session = self.session.borrow();
-                frames.set_integrity(session.integrity());
-                frames.set_most(session.frame_most());
-            }
         }
         if self.session.borrow().outgoing_len() > 0 {
             self.wake_writer();
         }
-        Ok(has_opened)
+        Ok(())
     }
 
     async fn let_backlog_go(&self) {

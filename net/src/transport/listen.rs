@@ -58,10 +58,11 @@ pub async fn listen<H: Handler>(
     report: Rc<ListenReport>,
     handler: impl Fn() -> Rc<H>,
 ) {
+    let mut arrivals = listener.incoming(&*shard);
     let links = Links::<H>::default();
     let mut told_until = None;
     loop {
-        let stream = match listener.accept(&*shard).await {
+        let stream = match arrivals.next(&*shard).await {
             Ok(stream) => stream,
             Err(error) => {
                 tell(&shard, &mut told_until, &error);

@@ -1,0 +1,74 @@
+//! Any bytes as what a peer sends: to a side that waits for a handshake, and to one that is open.
+#![no_main]
+
+use std::rc::Rc;
+
+use quark_net::frame::FrameReader;
+use quark_net::session::{
+    Event, FRAME_LEAST, Node, Offer, Patience, Protection, Session, Terms, Who, Window,
+};
+use quark_shards::time::Time;
+
+/// Calls that the side under search has room for.
+const ROOM: u32 = 8;
+
+fn terms() -> Rc<Terms> {
+    Rc::new(Terms {
+        cluster: "fuzz".to_owned(),
+        who: Who::Node(Node {
+            id: 1,
+            incarnation: 2,
+            seed: 3,
+            shard: 0,
+            ports: vec![1, 2],
+        }),
+        epoch: 1,
+        actors: vec![Offer {
+            name: "A".to_owned(),
+            fingerprint: 1,
+        }],
+        window: Window {
+            messages: ROOM,
+            bytes: 4096,
+        },
+        max_frame: FRAME_LEAST,
+    })
+}
+
+/// Takes `bytes` in as far as they are a session's.
+fn take(session: &mut Session<u32>, mut bytes: &[u8]) {
+    let mut reader = FrameReader::new(session.integrity(), session.frame_most());
+    while let Ok(Some(frame)) = reader.next(&mut bytes) {
+        match session.receive(frame, Time::ZERO) {
+            Ok(Event::Opened) => {
+                reader.set_integrity(session.integrity());
+                reader.set_most(session.frame_most());
+            }
+            Ok(Event::Tell(request)) => session.consume(request.frame_bytes),
+            Ok(_) => {}
+            Err(_) => return,
+        }
+        assert!(session.serving() <= ROOM as usize);
+    }
+}
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let Some((first, bytes)) = data.split_first() else {
+        return;
+    };
+    let (terms, patience) = (terms(), Patience::default());
+    // Behind TLS no checksum keeps the bytes of a search out.
+    let protection = if first & 1 == 0 {
+        Protection::Tls
+    } else {
+        Protection::Plain
+    };
+    let mut side = Session::<u32>::accept(terms.clone(), patience, protection, 7, Time::ZERO);
+    if first & 2 == 0 {
+        let mut dialer = Session::<u32>::dial(terms, patience, protection, 8, Time::ZERO);
+        take(&mut side, &dialer.take_outgoing());
+        take(&mut dialer, &side.take_outgoing());
+        assert!(side.is_open() && dialer.is_open());
+    }
+    take(&mut side, bytes);
+});
