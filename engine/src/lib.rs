@@ -109,6 +109,48 @@ pub use options::{
 pub use port::Port;
 /// # Examples
 ///
+/// ```
+/// use quark::prelude::*;
+///
+/// #[message]
+/// #[derive(Debug, PartialEq)]
+/// pub struct Order {
+///     symbol: String,
+///     lots: u32,
+///     /// Came later: nodes that do not know it yet leave it out.
+///     #[message(default)]
+///     urgent: bool,
+/// }
+///
+/// #[message]
+/// #[derive(Debug, PartialEq)]
+/// pub enum Refused {
+///     NoSuchSymbol,
+///     TooMany { most: u32 },
+/// }
+///
+/// #[derive(Default)]
+/// pub struct Book;
+///
+/// #[actor]
+/// impl Book {
+///     /// Can be called from other processes too: all its types are messages.
+///     pub fn place(&mut self, order: Order) -> Result<u64, Refused> {
+///         match order {
+///             Order { lots: 1001.., .. } => Err(Refused::TooMany { most: 1000 }),
+///             Order { symbol, .. } if symbol.is_empty() => Err(Refused::NoSuchSymbol),
+///             _ => Ok(7),
+///         }
+///     }
+/// }
+/// # let sim = Engine::builder().simulate(1, quark::testing::SimOptions::default()).unwrap();
+/// # let order = Order { symbol: "QRK".into(), lots: 2000, urgent: false };
+/// # let refused = sim.block_on(sim.actor::<Book>("QRK").place(order));
+/// # assert_eq!(refused, Err(CallError::Method(Refused::TooMany { most: 1000 })));
+/// ```
+pub use quark_macros::message;
+/// # Examples
+///
 /// Three callers, one look at the disk:
 ///
 /// ```
@@ -155,48 +197,6 @@ pub use port::Port;
 /// the others along; so the turn they share has no deadline, and its own calls have those of
 /// their types. It has the context of the call that began it. One-way messages don't join.
 pub use quark_macros::turn;
-/// # Examples
-///
-/// ```
-/// use quark::prelude::*;
-///
-/// #[message]
-/// #[derive(Debug, PartialEq)]
-/// pub struct Order {
-///     symbol: String,
-///     lots: u32,
-///     /// Came later: nodes that do not know it yet leave it out.
-///     #[message(default)]
-///     urgent: bool,
-/// }
-///
-/// #[message]
-/// #[derive(Debug, PartialEq)]
-/// pub enum Refused {
-///     NoSuchSymbol,
-///     TooMany { most: u32 },
-/// }
-///
-/// #[derive(Default)]
-/// pub struct Book;
-///
-/// #[actor]
-/// impl Book {
-///     /// Can be called from other processes too: all its types are messages.
-///     pub fn place(&mut self, order: Order) -> Result<u64, Refused> {
-///         match order {
-///             Order { lots: 1001.., .. } => Err(Refused::TooMany { most: 1000 }),
-///             Order { symbol, .. } if symbol.is_empty() => Err(Refused::NoSuchSymbol),
-///             _ => Ok(7),
-///         }
-///     }
-/// }
-/// # let sim = Engine::builder().simulate(1, quark::testing::SimOptions::default()).unwrap();
-/// # let order = Order { symbol: "QRK".into(), lots: 2000, urgent: false };
-/// # let refused = sim.block_on(sim.actor::<Book>("QRK").place(order));
-/// # assert_eq!(refused, Err(CallError::Method(Refused::TooMany { most: 1000 })));
-/// ```
-pub use quark_macros::message;
 pub use quark_macros::{Stateful, actor};
 pub use quark_numa::{Topology, TopologyError};
 pub use quark_shards::idle::IdlePolicy;

@@ -8,8 +8,8 @@ use std::marker::PhantomData;
 
 use bytes::BytesMut;
 use quark_net::codec::{
-    Arguments, Codec, DecodeError, EncodeError, Travel, decode_answer, decode_reply,
-    encode_answer, encode_reply,
+    Arguments, Codec, DecodeError, EncodeError, Travel, decode_answer, decode_reply, encode_answer,
+    encode_reply,
 };
 use quark_net::schema::{Book, MethodSchema, Schema, Shape};
 
@@ -17,8 +17,6 @@ use crate::actor::Method;
 
 /// A message's codecs.
 pub struct Wire<M: Method> {
-    /// What the method looks like to others.
-    pub describe: fn(&mut Book) -> MethodSchema,
     /// Appends the message's arguments.
     pub encode: fn(M, Codec, &mut BytesMut) -> Result<(), EncodeError>,
     /// The message whose arguments these bytes are.
@@ -27,18 +25,13 @@ pub struct Wire<M: Method> {
     pub encode_reply: fn(&Reply<M>, Codec, &mut BytesMut) -> Result<(), EncodeError>,
     /// The reply that these bytes are.
     pub decode_reply: fn(&[u8], Codec) -> Result<Reply<M>, DecodeError>,
+    /// What the method looks like to others. Last, because it names no type of the method's: of one that is
+    /// in error, the compiler then says nothing more when it looks for this table's end.
+    pub describe: fn(&mut Book) -> MethodSchema,
 }
 
 /// A method's own answer, or its own error.
 type Reply<M> = Result<<M as Method>::Ok, <M as Method>::Err>;
-
-impl<M: Method> Clone for Wire<M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M: Method> Copy for Wire<M> {}
 
 /// Asks whether a message can leave the process: its own constants are found before those of
 /// [`StaysHome`], and are there for those that can only.
@@ -49,20 +42,17 @@ where
     M: Method<Args: Arguments, Ok: Travel, Err: Travel>,
 {
     /// The wire of a method that has an error of its own.
-    pub const WIRE: Option<Wire<M>> = match (
-        <M::Args as Arguments>::UNFIT,
-        M::Ok::UNFIT,
-        M::Err::UNFIT,
-    ) {
-        (None, None, None) => Some(Wire {
-            describe: |book| described::<M>(book, |book| M::Err::describe(book)),
-            encode: encode::<M>,
-            decode: decode::<M>,
-            encode_reply: encode_reply::<M::Ok, M::Err>,
-            decode_reply: decode_reply::<M::Ok, M::Err>,
-        }),
-        _ => None,
-    };
+    pub const WIRE: Option<&'static Wire<M>> =
+        match (<M::Args as Arguments>::UNFIT, M::Ok::UNFIT, M::Err::UNFIT) {
+            (None, None, None) => Some(&Wire {
+                describe: |book| described::<M>(book, |book| M::Err::describe(book)),
+                encode: encode::<M>,
+                decode: decode::<M>,
+                encode_reply: encode_reply::<M::Ok, M::Err>,
+                decode_reply: decode_reply::<M::Ok, M::Err>,
+            }),
+            _ => None,
+        };
 }
 
 impl<M> Travelling<M>
@@ -70,27 +60,28 @@ where
     M: Method<Args: Arguments, Ok: Travel, Err = Infallible>,
 {
     /// The wire of a method that has none.
-    pub const SURE_WIRE: Option<Wire<M>> = match (<M::Args as Arguments>::UNFIT, M::Ok::UNFIT) {
-        (None, None) => Some(Wire {
-            describe: |book| described::<M>(book, |_| Shape::Never),
-            encode: encode::<M>,
-            decode: decode::<M>,
-            encode_reply: |reply, codec, out| match reply {
-                Ok(answer) => encode_answer(answer, codec, out),
-                Err(never) => match *never {},
-            },
-            decode_reply: |bytes, codec| decode_answer(bytes, codec).map(Ok),
-        }),
-        _ => None,
-    };
+    pub const SURE_WIRE: Option<&'static Wire<M>> =
+        match (<M::Args as Arguments>::UNFIT, M::Ok::UNFIT) {
+            (None, None) => Some(&Wire {
+                describe: |book| described::<M>(book, |_| Shape::Never),
+                encode: encode::<M>,
+                decode: decode::<M>,
+                encode_reply: |reply, codec, out| match reply {
+                    Ok(answer) => encode_answer(answer, codec, out),
+                    Err(never) => match *never {},
+                },
+                decode_reply: |bytes, codec| decode_answer(bytes, codec).map(Ok),
+            }),
+            _ => None,
+        };
 }
 
 /// What every message has, for those that can't leave the process.
 pub trait StaysHome<M: Method> {
     /// No wire.
-    const WIRE: Option<Wire<M>> = None;
+    const WIRE: Option<&'static Wire<M>> = None;
     /// Nor here.
-    const SURE_WIRE: Option<Wire<M>> = None;
+    const SURE_WIRE: Option<&'static Wire<M>> = None;
 }
 
 impl<M: Method> StaysHome<M> for Travelling<M> {}

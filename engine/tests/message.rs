@@ -1,4 +1,5 @@
 //! What leaves the process: types with `#[message]`, and the methods that are made of such.
+#![allow(missing_docs)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -198,7 +199,12 @@ fn calls_and_replies_come_back() {
     let wire = MarketNothingMessage::WIRE.expect("there is nothing that could not");
     for codec in CODECS {
         let mut out = BytesMut::new();
-        (wire.encode)(MarketNothingMessage::from_args(()).unwrap(), codec, &mut out).unwrap();
+        (wire.encode)(
+            MarketNothingMessage::from_args(()).unwrap(),
+            codec,
+            &mut out,
+        )
+        .unwrap();
         assert!((wire.decode)(&out, codec).is_ok());
         out.clear();
         (wire.encode_reply)(&Ok(()), codec, &mut out).unwrap();
@@ -242,9 +248,7 @@ fn an_absent_argument_is_none() {
     assert_eq!(read.into_args(), (tree(), None));
     // An argument that nobody knows is passed over, and one that is needed is missed.
     let refused = (wire.decode)(b"\x81\xa5depth\x03", Codec::Tolerant);
-    assert!(
-        matches!(&refused.err(), Some(DecodeError::OtherType(why)) if why.contains("`tree`")),
-    );
+    assert!(matches!(&refused.err(), Some(DecodeError::OtherType(why)) if why.contains("`tree`")),);
 }
 
 #[test]
@@ -255,7 +259,11 @@ fn an_actor_describes_itself() {
         .filter_map(|method| Some(method.describe?(&mut book)))
         .collect();
     let schema = ActorSchema::new(Market::NAME, book, methods).unwrap();
-    let names: Vec<_> = schema.methods().iter().map(|method| &*method.name).collect();
+    let names: Vec<_> = schema
+        .methods()
+        .iter()
+        .map(|method| &*method.name)
+        .collect();
     assert_eq!(names, ["nothing", "place", "tree"]);
     assert_eq!(schema.methods()[0].err, Shape::Never);
     let order = &schema.definitions()[0];

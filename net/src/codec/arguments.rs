@@ -41,11 +41,7 @@ pub trait Arguments: Sized {
     ///
     /// # Errors
     /// They are not the form of such arguments.
-    fn decode(
-        names: &[&'static str],
-        bytes: &[u8],
-        codec: Codec,
-    ) -> Result<Self, DecodeError>;
+    fn decode(names: &[&'static str], bytes: &[u8], codec: Codec) -> Result<Self, DecodeError>;
 }
 
 macro_rules! arguments {

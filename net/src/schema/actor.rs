@@ -3,9 +3,9 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::book::{Book, Definition};
+use super::limits;
 use super::shape::Shape;
 use super::wire::{self, SchemaError};
-use super::limits;
 use crate::codec::FORMAT;
 
 /// What an actor type can be called with from other processes.

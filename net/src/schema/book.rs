@@ -20,7 +20,11 @@ impl Book {
     }
 
     /// The shape of `T`, which `body` describes if it has not been yet.
-    pub fn define<T: 'static>(&mut self, name: &str, body: impl FnOnce(&mut Book) -> Body) -> Shape {
+    pub fn define<T: 'static>(
+        &mut self,
+        name: &str,
+        body: impl FnOnce(&mut Book) -> Body,
+    ) -> Shape {
         let id = TypeId::of::<T>();
         let known = self.known.iter().position(|known| *known == id);
         let index = known.unwrap_or_else(|| {

@@ -147,7 +147,11 @@ fn callable(caller: &ActorSchema, callee: &ActorSchema, name: &str) -> Result<()
     let there = |way| Reading::new(caller, callee, name, way);
     let back = |way| Reading::new(callee, caller, name, way);
     let mut arguments = there(Way::Arguments);
-    arguments.named(&call.arguments.as_fields(), &called.arguments.as_fields(), name)?;
+    arguments.named(
+        &call.arguments.as_fields(),
+        &called.arguments.as_fields(),
+        name,
+    )?;
     arguments.finish()?;
     let mut reply = back(Way::Reply);
     reply.shape(&called.ok, &call.ok, name, "the answer")?;

@@ -12,9 +12,9 @@ mod shape;
 mod wire;
 
 pub use actor::{ActorSchema, Argument, MethodSchema};
-pub(crate) use implementations::first;
 pub use book::{Body, Book, Definition, Field, Fields, Variant};
 pub use compare::{Agreement, MethodAgreement, Mismatch, Way};
+pub(crate) use implementations::first;
 pub use shape::{Float, Int, Shape};
 pub use wire::SchemaError;
 
@@ -28,6 +28,9 @@ pub use wire::SchemaError;
             `Result`, `Duration` and `bytes::Bytes` can travel"
 )]
 pub trait Schema: 'static {
+    /// The type itself, by a way that only such types have: of others, the compiler says that and
+    /// not what else they lack.
+    type Itself;
     /// Whether a field of this type may be missing, because nothing stands for its absence.
     const OPTIONAL: bool = false;
     /// Whether one of its values is encoded as nothing at all, as `None` is.

@@ -35,8 +35,10 @@ pub enum SchemaError {
         count: u32,
     },
     /// Shapes within shapes within shapes.
-    #[error("the schema's types are nested more than {DEPTH_MOST} deep: give a part of them a \
-             struct of its own")]
+    #[error(
+        "the schema's types are nested more than {DEPTH_MOST} deep: give a part of them a \
+             struct of its own"
+    )]
     Deep,
     /// A name that is not UTF-8.
     #[error("a name in the schema is not UTF-8")]
@@ -213,7 +215,10 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], SchemaError> {
-        let (taken, rest) = self.bytes.split_at_checked(count).ok_or(SchemaError::Short)?;
+        let (taken, rest) = self
+            .bytes
+            .split_at_checked(count)
+            .ok_or(SchemaError::Short)?;
         self.bytes = rest;
         Ok(taken)
     }
