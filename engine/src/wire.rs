@@ -92,7 +92,7 @@ where
 {
     MethodSchema {
         name: M::NAME.to_owned(),
-        arguments: M::Args::describe(M::ARGUMENTS, book),
+        arguments: M::Args::describe_arguments(M::ARGUMENTS, book),
         ok: M::Ok::describe(book),
         err: err(book),
     }
@@ -102,14 +102,16 @@ fn encode<M>(message: M, codec: Codec, out: &mut BytesMut) -> Result<(), EncodeE
 where
     M: Method<Args: Arguments>,
 {
-    message.into_args().encode(M::ARGUMENTS, codec, out)
+    message
+        .into_args()
+        .encode_arguments(M::ARGUMENTS, codec, out)
 }
 
 fn decode<M>(bytes: &[u8], codec: Codec) -> Result<M, DecodeError>
 where
     M: Method<Args: Arguments>,
 {
-    let args = M::Args::decode(M::ARGUMENTS, bytes, codec)?;
+    let args = M::Args::decode_arguments(M::ARGUMENTS, bytes, codec)?;
     // Those of the attribute, which alone have a wire, are made of their arguments.
     M::from_args(args).ok_or(DecodeError::Malformed)
 }

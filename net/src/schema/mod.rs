@@ -9,6 +9,8 @@ mod compare;
 mod implementations;
 mod limits;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use actor::{ActorSchema, Argument, MethodSchema};

@@ -65,7 +65,7 @@ enum S {
 }
 
 /// An actor.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 pub struct Book;
 
 #[actor]
