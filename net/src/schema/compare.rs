@@ -41,8 +41,9 @@ pub enum Mismatch {
     },
     /// The side that reads requires what the other does not write.
     #[error(
-        "the {way} of `{actor}::{method}` lacks `{field}` of `{of}`, which its reader requires: \
-         give the field `#[message(default)]`, or make it an `Option`"
+        "the {way} of `{actor}::{method}` {} `{field}` of `{of}`, which its reader requires: \
+         give the field `#[message(default)]`, or make it an `Option`",
+        if *way == Way::Arguments { "lack" } else { "lacks" }
     )]
     Lacks {
         /// The actor type.

@@ -139,7 +139,7 @@ fn an_argument_may_come_and_go_if_it_is_optional() {
     let refused = agreement.methods[0].we_call.clone().unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the arguments of `Callee::call` lacks `more` of `call`, which its reader requires: give \
+        "the arguments of `Callee::call` lack `more` of `call`, which its reader requires: give \
          the field `#[message(default)]`, or make it an `Option`"
     );
 }
