@@ -45,7 +45,7 @@ where
     pub const WIRE: Option<&'static Wire<M>> =
         match (<M::Args as Arguments>::UNFIT, M::Ok::UNFIT, M::Err::UNFIT) {
             (None, None, None) => Some(&Wire {
-                describe: |book| described::<M>(book, |book| M::Err::describe(book)),
+                describe: |book| described::<M>(book, M::Err::describe),
                 encode: encode::<M>,
                 decode: decode::<M>,
                 encode_reply: encode_reply::<M::Ok, M::Err>,
