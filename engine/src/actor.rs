@@ -123,7 +123,7 @@ pub trait Method: Send + Sized + 'static {
     /// How identical calls in flight become one; `None`: not at all.
     const COALESCE: Option<Coalesce<Self>> = None;
     /// How it leaves the process; `None`: not at all.
-    const WIRE: Option<Wire<Self>> = None;
+    const WIRE: Option<&'static Wire<Self>> = None;
     /// The names of its arguments, in order.
     const ARGUMENTS: &'static [&'static str] = &[];
     /// Which of its actor's messages it is to other processes.

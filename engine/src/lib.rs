@@ -147,7 +147,7 @@ pub use port::Port;
 /// # let sim = Engine::builder().simulate(1, quark::testing::SimOptions::default()).unwrap();
 /// # let order = Order { symbol: "QRK".into(), lots: 2000, urgent: false };
 /// # let refused = sim.block_on(sim.actor::<Book>("QRK").place(order));
-/// # assert_eq!(refused, Err(CallError::Method(Refused::TooMany { most: 1000 })));
+/// # assert_eq!(refused, Err(CallError::Failed(Refused::TooMany { most: 1000 })));
 /// ```
 pub use quark_macros::message;
 /// # Examples

@@ -17,8 +17,6 @@ use crate::actor::Method;
 
 /// A message's codecs.
 pub struct Wire<M: Method> {
-    /// What the method looks like to others.
-    pub describe: fn(&mut Book) -> MethodSchema,
     /// Appends the message's arguments.
     pub encode: fn(M, Codec, &mut BytesMut) -> Result<(), EncodeError>,
     /// The message whose arguments these bytes are.
@@ -27,18 +25,13 @@ pub struct Wire<M: Method> {
     pub encode_reply: fn(&Reply<M>, Codec, &mut BytesMut) -> Result<(), EncodeError>,
     /// The reply that these bytes are.
     pub decode_reply: fn(&[u8], Codec) -> Result<Reply<M>, DecodeError>,
+    /// What the method looks like to others. Last, because it names no type of the method's: of one that is
+    /// in error, the compiler then says nothing more when it looks for this table's end.
+    pub describe: fn(&mut Book) -> MethodSchema,
 }
 
 /// A method's own answer, or its own error.
 type Reply<M> = Result<<M as Method>::Ok, <M as Method>::Err>;
-
-impl<M: Method> Clone for Wire<M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M: Method> Copy for Wire<M> {}
 
 /// Asks whether a message can leave the process: its own constants are found before those of
 /// [`StaysHome`], and are there for those that can only.
@@ -49,10 +42,10 @@ where
     M: Method<Args: Arguments, Ok: Travel, Err: Travel>,
 {
     /// The wire of a method that has an error of its own.
-    pub const WIRE: Option<Wire<M>> =
+    pub const WIRE: Option<&'static Wire<M>> =
         match (<M::Args as Arguments>::UNFIT, M::Ok::UNFIT, M::Err::UNFIT) {
-            (None, None, None) => Some(Wire {
-                describe: |book| described::<M>(book, |book| M::Err::describe(book)),
+            (None, None, None) => Some(&Wire {
+                describe: |book| described::<M>(book, M::Err::describe),
                 encode: encode::<M>,
                 decode: decode::<M>,
                 encode_reply: encode_reply::<M::Ok, M::Err>,
@@ -67,27 +60,28 @@ where
     M: Method<Args: Arguments, Ok: Travel, Err = Infallible>,
 {
     /// The wire of a method that has none.
-    pub const SURE_WIRE: Option<Wire<M>> = match (<M::Args as Arguments>::UNFIT, M::Ok::UNFIT) {
-        (None, None) => Some(Wire {
-            describe: |book| described::<M>(book, |_| Shape::Never),
-            encode: encode::<M>,
-            decode: decode::<M>,
-            encode_reply: |reply, codec, out| match reply {
-                Ok(answer) => encode_answer(answer, codec, out),
-                Err(never) => match *never {},
-            },
-            decode_reply: |bytes, codec| decode_answer(bytes, codec).map(Ok),
-        }),
-        _ => None,
-    };
+    pub const SURE_WIRE: Option<&'static Wire<M>> =
+        match (<M::Args as Arguments>::UNFIT, M::Ok::UNFIT) {
+            (None, None) => Some(&Wire {
+                describe: |book| described::<M>(book, |_| Shape::Never),
+                encode: encode::<M>,
+                decode: decode::<M>,
+                encode_reply: |reply, codec, out| match reply {
+                    Ok(answer) => encode_answer(answer, codec, out),
+                    Err(never) => match *never {},
+                },
+                decode_reply: |bytes, codec| decode_answer(bytes, codec).map(Ok),
+            }),
+            _ => None,
+        };
 }
 
 /// What every message has, for those that can't leave the process.
 pub trait StaysHome<M: Method> {
     /// No wire.
-    const WIRE: Option<Wire<M>> = None;
+    const WIRE: Option<&'static Wire<M>> = None;
     /// Nor here.
-    const SURE_WIRE: Option<Wire<M>> = None;
+    const SURE_WIRE: Option<&'static Wire<M>> = None;
 }
 
 impl<M: Method> StaysHome<M> for Travelling<M> {}
@@ -98,7 +92,7 @@ where
 {
     MethodSchema {
         name: M::NAME.to_owned(),
-        arguments: M::Args::describe(M::ARGUMENTS, book),
+        arguments: M::Args::describe_arguments(M::ARGUMENTS, book),
         ok: M::Ok::describe(book),
         err: err(book),
     }
@@ -108,14 +102,16 @@ fn encode<M>(message: M, codec: Codec, out: &mut BytesMut) -> Result<(), EncodeE
 where
     M: Method<Args: Arguments>,
 {
-    message.into_args().encode(M::ARGUMENTS, codec, out)
+    message
+        .into_args()
+        .encode_arguments(M::ARGUMENTS, codec, out)
 }
 
 fn decode<M>(bytes: &[u8], codec: Codec) -> Result<M, DecodeError>
 where
     M: Method<Args: Arguments>,
 {
-    let args = M::Args::decode(M::ARGUMENTS, bytes, codec)?;
+    let args = M::Args::decode_arguments(M::ARGUMENTS, bytes, codec)?;
     // Those of the attribute, which alone have a wire, are made of their arguments.
     M::from_args(args).ok_or(DecodeError::Malformed)
 }

@@ -1,4 +1,5 @@
 //! What leaves the process: types with `#[message]`, and the methods that are made of such.
+#![allow(missing_docs)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

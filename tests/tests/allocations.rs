@@ -4,10 +4,13 @@
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use quark::prelude::*;
+use quark_net::codec::{Codec, Travel};
 use quark_tests::{in_time, key_on, small};
 
 /// Counts what the whole process allocates; the test is alone in it.
@@ -159,10 +162,42 @@ async fn round(what: What, callee: &CalleeRef) -> Result<(), CallError> {
     Ok(())
 }
 
+/// What leaves the process, with what takes memory when it is read.
+#[message]
+pub struct Parcel {
+    to: String,
+    items: Vec<(u32, String)>,
+    marks: BTreeMap<u16, Option<Box<Parcel>>>,
+}
+
+/// What encoding into a buffer that is kept allocates, once it is large enough.
+fn by_codec(codec: Codec) -> u64 {
+    let parcel = |marks| Parcel {
+        to: "someone whose name is too long to be kept in place".into(),
+        items: (0..50).map(|item| (item, format!("item {item}"))).collect(),
+        marks,
+    };
+    let inner = Box::new(parcel(BTreeMap::new()));
+    let parcel = parcel(BTreeMap::from([(1, None), (2, Some(inner))]));
+    let mut out = BytesMut::new();
+    let measured = (0..ROUNDS).map(|_| {
+        let before = ALLOCATIONS.load(Ordering::SeqCst);
+        for _ in 0..100 {
+            out.clear();
+            parcel.encode(codec, &mut out).unwrap();
+        }
+        ALLOCATIONS.load(Ordering::SeqCst) - before
+    });
+    measured.min().expect("there are rounds")
+}
+
 /// One test for all, since the counter sees whatever runs beside it.
 #[test]
 fn a_steady_state_call_allocates_nothing() {
     in_time(Duration::from_secs(120), || {
+        for codec in [Codec::Exact, Codec::Tolerant] {
+            assert_eq!(by_codec(codec), 0, "{codec:?}");
+        }
         // A stall that is reported, on a busy machine, is written down.
         let never = Duration::from_secs(3600);
         let builder = small().stall_threshold(never).store(Store::memory());

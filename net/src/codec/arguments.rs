@@ -24,13 +24,13 @@ pub trait Arguments: Sized {
     const UNFIT: Option<&'static str>;
 
     /// What they look like.
-    fn describe(names: &[&'static str], book: &mut Book) -> Vec<Argument>;
+    fn describe_arguments(names: &[&'static str], book: &mut Book) -> Vec<Argument>;
 
     /// Appends their form to `out`.
     ///
     /// # Errors
     /// They are too large; `out` is as it was then.
-    fn encode(
+    fn encode_arguments(
         &self,
         names: &[&'static str],
         codec: Codec,
@@ -41,7 +41,11 @@ pub trait Arguments: Sized {
     ///
     /// # Errors
     /// They are not the form of such arguments.
-    fn decode(names: &[&'static str], bytes: &[u8], codec: Codec) -> Result<Self, DecodeError>;
+    fn decode_arguments(
+        names: &[&'static str],
+        bytes: &[u8],
+        codec: Codec,
+    ) -> Result<Self, DecodeError>;
 }
 
 macro_rules! arguments {
@@ -53,14 +57,14 @@ macro_rules! arguments {
         {
             const UNFIT: Option<&'static str> = first([$($type::UNFIT),*]);
 
-            fn describe(names: &[&'static str], book: &mut Book) -> Vec<Argument> {
+            fn describe_arguments(names: &[&'static str], book: &mut Book) -> Vec<Argument> {
                 vec![$(Argument {
                     name: names[$place].to_owned(),
                     shape: $type::describe(book),
                 }),*]
             }
 
-            fn encode(
+            fn encode_arguments(
                 &self,
                 names: &[&'static str],
                 codec: Codec,
@@ -72,7 +76,7 @@ macro_rules! arguments {
                 }
             }
 
-            fn decode(
+            fn decode_arguments(
                 names: &[&'static str],
                 bytes: &[u8],
                 codec: Codec,

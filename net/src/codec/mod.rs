@@ -9,6 +9,8 @@ mod error;
 mod exact;
 mod reply;
 mod skim;
+#[cfg(test)]
+mod tests;
 mod tolerant;
 mod travel;
 

@@ -48,6 +48,11 @@ impl Book {
         &self.definitions
     }
 
+    #[cfg(test)]
+    pub(super) fn replace(&mut self, definitions: Vec<Definition>) {
+        self.definitions = definitions;
+    }
+
     pub(super) fn into_definitions(self) -> Vec<Definition> {
         self.definitions
     }

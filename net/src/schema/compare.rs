@@ -41,8 +41,9 @@ pub enum Mismatch {
     },
     /// The side that reads requires what the other does not write.
     #[error(
-        "the {way} of `{actor}::{method}` lacks `{field}` of `{of}`, which its reader requires: \
-         give the field `#[message(default)]`, or make it an `Option`"
+        "the {way} of `{actor}::{method}` {} `{field}` of `{of}`, which its reader requires: \
+         give the field `#[message(default)]`, or make it an `Option`",
+        if *way == Way::Arguments { "lack" } else { "lacks" }
     )]
     Lacks {
         /// The actor type.
@@ -121,8 +122,8 @@ impl ActorSchema {
             .into_iter()
             .map(|name| MethodAgreement {
                 name: name.to_owned(),
-                we_call: callable(self, theirs, name),
-                they_call: callable(theirs, self, name),
+                we_call: callable(self, theirs, name).map_err(|found| *found),
+                they_call: callable(theirs, self, name).map_err(|found| *found),
             })
             .collect();
         Agreement { codec, methods }
@@ -136,13 +137,16 @@ impl ActorSchema {
     }
 }
 
+/// Boxed on its way out of many functions: there is one at most, and it is large.
+type Found = Result<(), Box<Mismatch>>;
+
 /// Whether `caller` can call the method at `callee`.
-fn callable(caller: &ActorSchema, callee: &ActorSchema, name: &str) -> Result<(), Mismatch> {
+fn callable(caller: &ActorSchema, callee: &ActorSchema, name: &str) -> Found {
     let (Some(call), Some(called)) = (caller.method(name), callee.method(name)) else {
-        return Err(Mismatch::NoMethod {
+        return Err(Box::new(Mismatch::NoMethod {
             actor: callee.name.clone(),
             method: name.to_owned(),
-        });
+        }));
     };
     let there = |way| Reading::new(caller, callee, name, way);
     let back = |way| Reading::new(callee, caller, name, way);
@@ -203,7 +207,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Compares what was put off.
-    fn finish(&mut self) -> Result<(), Mismatch> {
+    fn finish(&mut self) -> Found {
         while let Some((written, read)) = self.left.pop() {
             let (Some(written), Some(read)) = (
                 self.writer.definitions.get(written as usize),
@@ -216,7 +220,7 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn definition(&mut self, written: &Definition, read: &Definition) -> Result<(), Mismatch> {
+    fn definition(&mut self, written: &Definition, read: &Definition) -> Found {
         match (&written.body, &read.body) {
             (Body::Struct(theirs), Body::Struct(ours)) => {
                 self.fields(theirs, ours, &read.name, "its content")
@@ -240,13 +244,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn fields(
-        &mut self,
-        written: &Fields,
-        read: &Fields,
-        of: &str,
-        what: &str,
-    ) -> Result<(), Mismatch> {
+    fn fields(&mut self, written: &Fields, read: &Fields, of: &str, what: &str) -> Found {
         match (written, read) {
             (Fields::Unit, Fields::Unit) => Ok(()),
             (Fields::Named(written), Fields::Named(read)) => self.named(written, read, of),
@@ -267,18 +265,18 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn named(&mut self, written: &[Field], read: &[Field], of: &str) -> Result<(), Mismatch> {
+    fn named(&mut self, written: &[Field], read: &[Field], of: &str) -> Found {
         for field in read {
             match written.iter().find(|other| other.name == field.name) {
                 Some(written) => self.shape(&written.shape, &field.shape, of, &field.name)?,
                 None if field.required => {
-                    return Err(Mismatch::Lacks {
+                    return Err(Box::new(Mismatch::Lacks {
                         actor: self.reader.name.clone(),
                         method: self.method.to_owned(),
                         way: self.way,
                         of: of.to_owned(),
                         field: field.name.clone(),
-                    });
+                    }));
                 }
                 None => (),
             }
@@ -287,13 +285,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Whether `read` reads whatever is written as `written`.
-    fn shape(
-        &mut self,
-        written: &Shape,
-        read: &Shape,
-        of: &str,
-        field: &str,
-    ) -> Result<(), Mismatch> {
+    fn shape(&mut self, written: &Shape, read: &Shape, of: &str, field: &str) -> Found {
         let (written, read) = (written.unboxed(), read.unboxed());
         match (written, read) {
             (Shape::Named(theirs), Shape::Named(ours)) => {
@@ -336,8 +328,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn differs(&self, of: &str, field: &str, written: String, read: String) -> Mismatch {
-        Mismatch::Differs {
+    fn differs(&self, of: &str, field: &str, written: String, read: String) -> Box<Mismatch> {
+        Box::new(Mismatch::Differs {
             actor: self.reader.name.clone(),
             method: self.method.to_owned(),
             way: self.way,
@@ -345,7 +337,7 @@ impl<'a> Reading<'a> {
             field: field.to_owned(),
             written,
             read,
-        }
+        })
     }
 }
 

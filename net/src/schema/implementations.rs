@@ -19,6 +19,8 @@ const TWO_NONES: &str =
 macro_rules! simple {
     ($($type:ty => $shape:expr),* $(,)?) => {$(
         impl Schema for $type {
+            type Itself = Self;
+
             fn describe(_: &mut Book) -> Shape {
                 $shape
             }
@@ -62,6 +64,7 @@ int! {
 }
 
 impl Schema for () {
+    type Itself = Self;
     const NIL: bool = true;
 
     fn describe(_: &mut Book) -> Shape {
@@ -70,6 +73,7 @@ impl Schema for () {
 }
 
 impl<T: Schema> Schema for Option<T> {
+    type Itself = Self;
     const OPTIONAL: bool = true;
     const NIL: bool = true;
     const UNFIT: Option<&'static str> = if T::NIL { Some(TWO_NONES) } else { T::UNFIT };
@@ -80,6 +84,7 @@ impl<T: Schema> Schema for Option<T> {
 }
 
 impl<T: Schema> Schema for Box<T> {
+    type Itself = Self;
     const OPTIONAL: bool = T::OPTIONAL;
     const NIL: bool = T::NIL;
     const UNFIT: Option<&'static str> = T::UNFIT;
@@ -90,6 +95,7 @@ impl<T: Schema> Schema for Box<T> {
 }
 
 impl<T: Schema> Schema for Vec<T> {
+    type Itself = Self;
     const UNFIT: Option<&'static str> = full::<T>();
 
     fn describe(book: &mut Book) -> Shape {
@@ -98,6 +104,7 @@ impl<T: Schema> Schema for Vec<T> {
 }
 
 impl<T: Schema> Schema for BTreeSet<T> {
+    type Itself = Self;
     const UNFIT: Option<&'static str> = full::<T>();
 
     fn describe(book: &mut Book) -> Shape {
@@ -106,6 +113,7 @@ impl<T: Schema> Schema for BTreeSet<T> {
 }
 
 impl<K: Schema, V: Schema> Schema for BTreeMap<K, V> {
+    type Itself = Self;
     const UNFIT: Option<&'static str> = first([full::<K>(), V::UNFIT]);
 
     fn describe(book: &mut Book) -> Shape {
@@ -114,6 +122,7 @@ impl<K: Schema, V: Schema> Schema for BTreeMap<K, V> {
 }
 
 impl<T: Schema, const N: usize> Schema for [T; N] {
+    type Itself = Self;
     const UNFIT: Option<&'static str> = T::UNFIT;
 
     fn describe(book: &mut Book) -> Shape {
@@ -123,6 +132,7 @@ impl<T: Schema, const N: usize> Schema for [T; N] {
 }
 
 impl<T: Schema, E: Schema> Schema for Result<T, E> {
+    type Itself = Self;
     const UNFIT: Option<&'static str> = first([T::UNFIT, E::UNFIT]);
 
     fn describe(book: &mut Book) -> Shape {
@@ -133,6 +143,7 @@ impl<T: Schema, E: Schema> Schema for Result<T, E> {
 macro_rules! tuple {
     ($($name:ident)*) => {
         impl<$($name: Schema),*> Schema for ($($name,)*) {
+            type Itself = Self;
             const UNFIT: Option<&'static str> = first([$($name::UNFIT),*]);
 
             fn describe(book: &mut Book) -> Shape {

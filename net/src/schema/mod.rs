@@ -9,6 +9,8 @@ mod compare;
 mod implementations;
 mod limits;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use actor::{ActorSchema, Argument, MethodSchema};
@@ -28,6 +30,9 @@ pub use wire::SchemaError;
             `Result`, `Duration` and `bytes::Bytes` can travel"
 )]
 pub trait Schema: 'static {
+    /// The type itself, by a way that only such types have: of others, the compiler says that and
+    /// not what else they lack.
+    type Itself;
     /// Whether a field of this type may be missing, because nothing stands for its absence.
     const OPTIONAL: bool = false;
     /// Whether one of its values is encoded as nothing at all, as `None` is.

@@ -18,7 +18,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
     };
     quote! {
         const ARGUMENTS: &'static [&'static str] = &[#(#names),*];
-        const WIRE: ::core::option::Option<::quark::__private::Wire<Self>> = {
+        const WIRE: ::core::option::Option<&'static ::quark::__private::Wire<Self>> = {
             #[allow(unused_imports, reason = "used by messages that can't")]
             use ::quark::__private::StaysHome as _;
             ::quark::__private::Travelling::<Self>::#wire

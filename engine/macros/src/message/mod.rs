@@ -1,13 +1,12 @@
 //! `#[message]`: what it takes for a type to leave the process. `read` says what the type
-//! declares, `schema` writes its description, `exact` its form for rkyv; serde's derives write
-//! the tolerant one.
+//! declares, `schema` writes its description, `codecs` its forms for rkyv and serde.
 
-mod exact;
+mod codecs;
 mod read;
 mod schema;
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 
 use self::read::Message;
 use crate::problems::Problems;
@@ -22,15 +21,15 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
              be missing",
         );
     }
-    let Some(message) = problems.ok(Message::read(item.clone())) else {
+    let Some(mut item) = problems.ok(read::item(item.clone())) else {
         return quote!(#item #problems);
     };
+    let message = Message::read(&mut item, &mut problems);
     if !problems.is_empty() {
         return quote!(#item #problems);
     }
-    let item = user_item(&message);
     let schema = schema::expand(&message);
-    let exact = exact::expand(&message);
+    let codecs = codecs::expand(&message);
     quote! {
         #item
 
@@ -57,17 +56,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
         )]
         const _: () = {
             #schema
-            #exact
+            #codecs
         };
-    }
-}
-
-/// The user's type, with serde's derives and without what only we read.
-fn user_item(message: &Message) -> TokenStream {
-    let item = message.item.to_token_stream();
-    quote! {
-        #[derive(::quark::__private::serde::Serialize, ::quark::__private::serde::Deserialize)]
-        #[serde(crate = "::quark::__private::serde")]
-        #item
     }
 }

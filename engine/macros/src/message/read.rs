@@ -1,6 +1,6 @@
 use proc_macro2::{Span, TokenStream};
 use syn::{
-    Attribute, Data, DeriveInput, Field, Fields, Ident, Item, Meta, Path, Token, Type, parse_quote,
+    Attribute, Data, DeriveInput, Field, Fields, Ident, Item, Meta, Path, Token, Type,
     punctuated::Punctuated, spanned::Spanned,
 };
 
@@ -8,8 +8,7 @@ use crate::{problems::Problems, types};
 
 /// A type that is to leave the process.
 pub(super) struct Message {
-    /// What the user wrote, with `#[message(default)]` put in serde's words.
-    pub(super) item: DeriveInput,
+    pub(super) ident: Ident,
     /// Whether its values are in an order: those of its archived form must be then, to be keys.
     pub(super) ordered: bool,
     pub(super) shape: Shape,
@@ -45,25 +44,25 @@ pub(super) struct Part {
     pub(super) default: bool,
 }
 
+/// The struct or enum under the attribute.
+///
+/// # Errors
+///
+/// When it is something else.
+pub(super) fn item(item: TokenStream) -> syn::Result<DeriveInput> {
+    match syn::parse2::<Item>(item)? {
+        Item::Struct(item) => Ok(DeriveInput::from(item)),
+        Item::Enum(item) => Ok(DeriveInput::from(item)),
+        other => Err(syn::Error::new(
+            other.span(),
+            "`#[message]` goes on a struct or an enum, whose values are to leave the process",
+        )),
+    }
+}
+
 impl Message {
-    /// Reads the item under the attribute.
-    ///
-    /// # Errors
-    ///
-    /// When it is no concrete struct or enum, or says itself how it is encoded.
-    pub(super) fn read(item: TokenStream) -> syn::Result<Self> {
-        let mut item = match syn::parse2::<Item>(item)? {
-            Item::Struct(item) => DeriveInput::from(item),
-            Item::Enum(item) => DeriveInput::from(item),
-            other => {
-                return Err(syn::Error::new(
-                    other.span(),
-                    "`#[message]` goes on a struct or an enum, whose values are to leave the \
-                     process",
-                ));
-            }
-        };
-        let mut problems = Problems::default();
+    /// Reads the type, and takes out of it what only we understand.
+    pub(super) fn read(item: &mut DeriveInput, problems: &mut Problems) -> Self {
         if !item.generics.params.is_empty() {
             problems.at(
                 &item.generics,
@@ -77,7 +76,7 @@ impl Message {
                 "a message is one concrete type and has nothing to bound: remove the where clause",
             );
         }
-        refuse_codecs(&item.attrs, &mut problems);
+        take_options(&mut item.attrs, Place::Other, problems);
         let derives = derives(&item.attrs);
         for path in &derives {
             let last = path.segments.last().map(|last| last.ident.to_string());
@@ -90,37 +89,39 @@ impl Message {
         }
         let path = Path::from(item.ident.clone());
         let shape = match &mut item.data {
-            Data::Struct(data) => Shape::Struct(content(&mut data.fields, &path, &mut problems)),
+            Data::Struct(data) => Shape::Struct(content(&mut data.fields, &path, problems)),
             Data::Enum(data) => {
-                if data.variants.len() > 256 {
-                    problems.at(
-                        &item.ident,
+                let refused = match data.variants.len() {
+                    0 => {
+                        "a message without variants has no values that could be sent: leave out \
+                          `#[message]`"
+                    }
+                    1..=256 => "",
+                    _ => {
                         "a message has 256 variants at most: put some of them into an enum of \
-                         their own",
-                    );
+                         their own"
+                    }
+                };
+                if !refused.is_empty() {
+                    problems.at(&item.ident, refused);
                 }
-                Shape::Enum(
-                    data.variants
-                        .iter_mut()
-                        .map(|variant| {
-                            refuse_codecs(&variant.attrs, &mut problems);
-                            default(&mut variant.attrs, false, &mut problems);
-                            Variant {
-                                ident: variant.ident.clone(),
-                                cfgs: cfgs(&variant.attrs),
-                                content: content(&mut variant.fields, &path, &mut problems),
-                            }
-                        })
-                        .collect(),
-                )
+                let variants = data.variants.iter_mut().map(|variant| {
+                    take_options(&mut variant.attrs, Place::Other, problems);
+                    Variant {
+                        ident: variant.ident.clone(),
+                        cfgs: cfgs(&variant.attrs),
+                        content: content(&mut variant.fields, &path, problems),
+                    }
+                });
+                Shape::Enum(variants.collect())
             }
             Data::Union(_) => Shape::Enum(Vec::new()),
         };
-        problems.finish(Self {
+        Self {
+            ident: item.ident.clone(),
             ordered: derives.iter().any(|path| path.is_ident("Ord")),
-            item,
             shape,
-        })
+        }
     }
 }
 
@@ -133,7 +134,7 @@ fn content(fields: &mut Fields, path: &Path, problems: &mut Problems) -> Content
                 fields
                     .map(|(place, field)| {
                         let ident = quote::format_ident!("part_{place}", span = field.span());
-                        part(field, ident, false, path, problems)
+                        part(field, ident, Place::Unnamed, path, problems)
                     })
                     .collect(),
             )
@@ -145,7 +146,7 @@ fn content(fields: &mut Fields, path: &Path, problems: &mut Problems) -> Content
                 .map(|field| {
                     let ident = field.ident.clone();
                     let ident = ident.unwrap_or_else(|| Ident::new("_", Span::call_site()));
-                    part(field, ident, true, path, problems)
+                    part(field, ident, Place::Named, path, problems)
                 })
                 .collect(),
         ),
@@ -155,14 +156,15 @@ fn content(fields: &mut Fields, path: &Path, problems: &mut Problems) -> Content
 fn part(
     field: &mut Field,
     ident: Ident,
-    named: bool,
+    place: Place,
     path: &Path,
     problems: &mut Problems,
 ) -> Part {
-    refuse_codecs(&field.attrs, problems);
-    let default = default(&mut field.attrs, named, problems);
+    let default = take_options(&mut field.attrs, place, problems);
     let cfgs = cfgs(&field.attrs);
-    if !named && let Some(cfg) = cfgs.first() {
+    if place == Place::Unnamed
+        && let Some(cfg) = cfgs.first()
+    {
         problems.at(
             cfg,
             "only a field with a name may be there at times: give the fields names",
@@ -176,45 +178,56 @@ fn part(
     }
 }
 
-/// Takes `#[message(default)]` out, and puts it in serde's words.
-fn default(attrs: &mut Vec<Attribute>, named: bool, problems: &mut Problems) -> bool {
-    let mut default = false;
-    for attribute in attrs {
-        if !attribute.path().is_ident("message") {
-            continue;
-        }
-        let says_default = attribute
-            .parse_args::<Path>()
-            .is_ok_and(|option| option.is_ident("default"));
-        if !says_default {
-            problems.at(
-                &*attribute,
-                "a field of a message has one option: write `#[message(default)]` if it may be \
-                 missing",
-            );
-        } else if !named {
-            problems.at(
-                &*attribute,
-                "only a field with a name may be missing: give the fields names",
-            );
-        }
-        default = true;
-        *attribute = parse_quote!(#[serde(default)]);
-    }
-    default
+/// Where an attribute stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// On a field with a name.
+    Named,
+    /// On a field without.
+    Unnamed,
+    /// On a type or variant.
+    Other,
 }
 
-/// Names and forms on the wire are those that the schema tells, so nothing else may change them.
-fn refuse_codecs(attrs: &[Attribute], problems: &mut Problems) {
-    for attribute in attrs {
+/// Takes `#[message(default)]` out, and whatever else would say how something is encoded: names
+/// and forms on the wire are those that the schema tells. Whether there was a default.
+fn take_options(attrs: &mut Vec<Attribute>, place: Place, problems: &mut Problems) -> bool {
+    let mut default = false;
+    attrs.retain(|attribute| {
         if attribute.path().is_ident("serde") || attribute.path().is_ident("rkyv") {
             problems.at(
                 attribute,
                 "`#[message]` says by itself how its type is encoded, so that nodes can compare \
                  it: remove this",
             );
+            return false;
         }
-    }
+        if !attribute.path().is_ident("message") {
+            return true;
+        }
+        let option = attribute.parse_args::<Path>();
+        if place == Place::Other {
+            problems.at(
+                attribute,
+                "`#[message]` stands once above its type, and `#[message(default)]` on fields: \
+                 remove this",
+            );
+        } else if !option.is_ok_and(|option| option.is_ident("default")) {
+            problems.at(
+                attribute,
+                "a field of a message has one option: write `#[message(default)]` if it may be \
+                 missing",
+            );
+        } else if place == Place::Unnamed {
+            problems.at(
+                attribute,
+                "only a field with a name may be missing: give the fields names",
+            );
+        }
+        default = true;
+        false
+    });
+    default
 }
 
 fn cfgs(attrs: &[Attribute]) -> Vec<Attribute> {

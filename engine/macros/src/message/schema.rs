@@ -1,12 +1,12 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{ext::IdentExt, spanned::Spanned};
+use syn::{Attribute, ext::IdentExt, spanned::Spanned};
 
 use super::read::{Content, Message, Part, Shape};
 
 /// The type's description of itself.
 pub(super) fn expand(message: &Message) -> TokenStream {
-    let ident = &message.item.ident;
+    let ident = &message.ident;
     let name = ident.unraw().to_string();
     let body = match &message.shape {
         Shape::Struct(content) => {
@@ -35,10 +35,11 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         }
     };
     let nil = nil(&message.shape);
-    let fit = parts(&message.shape).map(|part| {
+    let fit = parts(&message.shape).map(|(of, part)| {
         let Part { cfgs, ty, .. } = part;
         let span = ty.span().resolved_at(Span::call_site());
         quote_spanned! {span=>
+            #(#of)*
             #(#cfgs)*
             const _: () = if let ::core::option::Option::Some(why) =
                 <#ty as ::quark::__private::schema::Schema>::UNFIT
@@ -49,6 +50,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
     });
     quote! {
         impl ::quark::__private::schema::Schema for #ident {
+            type Itself = Self;
             #nil
 
             fn describe(
@@ -122,14 +124,20 @@ fn describe(content: &Content) -> TokenStream {
     }
 }
 
-/// All the fields of a type.
-fn parts(shape: &Shape) -> impl Iterator<Item = &Part> {
-    let contents: Vec<_> = match shape {
-        Shape::Struct(content) => vec![content],
-        Shape::Enum(variants) => variants.iter().map(|variant| &variant.content).collect(),
+/// All the fields of a type, each with the conditions of its variant.
+fn parts(shape: &Shape) -> impl Iterator<Item = (&[Attribute], &Part)> {
+    let contents: Vec<(&[Attribute], _)> = match shape {
+        Shape::Struct(content) => vec![(&[], content)],
+        Shape::Enum(variants) => variants
+            .iter()
+            .map(|variant| (&variant.cfgs[..], &variant.content))
+            .collect(),
     };
-    contents.into_iter().flat_map(|content| match content {
-        Content::Unit => &[][..],
-        Content::Unnamed(parts) | Content::Named(parts) => parts,
+    contents.into_iter().flat_map(|(cfgs, content)| {
+        let parts = match content {
+            Content::Unit => &[][..],
+            Content::Unnamed(parts) | Content::Named(parts) => parts,
+        };
+        parts.iter().map(move |part| (cfgs, part))
     })
 }

@@ -1,26 +1,46 @@
-use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{Ident, parse_quote};
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Ident, ext::IdentExt, parse_quote, spanned::Spanned};
 
 use super::read::{Content, Message, Part, Shape};
 
-/// The type's form for rkyv.
+/// The type's forms for rkyv and serde.
 ///
-/// Its derives write public types beside the one they are for, where the user's documentation
+/// rkyv's derives write public types beside the one they are for, where the user's documentation
 /// and lints would find them. So they are given a twin, which nobody sees, as the remote
 /// description of the user's type; what that can do is then handed on.
 ///
 /// No part's own bounds are repeated: a type that contains itself, or another that contains it,
 /// would be bounded by itself. Whatever the parts need is said of the serializer instead.
+///
+/// The twin's parts have their types by way of `Schema`: of one that is no message, the compiler
+/// then says that, and not what else it lacks.
 pub(super) fn expand(message: &Message) -> TokenStream {
-    let ident = &message.item.ident;
+    let ident = &message.ident;
     let twin = twin(message);
     let from_twin = from_twin(message);
     quote! {
-        use ::quark::__private::rkyv as __rkyv;
+        use ::quark::__private::{rkyv as __rkyv, serde as __serde};
 
         #twin
         #from_twin
+
+        impl __serde::Serialize for #ident {
+            fn serialize<S: __serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {
+                __QuarkTwin::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> __serde::Deserialize<'de> for #ident {
+            fn deserialize<D: __serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
+                __QuarkTwin::deserialize(deserializer)
+            }
+        }
 
         impl __rkyv::Archive for #ident {
             type Archived = __QuarkArchived;
@@ -73,7 +93,9 @@ pub(super) fn expand(message: &Message) -> TokenStream {
 
 /// The same type once more, for rkyv's derives.
 fn twin(message: &Message) -> TokenStream {
-    let ident = &message.item.ident;
+    let ident = &message.ident;
+    let name = ident.to_string();
+    let plain_name = ident.unraw().to_string();
     let ordered = message.ordered.then(|| {
         quote! {
             #[rkyv(derive(
@@ -101,6 +123,8 @@ fn twin(message: &Message) -> TokenStream {
         }
     };
     quote! {
+        #[derive(__serde::Serialize, __serde::Deserialize)]
+        #[serde(crate = "::quark::__private::serde", remote = #name, rename = #plain_name)]
         #[derive(__rkyv::Archive, __rkyv::Serialize, __rkyv::Deserialize)]
         #[rkyv(
             crate = ::quark::__private::rkyv,
@@ -123,12 +147,22 @@ fn twin(message: &Message) -> TokenStream {
 }
 
 fn declared(content: &Content) -> TokenStream {
-    let part = |Part {
-                    ident, cfgs, ty, ..
-                }: &Part,
-                named: bool| {
+    let part = |part: &Part, named: bool| {
+        let Part {
+            ident,
+            cfgs,
+            ty,
+            default,
+        } = part;
         let name = named.then(|| quote!(#ident:));
-        quote!(#(#cfgs)* #[rkyv(omit_bounds)] #name #ty)
+        // All of it stands where the user's field does.
+        let span = ident.span().resolved_at(Span::call_site());
+        let default = default.then(|| quote_spanned!(span=> #[serde(default)]));
+        let ty_span = ty.span().resolved_at(Span::call_site());
+        let ty = quote_spanned! {ty_span=>
+            <#ty as ::quark::__private::schema::Schema>::Itself
+        };
+        quote_spanned!(span=> #default #(#cfgs)* #[rkyv(omit_bounds)] #name #ty)
     };
     match content {
         Content::Unit => TokenStream::new(),
@@ -145,7 +179,7 @@ fn declared(content: &Content) -> TokenStream {
 
 /// What was read as the twin is the user's type.
 fn from_twin(message: &Message) -> TokenStream {
-    let ident = &message.item.ident;
+    let ident = &message.ident;
     let twin: Ident = parse_quote!(__QuarkTwin);
     let arms = match &message.shape {
         Shape::Struct(content) => {
