@@ -11,7 +11,8 @@
 //! 8. [States](states): what an actor keeps when it sleeps, and when the process ends.
 //! 9. [Journals](journals): state as the sum of what happened.
 //! 10. [Reminders](reminders): calls that come even if everything ends in between.
-//! 11. [Testing](testing): without threads, without waiting, and by seed.
+//! 11. [Machines](machines): calls from other processes.
+//! 12. [Testing](testing): without threads, without waiting, and by seed.
 //!
 //! The examples run in the [simulator](testing): an engine in one thread, whose time
 //! costs nothing to wait for. There, `sim.block_on(async { … })` stands for your program. With a
@@ -39,6 +40,7 @@
 //! | – | bounded mailbox | [mailboxes] are bounded, always |
 //! | – | supervisor strategy, death watch | [`supervise(…)`](supervision), [`cx.watch`](crate::Cx::watch) |
 //! | – | dead letters | [`Engine::dead_letters`](crate::Engine::dead_letters) |
+//! | cluster client | – | [`Client`](machines) |
 //! | `TestCluster` | TestKit | [the simulator](testing), doubles, fault points |
 //!
 //! What those who switch stumble over most: a call does nothing until it is awaited or told;
@@ -49,6 +51,7 @@ pub mod borrowing;
 pub mod calls;
 pub mod identity;
 pub mod journals;
+pub mod machines;
 pub mod mailboxes;
 pub mod placement;
 pub mod reminders;

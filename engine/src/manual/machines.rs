@@ -1,0 +1,87 @@
+//! Calls from other processes, and other machines.
+//!
+//! An engine that [listens](crate::EngineBuilder::listen) can be called by programs that host no
+//! actors. Such a program has a [`Client`](crate::Client) in the place of an engine; references and
+//! calls are the same.
+//!
+//! ```
+//! use quark::prelude::*;
+//! use quark::{ActorOptions, Client, Listen};
+//!
+//! #[message]
+//! #[derive(Debug, PartialEq)]
+//! pub struct Order {
+//!     symbol: String,
+//!     lots: u32,
+//! }
+//!
+//! #[derive(Default)]
+//! pub struct Desk {
+//!     lots: u32,
+//! }
+//!
+//! #[actor]
+//! impl Desk {
+//!     pub fn place(&mut self, order: Order) -> u32 {
+//!         self.lots += order.lots;
+//!         self.lots
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::builder()
+//!     .configure::<Desk>(ActorOptions::new()) // known from the start
+//!     .listen(Listen::at("127.0.0.1:0".parse()?).cluster("trading"))
+//!     .launch()?;
+//!
+//! // In another process:
+//! let client = Client::builder()
+//!     .cluster("trading")
+//!     .connect(engine.addresses()[0])?;
+//! let desk = client.actor::<Desk>("fx");
+//! let order = Order { symbol: "EURUSD".into(), lots: 3 };
+//! assert_eq!(desk.place(order).wait()?, 3);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What can travel
+//!
+//! Arguments and replies of numbers, strings and the standard library's collections can, and types
+//! of your own that are marked with [`message`](macro@crate::message). Nothing else has to change: a
+//! method all of whose parts can travel can be called from elsewhere, another can't, and says so
+//! ([`CallError::NotRemote`](crate::CallError::NotRemote)). Within a process nothing is ever encoded.
+//!
+//! # Where calls go
+//!
+//! Each shard listens on a port of its own, from the given one on. A client gets to know all of them
+//! by connecting to any, and sends each call to the very shard where its actor's home is.
+//!
+//! # What can become of a call
+//!
+//! What can become of it [in the process](super::calls), and besides:
+//!
+//! - [`Disconnected`](crate::CallError::Disconnected): the connection broke before the answer had
+//!   come. Whether the turn ran is unknown; nothing is sent again by itself.
+//! - [`Unreachable`](crate::CallError::Unreachable): it has not left, and did not run.
+//! - [`NotRemote`](crate::CallError::NotRemote): it can't be understood there, and did not run.
+//!
+//! A connection that broke is opened again at the next call, after a rest of 10 ms to 1 s. Messages
+//! wait for it, and for room: each side says how much it takes at once (1,024 messages in 16 MiB),
+//! and up to 4,096 more wait in order in the process that sends them. What would be more is refused
+//! with [`Overloaded`](crate::CallError::Overloaded).
+//!
+//! # Two versions
+//!
+//! Where both sides have the same idea of an actor type, messages go as they lie in memory. Where
+//! they differ, the caller asks for the other's idea at its first call, and messages go by the names
+//! of their fields: those that are new and have a default (`#[message(default)]`, or an `Option`) may
+//! be missing, and those that the reader does not know are left out. Methods may come and go. A call
+//! that can't be understood is refused with the type and the field that stand in the way, before it
+//! is sent; others of the same type go on.
+//!
+//! # Who may listen
+//!
+//! What is said on a connection is plain text: checked for damage, and useless if it is played again
+//! later, but anyone on the network could read and forge it. So an engine listens on loopback only,
+//! unless [`insecure`](crate::Listen::insecure) is said of a network that is trusted.
