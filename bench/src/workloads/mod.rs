@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn asks_are_all_answered_and_timed() {
-        for name in ["ask-local", "ask-cross", "port"] {
+        for name in ["ask-local", "ask-cross", "port", "remote-ask"] {
             let report = few(name, count(3_001));
             assert_eq!(report.count, 3_001);
             let latency = report.latency_ns.unwrap();

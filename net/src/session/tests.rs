@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use proptest::prelude::*;
+use quark_shards::slots::Key;
 
 use super::*;
 use crate::frame::FrameReader;
