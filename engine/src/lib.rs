@@ -199,6 +199,8 @@ pub use quark_macros::message;
 /// their types. It has the context of the call that began it. One-way messages don't join.
 pub use quark_macros::turn;
 pub use quark_macros::{Stateful, actor};
+/// Certificates, and whose are accepted.
+pub use quark_net::tls;
 pub use quark_numa::{Topology, TopologyError};
 pub use quark_shards::idle::IdlePolicy;
 pub use quark_shards::mesh::Credits;

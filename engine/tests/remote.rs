@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use quark::prelude::*;
+use quark::tls::{Pem, Source, Tls};
 use quark::{ActorOptions, Client, ConnectError, IdlePolicy, Listen, NotRemote};
 
 #[derive(Default)]
@@ -246,6 +247,41 @@ fn strangers_learn_why_they_are_not_let_in() {
         panic!("{unreachable:?}");
     };
     assert!(why.to_string().contains(&addr.to_string()), "{why}");
+}
+
+#[test]
+fn calls_go_over_tls() {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(vec!["bank".to_owned()]).expect("a certificate");
+    let pem = |text: String| Pem::Bytes(text.into_bytes());
+    let tls = Tls::new(Source {
+        authorities: pem(cert.pem()),
+        identity: Some((pem(cert.pem()), pem(signing_key.serialize_pem()))),
+        mutual: false,
+    });
+    let tls = tls.expect("good certificates");
+    let server = Engine::builder()
+        .topology(topology(2))
+        .idle(IdlePolicy::Park)
+        .configure::<Account>(ActorOptions::new())
+        .listen(Listen::at(anywhere()).tls(tls.clone()))
+        .launch()
+        .expect("it listens");
+    let addr = server.addresses()[0];
+    let client = Client::builder().tls(tls.clone(), "bank").connect(addr);
+    let client = client.expect("it lets in");
+    for key in 0..20_u64 {
+        assert_eq!(client.actor::<Account>(key).deposit(1).wait(), Ok(1));
+    }
+    let filled = client.actor::<Account>("much").fill(900_000).wait();
+    assert_eq!(filled.map(|bytes| bytes.len()), Ok(900_000));
+    let plain = Client::builder().connect(addr);
+    assert!(matches!(plain, Err(ConnectError::Peer(_))), "{plain:?}");
+    let other = Client::builder().tls(tls, "casino").connect(addr);
+    let Err(ConnectError::Peer(why)) = other else {
+        panic!("{other:?}");
+    };
+    assert!(why.to_string().contains("TLS"), "{why}");
 }
 
 #[test]

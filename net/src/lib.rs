@@ -14,6 +14,7 @@ pub mod frame;
 pub mod message;
 pub mod schema;
 pub mod session;
+pub mod tls;
 pub mod transport;
 
 /// What the code that `#[message]` writes stands on. Not for use by hand.

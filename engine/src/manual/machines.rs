@@ -82,6 +82,31 @@
 //!
 //! # Who may listen
 //!
-//! What is said on a connection is plain text: checked for damage, and useless if it is played again
-//! later, but anyone on the network could read and forge it. So an engine listens on loopback only,
-//! unless [`insecure`](crate::Listen::insecure) is said of a network that is trusted.
+//! By itself what is said on a connection is plain text: checked for damage, and useless if it is
+//! played again later, but anyone on the network could read and forge it. So an engine listens on
+//! loopback only, unless it has certificates, or [`insecure`](crate::Listen::insecure) is said of a
+//! network that is trusted.
+//!
+//! With certificates it speaks TLS 1.3:
+//!
+//! ```no_run
+//! use quark::prelude::*;
+//! use quark::tls::{Pem, Source, Tls};
+//! use quark::{Client, Listen};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let file = |name: &str| Pem::File(format!("/etc/quark/{name}.pem").into());
+//! let tls = Tls::new(Source {
+//!     authorities: file("ca"),
+//!     identity: Some((file("chain"), file("key"))),
+//!     mutual: true, // clients must show a certificate, too
+//! })?;
+//! let listen = Listen::at("0.0.0.0:7000".parse()?).tls(tls.clone());
+//! let engine = Engine::builder().listen(listen).launch()?;
+//! tls.reload()?; // when the files have changed: for all sessions from now on
+//!
+//! let client = Client::builder().tls(tls, "quark.example.com");
+//! # let _ = (engine, client);
+//! # Ok(())
+//! # }
+//! ```

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use quark_net::tls::Tls;
 use quark_numa::Topology;
 use quark_shards::idle::IdlePolicy;
 
@@ -135,6 +136,13 @@ impl ClientBuilder {
     /// The name of the cluster; `quark` by default. Engines of another one don't let it in.
     pub fn cluster(mut self, name: impl Into<String>) -> Self {
         self.engine.settings.remote.cluster = name.into();
+        self
+    }
+
+    /// Speaks TLS 1.3 by these certificates, to servers that can show one for `name`, signed by an
+    /// authority that these trust.
+    pub fn tls(mut self, tls: Tls, name: impl Into<String>) -> Self {
+        self.engine.settings.remote.dials_by = Some((tls, name.into()));
         self
     }
 

@@ -5,12 +5,14 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use quark_net::schema::ActorSchema;
-use quark_net::session::{Protection, Session, SessionError};
-use quark_net::transport::{Link, LinkError};
+use quark_net::session::{Session, SessionError};
+use quark_net::tls::TlsError;
+use quark_net::transport::{Link, LinkError, Shield};
 use quark_shards::io::TcpStream;
 use quark_shards::shard::Shard;
 use quark_shards::time::Time;
@@ -57,6 +59,9 @@ pub enum LineError {
     /// Who answered hosts no actors.
     #[error("{0} is no node: it hosts no actors")]
     NotANode(SocketAddr),
+    /// Its certificates can't be used.
+    #[error(transparent)]
+    Tls(Arc<TlsError>),
     /// There is nobody to be reached.
     #[error("this engine was given no peer")]
     NoPeer,
@@ -282,14 +287,20 @@ impl Remote {
             Some(stream) => stream.map_err(|error| unreachable(error.to_string()))?,
             None => return Err(unreachable("it does not answer".to_owned())),
         };
+        let shield = match &self.settings().dials_by {
+            None => Shield::Plain,
+            Some((tls, name)) => tls
+                .dial(name)
+                .map_err(|error| LineError::Tls(Arc::new(error)))?,
+        };
         let session = Session::dial(
             self.terms(),
             self.settings().patience,
-            Protection::Plain,
+            shield.protection(),
             shard.unique(),
             shard.read_clock(),
         );
-        let link = Link::start(shard.clone(), stream, session, self.handler.clone());
+        let link = Link::start(shard.clone(), stream, shield, session, self.handler.clone());
         match link.opened().await {
             Ok(()) => Ok(link),
             Err(LinkError::Session(why)) => Err(LineError::Refused { addr, why }),

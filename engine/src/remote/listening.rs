@@ -36,6 +36,7 @@ impl Remote {
         shard.spawn(listen(
             shard.clone(),
             listener,
+            settings.tls.clone(),
             self.terms(),
             self.settings().patience,
             settings.limits,

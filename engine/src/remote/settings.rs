@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 
 use quark_net::session::{ACTORS_MOST, FRAME_LEAST, NAME_MOST, Patience, SHARDS_MOST, Window};
+use quark_net::tls::{Tls, TlsError};
 use quark_net::transport::ListenLimits;
 
 /// Has an engine take calls from other processes: see
@@ -14,6 +15,7 @@ pub struct Listen {
     pub(crate) addr: SocketAddr,
     pub(crate) cluster: String,
     pub(crate) insecure: bool,
+    pub(crate) tls: Option<Tls>,
     pub(crate) limits: ListenLimits,
 }
 
@@ -24,7 +26,8 @@ pub enum ListenError {
     /// Others on the network could read and forge all that is said.
     #[error(
         "{0} can be reached from other machines, and what is said there could be read and forged: \
-         listen on loopback, or say .insecure() where the network is trusted"
+         give it certificates (.tls(…)), listen on loopback, or say .insecure() where the network \
+         is trusted"
     )]
     Insecure(SocketAddr),
     /// There are more shards than ports behind the one given.
@@ -48,6 +51,9 @@ pub enum ListenError {
         /// How many there may be.
         most: usize,
     },
+    /// Its certificates can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system does not let it.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -60,6 +66,7 @@ impl Listen {
             addr,
             cluster: DEFAULT_CLUSTER.to_owned(),
             insecure: false,
+            tls: None,
             limits: ListenLimits::default(),
         }
     }
@@ -67,6 +74,12 @@ impl Listen {
     /// What the cluster is called; `quark` by default. Who names another is not let in.
     pub fn cluster(mut self, name: impl Into<String>) -> Self {
         self.cluster = name.into();
+        self
+    }
+
+    /// Speaks TLS 1.3, and nothing else, by these certificates.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -100,7 +113,10 @@ impl Listen {
                 return Err(ListenError::TooMany { what, is, most });
             }
         }
-        if !self.insecure && !self.addr.ip().is_loopback() {
+        if self.tls.as_ref().is_some_and(|tls| !tls.can_accept()) {
+            return Err(TlsError::NoIdentity.into());
+        }
+        if self.tls.is_none() && !self.insecure && !self.addr.ip().is_loopback() {
             return Err(ListenError::Insecure(self.addr));
         }
         if self.cluster.len() > NAME_MOST {
@@ -137,6 +153,8 @@ pub(crate) struct RemoteSettings {
     pub(crate) listen: Option<Listen>,
     /// Where all of its actors live, for a client.
     pub(crate) peer: Option<SocketAddr>,
+    /// By which certificates it speaks to that, and to whom: what the peer's certificate says.
+    pub(crate) dials_by: Option<(Tls, String)>,
     pub(crate) patience: Patience,
     pub(crate) window: Window,
     /// The longest frame it reads, in bytes.
@@ -158,6 +176,7 @@ impl Default for RemoteSettings {
             cluster: DEFAULT_CLUSTER.to_owned(),
             listen: None,
             peer: None,
+            dials_by: None,
             patience: Patience::default(),
             window: Window::default(),
             max_frame: MAX_FRAME,

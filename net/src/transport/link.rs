@@ -11,6 +11,7 @@ use quark_shards::io::TcpStream;
 use quark_shards::shard::Shard;
 use thiserror::Error;
 
+use super::Shield;
 use crate::frame::{FrameError, FrameReader};
 use crate::session::{Event, Lost, Outgoing, Peer, Request, SendError, Session, SessionError};
 
@@ -33,6 +34,9 @@ pub enum LinkError {
     /// The connection broke.
     #[error("the connection broke: {0}")]
     Io(Rc<io::Error>),
+    /// The peer is not who it should be, or TLS failed otherwise.
+    #[error("TLS failed: {0}")]
+    Tls(#[from] rustls::Error),
     /// What came over it was no session's.
     #[error(transparent)]
     Session(#[from] SessionError),
@@ -99,6 +103,7 @@ pub trait Handler: Sized + 'static {
 pub struct Link<H: Handler> {
     shard: Rc<Shard>,
     session: RefCell<Session<H::Ticket>>,
+    shield: RefCell<Shield>,
     reader: Cell<Option<Waker>>,
     writer: Cell<Option<Waker>>,
     keeper: Cell<Option<Waker>>,
@@ -115,15 +120,17 @@ pub struct Link<H: Handler> {
 }
 
 impl<H: Handler> Link<H> {
-    /// Serves `session` on `stream` until either ends.
+    /// Serves `session` on `stream`, behind `shield`, until either ends.
     pub fn start(
         shard: Rc<Shard>,
         stream: TcpStream,
+        shield: Shield,
         session: Session<H::Ticket>,
         handler: Rc<H>,
     ) -> Rc<Self> {
         let link = Rc::new(Link {
             session: RefCell::new(session),
+            shield: RefCell::new(shield),
             reader: Cell::default(),
             writer: Cell::default(),
             keeper: Cell::default(),
@@ -340,8 +347,16 @@ impl<H: Handler> Link<H> {
             let Some(chunk) = arrived? else {
                 return Ok(LinkError::ClosedByPeer);
             };
-            self.take_in(&mut frames, &chunk)?;
+            let taken = {
+                let mut shield = self.shield.borrow_mut();
+                let taken = shield.open(&chunk, |plain| self.take_in(&mut frames, plain));
+                if shield.wants_to_write() {
+                    self.wake_writer();
+                }
+                taken
+            };
             drop(chunk);
+            taken?;
             self.let_backlog_go().await;
         }
     }
@@ -408,7 +423,7 @@ impl<H: Handler> Link<H> {
 
     /// Writes until the link ends, and then its last words.
     async fn write(&self, stream: &TcpStream) -> io::Result<()> {
-        while let Some(bytes) = self.gathered().await {
+        while let Some(bytes) = self.gathered().await? {
             let sending = stream.send_all(&*self.shard, bytes);
             match self.unless_ended(&self.writer, sending).await {
                 Some(sent) => sent?,
@@ -420,7 +435,8 @@ impl<H: Handler> Link<H> {
                 waker.wake();
             }
         }
-        let last_words = self.last_words.take().freeze();
+        let last_words = self.last_words.take();
+        let last_words = self.shield.borrow_mut().seal(last_words)?;
         if !last_words.is_empty() {
             let until = self.shard.read_clock() + LAST_WORDS;
             let mut limit = pin!(self.shard.sleep_until(until));
@@ -436,19 +452,21 @@ impl<H: Handler> Link<H> {
 
     /// What has been written by the session, as soon as that is anything; nothing once the link
     /// has ended.
-    async fn gathered(&self) -> Option<Bytes> {
+    async fn gathered(&self) -> io::Result<Option<Bytes>> {
         poll_fn(|cx| {
             if self.has_ended.get() {
                 return Poll::Ready(None);
             }
             let bytes = self.session.borrow_mut().take_outgoing();
-            if bytes.is_empty() {
+            let mut shield = self.shield.borrow_mut();
+            if bytes.is_empty() && !shield.wants_to_write() {
                 self.writer.set(Some(cx.waker().clone()));
                 return Poll::Pending;
             }
-            Poll::Ready(Some(bytes.freeze()))
+            Poll::Ready(shield.seal(bytes).map(Some).transpose())
         })
         .await
+        .transpose()
     }
 
     async fn keep_time(&self) -> Result<(), SessionError> {

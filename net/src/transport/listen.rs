@@ -1,14 +1,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use quark_shards::io::TcpListener;
 use quark_shards::shard::Shard;
 
-use super::{Handler, Link};
-use crate::session::{Patience, Protection, Session, Terms};
+use super::{Handler, Link, Shield};
+use crate::session::{Patience, Session, Terms};
+use crate::tls::Tls;
 
 /// How many connections a shard takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,7 @@ const TOLD_EVERY: Duration = Duration::from_secs(60);
 pub async fn listen<H: Handler>(
     shard: Rc<Shard>,
     listener: TcpListener,
+    tls: Option<Tls>,
     terms: Rc<Terms>,
     patience: Patience,
     limits: ListenLimits,
@@ -83,8 +84,24 @@ pub async fn listen<H: Handler>(
             add_one(&report.crowded_out);
         }
         let (terms, now) = (terms.clone(), shard.read_clock());
-        let session = Session::accept(terms, patience, Protection::Plain, shard.unique(), now);
-        links.add(&Link::start(shard.clone(), stream, session, handler()));
+        let shield = match &tls {
+            None => Shield::Plain,
+            Some(tls) => match tls.accept() {
+                Ok(shield) => shield,
+                Err(error) => {
+                    tell(&shard, &mut told_until, &error);
+                    continue;
+                }
+            },
+        };
+        let session = Session::accept(terms, patience, shield.protection(), shard.unique(), now);
+        links.add(&Link::start(
+            shard.clone(),
+            stream,
+            shield,
+            session,
+            handler(),
+        ));
     }
 }
 
@@ -152,7 +169,11 @@ fn add_one(count: &Cell<u64>) {
     count.set(count.get() + 1);
 }
 
-fn tell(shard: &Shard, told_until: &mut Option<quark_shards::time::Time>, error: &io::Error) {
+fn tell(
+    shard: &Shard,
+    told_until: &mut Option<quark_shards::time::Time>,
+    error: &dyn std::fmt::Display,
+) {
     let now = shard.read_clock();
     if told_until.is_none_or(|until| now >= until) {
         *told_until = Some(now + TOLD_EVERY);

@@ -6,9 +6,11 @@
 
 mod link;
 mod listen;
+mod shield;
 
 pub use self::link::{Handler, Link, LinkError};
 pub use self::listen::{ListenLimits, ListenReport, listen};
+pub use self::shield::Shield;
 
 #[cfg(test)]
 mod tests;

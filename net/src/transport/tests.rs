@@ -14,9 +14,9 @@ use quark_shards::slots::Key;
 
 use super::*;
 use crate::session::{
-    Lost, Node, Offer, Outgoing, Patience, Protection, Request, SendError, Session, Terms, Way,
-    Who, Window,
+    Lost, Node, Offer, Outgoing, Patience, Request, SendError, Session, Terms, Way, Who, Window,
 };
+use crate::tls::{Pem, Source, Tls};
 
 /// Both ends live on one shard of a simulated world.
 struct World {
@@ -101,6 +101,10 @@ fn terms(who: Who) -> Rc<Terms> {
 
 impl World {
     fn new(seed: u64, config: SimConfig, limits: ListenLimits) -> Self {
+        World::with(seed, config, limits, None)
+    }
+
+    fn with(seed: u64, config: SimConfig, limits: ListenLimits, tls: Option<Tls>) -> Self {
         let sim = SimWorld::new(seed, config);
         let driver = sim.driver(0);
         let end = mesh(1, Credits::default(), true).remove(0);
@@ -125,6 +129,7 @@ impl World {
         shard.spawn(listen(
             shard.clone(),
             listener,
+            tls,
             terms(node),
             Patience::default(),
             limits,
@@ -173,16 +178,190 @@ impl World {
 
     /// A link to the server; it has opened, or ended.
     async fn dial(shard: Rc<Shard>, addr: SocketAddr, echo: Rc<Echo>) -> Option<Rc<Link<Echo>>> {
+        World::dial_behind(shard, addr, Shield::Plain, echo).await
+    }
+
+    async fn dial_behind(
+        shard: Rc<Shard>,
+        addr: SocketAddr,
+        shield: Shield,
+        echo: Rc<Echo>,
+    ) -> Option<Rc<Link<Echo>>> {
         let stream = TcpStream::connect(&*shard, addr).await.ok()?;
         let now = shard.read_clock();
         let (patience, salt) = (Patience::default(), shard.unique());
-        let session = Session::dial(terms(Who::Client), patience, Protection::Plain, salt, now);
-        let link = Link::start(shard.clone(), stream, session, echo);
+        let session = Session::dial(terms(Who::Client), patience, shield.protection(), salt, now);
+        let link = Link::start(shard.clone(), stream, shield, session, echo);
         while !link.is_open() && !link.has_ended() {
             shard.sleep(Duration::from_micros(50)).await;
         }
         Some(link)
     }
+}
+
+/// An authority with a certificate that it has signed, and their PEM.
+struct Authority {
+    pem: Vec<u8>,
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut params = rcgen::CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).expect("a certificate");
+        Authority {
+            pem: certificate.pem().into_bytes(),
+            issuer: rcgen::Issuer::new(params, key),
+        }
+    }
+
+    /// A certificate for `name`, and its key.
+    fn sign(&self, name: &str) -> (Pem, Pem) {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        let certificate = params.signed_by(&key, &self.issuer).expect("it is signed");
+        (
+            Pem::Bytes(certificate.pem().into_bytes()),
+            Pem::Bytes(key.serialize_pem().into_bytes()),
+        )
+    }
+
+    /// What a side has that trusts this authority.
+    fn source(&self, identity: Option<(Pem, Pem)>, mutual: bool) -> Source {
+        Source {
+            authorities: Pem::Bytes(self.pem.clone()),
+            identity,
+            mutual,
+        }
+    }
+}
+
+/// Calls over TLS to a server that has `server`; says what became of it.
+fn call_over_tls(
+    seed: u64,
+    server: Source,
+    client: Source,
+    name: &'static str,
+) -> Result<u32, String> {
+    let config = SimConfig {
+        short_probability: 0.3,
+        ..SimConfig::default()
+    };
+    let tls = Tls::new(server).expect("good certificates");
+    let world = World::with(seed, config, ListenLimits::default(), Some(tls));
+    let (shard, addr) = (world.shard.clone(), world.addr);
+    world.run(async move {
+        let shield = Tls::new(client).expect("good certificates").dial(name);
+        let shield = shield.expect("a name");
+        let echo = Rc::new(Echo::default());
+        let link = World::dial_behind(shard.clone(), addr, shield, echo.clone()).await;
+        let link = link.expect("it is not refused");
+        link.opened().await.map_err(|error| error.to_string())?;
+        let sent = work(shard.clone(), link.clone(), 100).await;
+        while echo.replies.borrow().len() < 80 {
+            if link.has_ended() {
+                return Err(echo.closed.borrow().join(", "));
+            }
+            shard.sleep(Duration::from_millis(1)).await;
+        }
+        Ok(sent)
+    })
+}
+
+#[test]
+fn sessions_go_through_tls_by_certificates_of_the_same_authority() {
+    let ours = Authority::new();
+    for seed in 0..10 {
+        let server = ours.source(Some(ours.sign("quark")), true);
+        let client = ours.source(Some(ours.sign("trader")), true);
+        assert_eq!(call_over_tls(seed, server, client, "quark"), Ok(100));
+    }
+    let server = ours.source(Some(ours.sign("quark")), false);
+    let nameless = ours.source(None, false);
+    assert_eq!(call_over_tls(1, server, nameless, "quark"), Ok(100));
+}
+
+#[test]
+fn strangers_certificates_are_refused() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let server = || ours.source(Some(ours.sign("quark")), true);
+    let nameless = ours.source(None, true);
+    let stranger = Source {
+        authorities: Pem::Bytes(ours.pem.clone()),
+        ..theirs.source(Some(theirs.sign("trader")), true)
+    };
+    let trusts_others = theirs.source(Some(ours.sign("trader")), true);
+    for (client, name) in [
+        (nameless, "quark"),
+        (stranger, "quark"),
+        (trusts_others, "quark"),
+        (ours.source(Some(ours.sign("trader")), true), "other"),
+    ] {
+        let refused = call_over_tls(2, server(), client, name);
+        let why = refused.expect_err("nobody is let in so");
+        assert!(why.contains("TLS") || why.contains("closed"), "{why}");
+    }
+}
+
+#[test]
+fn who_speaks_no_tls_is_not_let_in() {
+    let ours = Authority::new();
+    let tls = Tls::new(ours.source(Some(ours.sign("quark")), false));
+    let tls = tls.expect("good certificates");
+    let world = World::with(1, SimConfig::default(), ListenLimits::default(), Some(tls));
+    let (shard, addr) = (world.shard.clone(), world.addr);
+    let opened = world.run(async move {
+        let link = World::dial(shard, addr, Rc::new(Echo::default())).await;
+        link.expect("it is not refused").opened().await
+    });
+    assert!(opened.is_err());
+}
+
+#[test]
+fn certificates_are_read_again_and_bad_ones_leave_the_good_in_use() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name);
+    let write = |authority: &Authority| {
+        let (Pem::Bytes(chain), Pem::Bytes(key)) = authority.sign("quark") else {
+            unreachable!("they were made here");
+        };
+        std::fs::write(file("chain"), chain).expect("room");
+        std::fs::write(file("key"), key).expect("room");
+        std::fs::write(file("ca"), &authority.pem).expect("room");
+    };
+    write(&ours);
+    let source = Source {
+        authorities: Pem::File(file("ca")),
+        identity: Some((Pem::File(file("chain")), Pem::File(file("key")))),
+        mutual: true,
+    };
+    let tls = Tls::new(source).expect("good certificates");
+    let lets_in = |authority: &Authority| {
+        let tls = tls.clone();
+        let world = World::with(1, SimConfig::default(), ListenLimits::default(), Some(tls));
+        let client = authority.source(Some(authority.sign("trader")), true);
+        let shield = Tls::new(client).and_then(|client| client.dial("quark"));
+        let (shard, addr) = (world.shard.clone(), world.addr);
+        world.run(async move {
+            let (shield, echo) = (shield.expect("good certificates"), Rc::default());
+            let link = World::dial_behind(shard.clone(), addr, shield, echo).await;
+            let link = link.expect("it is not refused");
+            // A client hears only later that its certificate was refused.
+            shard.sleep(Duration::from_millis(50)).await;
+            link.is_open()
+        })
+    };
+    assert!(lets_in(&ours) && !lets_in(&theirs));
+    std::fs::write(file("key"), "nothing").expect("room");
+    let refused = tls.reload().expect_err("no key");
+    assert!(refused.to_string().contains("key"), "{refused}");
+    assert!(lets_in(&ours));
+    write(&theirs);
+    tls.reload().expect("good certificates");
+    assert!(!lets_in(&ours) && lets_in(&theirs));
 }
 
 fn outgoing() -> Outgoing<'static> {

@@ -201,6 +201,11 @@ pub(super) const EXEMPT: &[Exempt] = &[
         reason: "shutdowns run on plain threads, after the loops",
     },
     Exempt {
+        path: "net/src/tls.rs",
+        services: &[Service::Io],
+        reason: "certificates are read by threads that may block, never by a shard",
+    },
+    Exempt {
         path: "storage/src/postgres/",
         services: &[Service::Clock, Service::Io],
         reason: "runs on the control thread, where the library that it is for finds its tokio",
