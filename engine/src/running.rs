@@ -108,6 +108,7 @@ impl Drop for Running {
 impl Shards {
     fn end(self, engine: &Engine) {
         let grace = engine.settings().grace;
+        leave(engine);
         drain(engine, Instant::now() + grace);
         end_stores(engine, grace);
         engine.advance(Stage::Stopped);
@@ -174,6 +175,19 @@ fn drain(engine: &Engine, deadline: Instant) {
         }
         thread::sleep(LOOK_EVERY);
     }
+}
+
+/// Has every shard take no more calls from other processes.
+fn leave(engine: &Engine) {
+    if engine.settings().remote.listen.is_none() {
+        return;
+    }
+    // Answered when it is done: what comes after it is refused by those who would send it.
+    let _ = ask_all(engine, |_, runtime| {
+        if let Some(remote) = runtime.remote() {
+            remote.leave();
+        }
+    });
 }
 
 fn survey(engine: &Engine) -> Option<Survey> {

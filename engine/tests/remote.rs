@@ -233,6 +233,40 @@ fn who_waits_for_what_is_no_more_is_told_so_and_may_call_again() {
 }
 
 #[test]
+fn a_server_that_shuts_down_under_load_answers_what_it_has_taken() {
+    let server = serve(2, anywhere());
+    let client = connect(&server);
+    let callers: Vec<_> = (0..8_u64)
+        .map(|key| {
+            let account = client.actor::<Account>(key);
+            std::thread::spawn(move || {
+                let mut deposited = 0;
+                loop {
+                    match account.deposit(1).wait() {
+                        Ok(cents) => deposited = cents,
+                        Err(error) => return (deposited, error),
+                    }
+                }
+            })
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(200));
+    let begun = Instant::now();
+    server.shutdown();
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    for caller in callers {
+        let (deposited, error) = caller.join().expect("no panic");
+        assert!(deposited > 0);
+        // Nothing that was taken is left unanswered.
+        assert!(error.never_ran(), "{error}");
+    }
+}
+
+#[test]
 fn strangers_learn_why_they_are_not_let_in() {
     let server = serve(1, anywhere());
     let addr = server.addresses()[0];

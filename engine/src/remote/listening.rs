@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use quark_net::transport::listen;
+use quark_net::transport::Acceptor;
 use quark_shards::io::TcpListener;
 
 use super::{ListenError, Remote};
@@ -31,17 +31,30 @@ impl Remote {
         let Some(settings) = &self.settings().listen else {
             return;
         };
-        let handler = self.handler.clone();
-        let shard = self.shard();
-        shard.spawn(listen(
-            shard.clone(),
-            listener,
-            settings.tls.clone(),
+        let acceptor = Rc::new(Acceptor::new(
             self.terms(),
             self.settings().patience,
             settings.limits,
-            self.report.clone(),
-            move || handler.clone(),
+            settings.tls.clone(),
+            self.handler.clone(),
         ));
+        let shard = self.shard();
+        let (accepts, on) = (acceptor.clone(), shard.clone());
+        shard.spawn(async move { accepts.run(on, listener).await });
+        let _ = self.acceptor.set(acceptor);
+    }
+
+    /// Takes no more calls from other processes; those under way are answered.
+    pub(crate) fn leave(&self) {
+        if let Some(acceptor) = self.acceptor.get() {
+            acceptor.leave();
+        }
+    }
+
+    /// Whether all calls from other processes were answered, and no more come.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.acceptor
+            .get()
+            .is_none_or(|acceptor| acceptor.is_quiet())
     }
 }

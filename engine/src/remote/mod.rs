@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 
 use quark_net::session::{Node, Offer, Terms, Who};
-use quark_net::transport::ListenReport;
+use quark_net::transport::Acceptor;
 use quark_shards::io::TcpListener;
 use quark_shards::shard::Shard;
 use quark_shards::slots::shard_of;
@@ -46,7 +46,8 @@ pub(crate) struct Remote {
     terms: OnceCell<Rc<Terms>>,
     /// Bound and not yet listened to.
     listener: RefCell<Option<TcpListener>>,
-    report: Rc<ListenReport>,
+    /// Once it listens.
+    acceptor: OnceCell<Rc<Acceptor<RemoteHandler>>>,
 }
 
 impl Remote {
@@ -58,7 +59,7 @@ impl Remote {
             lines: RefCell::default(),
             terms: OnceCell::new(),
             listener: RefCell::default(),
-            report: Rc::default(),
+            acceptor: OnceCell::new(),
         }
     }
 

@@ -65,7 +65,7 @@ pub enum Kind {
     Ping = 9,
     /// I am.
     Pong = 10,
-    /// Send me no more; what is under way will be answered.
+    /// Send me no more, what is under way will be answered; or, in answer: I have sent my last.
     Goodbye = 11,
 }
 

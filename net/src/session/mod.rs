@@ -82,6 +82,8 @@ pub struct Session<T> {
     began: Time,
     heard: Time,
     has_pinged: bool,
+    /// The peer sends no more messages.
+    is_obeyed: bool,
 }
 
 enum Phase {
@@ -154,6 +156,7 @@ impl<T> Session<T> {
             began: now,
             heard: now,
             has_pinged: false,
+            is_obeyed: false,
             terms,
         }
     }
@@ -258,7 +261,16 @@ impl<T> Session<T> {
                 Ok(Event::Nothing)
             }
             Kind::Pong => Ok(Event::Nothing),
+            Kind::Goodbye if header.flags & TOLD != 0 => {
+                self.is_obeyed = true;
+                Ok(Event::Nothing)
+            }
             Kind::Goodbye => {
+                // Behind all that was sent before: nothing more comes.
+                self.write_bare(Header {
+                    flags: TOLD,
+                    ..Header::of(Kind::Goodbye)
+                });
                 self.phase = match std::mem::replace(&mut self.phase, Phase::Closed) {
                     Phase::Open(peer) | Phase::Leaving(peer) => Phase::Leaving(peer),
                     other => other,
@@ -408,6 +420,12 @@ impl<T> Session<T> {
         if self.peer().is_some() {
             self.write_bare(Header::of(Kind::Goodbye));
         }
+    }
+
+    /// Whether the peer has heard the goodbye, so that no messages come any more.
+    #[must_use]
+    pub fn is_obeyed(&self) -> bool {
+        self.is_obeyed
     }
 
     /// Ends a handshake with the reason in words.
@@ -598,7 +616,7 @@ const EXACT: u16 = 1;
 /// There is a context.
 const CONTEXT: u16 = 2;
 
-/// A schema is told, not asked for.
+/// A schema is told, not asked for; a goodbye was heard, not said.
 const TOLD: u16 = 4;
 
 /// Why a frame was not written.

@@ -362,6 +362,7 @@ fn after_a_goodbye_nothing_new_is_sent_but_answers_come() {
     b.session.say_goodbye();
     exchange(&mut a, &mut b, Time::ZERO).expect("they agree");
     assert_eq!(a.call(1, b"after"), Err(SendError::Closed));
+    assert!(b.session.is_obeyed() && !a.session.is_obeyed());
     b.answer(0);
     exchange(&mut a, &mut b, Time::ZERO).expect("they agree");
     assert_eq!(a.replies.len(), 1);

@@ -107,6 +107,8 @@ pub struct Link<H: Handler> {
     reader: Cell<Option<Waker>>,
     writer: Cell<Option<Waker>>,
     keeper: Cell<Option<Waker>>,
+    /// Something has been taken from the session and has not left.
+    is_writing: Cell<bool>,
     /// Nothing is read until what waits to be sent has gone.
     is_held_up: Cell<bool>,
     /// What is still to be sent when the session has ended.
@@ -134,6 +136,7 @@ impl<H: Handler> Link<H> {
             reader: Cell::default(),
             writer: Cell::default(),
             keeper: Cell::default(),
+            is_writing: Cell::default(),
             is_held_up: Cell::default(),
             last_words: RefCell::default(),
             has_ended: Cell::new(false),
@@ -283,6 +286,18 @@ impl<H: Handler> Link<H> {
         self.session.borrow().serving()
     }
 
+    /// Whether the peer sends no more messages, all its calls were answered, and the answers have
+    /// left. Before the handshake's end there is nothing to wait for.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let session = self.session.borrow();
+        session.peer().is_none()
+            || session.is_obeyed()
+                && session.serving() == 0
+                && session.outgoing_len() == 0
+                && !self.is_writing.get()
+    }
+
     /// Takes no more messages; what is under way will be answered.
     pub fn say_goodbye(&self) {
         self.session.borrow_mut().say_goodbye();
@@ -424,8 +439,11 @@ impl<H: Handler> Link<H> {
     /// Writes until the link ends, and then its last words.
     async fn write(&self, stream: &TcpStream) -> io::Result<()> {
         while let Some(bytes) = self.gathered().await? {
+            self.is_writing.set(true);
             let sending = stream.send_all(&*self.shard, bytes);
-            match self.unless_ended(&self.writer, sending).await {
+            let sent = self.unless_ended(&self.writer, sending).await;
+            self.is_writing.set(false);
+            match sent {
                 Some(sent) => sent?,
                 None => break,
             }

@@ -4,12 +4,12 @@
 //! reads, one writes what has been gathered since it last wrote, and one minds the time. Whoever
 //! uses it is told what happens by its [`Handler`].
 
+mod acceptor;
 mod link;
-mod listen;
 mod shield;
 
+pub use self::acceptor::{Acceptor, ListenLimits, ListenReport};
 pub use self::link::{Handler, Link, LinkError};
-pub use self::listen::{ListenLimits, ListenReport, listen};
 pub use self::shield::Shield;
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::tls::{Pem, Source, Tls};
 struct World {
     sim: SimWorld,
     shard: Rc<Shard>,
-    report: Rc<ListenReport>,
+    acceptor: Rc<Acceptor<Echo>>,
     server: Rc<Echo>,
     addr: SocketAddr,
 }
@@ -113,7 +113,6 @@ impl World {
             ..ShardConfig::default()
         };
         let shard = Shard::new(end, config, Box::new(driver));
-        let report = Rc::new(ListenReport::default());
         let server = Rc::new(Echo::default());
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = TcpListener::bind(&*shard, any, 16).expect("a free port");
@@ -125,21 +124,19 @@ impl World {
             shard: 0,
             ports: vec![addr.port()],
         });
-        let handler = server.clone();
-        shard.spawn(listen(
-            shard.clone(),
-            listener,
-            tls,
+        let acceptor = Rc::new(Acceptor::new(
             terms(node),
             Patience::default(),
             limits,
-            report.clone(),
-            move || handler.clone(),
+            tls,
+            server.clone(),
         ));
+        let (accepts, on) = (acceptor.clone(), shard.clone());
+        shard.spawn(async move { accepts.run(on, listener).await });
         World {
             sim,
             shard,
-            report,
+            acceptor,
             server,
             addr,
         }
@@ -503,8 +500,8 @@ fn strangers_who_say_nothing_are_given_up_and_harm_nobody() {
         }
     });
     assert_eq!((sent, echo.replies.borrow().len()), (10, 8));
-    assert!(world.report.crowded_out.get() >= 42);
-    assert_eq!(world.report.accepted.get(), 51);
+    assert!(world.acceptor.report().crowded_out.get() >= 42);
+    assert_eq!(world.acceptor.report().accepted.get(), 51);
     assert_eq!(world.server.closed.borrow().len(), 50);
     drop(idlers);
 }
@@ -530,7 +527,34 @@ fn beyond_the_limit_of_sessions_nobody_is_let_in_until_one_goes() {
         (before, after.map(|link| link.is_open()))
     });
     assert_eq!(opened, (vec![true, true, true, false, false], Some(true)));
-    assert_eq!(world.report.turned_away.get(), 2);
+    assert_eq!(world.acceptor.report().turned_away.get(), 2);
+}
+
+#[test]
+fn who_leaves_answers_what_has_come_and_takes_no_more() {
+    for seed in 0..20 {
+        let world = World::new(seed, SimConfig::default(), ListenLimits::default());
+        let (shard, addr, acceptor) = (world.shard.clone(), world.addr, world.acceptor.clone());
+        let echo = Rc::new(Echo::default());
+        let mine = echo.clone();
+        let (sent, refused) = world.run(async move {
+            let link = World::dial(shard.clone(), addr, mine.clone()).await;
+            let link = link.expect("it is not refused");
+            let sent = work(shard.clone(), link.clone(), 10).await;
+            shard.sleep(Duration::from_micros(200)).await;
+            acceptor.leave();
+            while !acceptor.is_quiet() {
+                shard.sleep(Duration::from_micros(50)).await;
+            }
+            // What the last answers take on their way.
+            shard.sleep(Duration::from_millis(1)).await;
+            let refused = link.call(outgoing(), 99, append(b"late"));
+            assert_eq!(refused, Err(SendError::Closed));
+            (sent, TcpStream::connect(&*shard, addr).await.is_err())
+        });
+        assert!(refused, "nobody listens any more");
+        assert_eq!((sent, echo.replies.borrow().len()), (10, 8), "seed {seed}");
+    }
 }
 
 #[test]
