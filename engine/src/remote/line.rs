@@ -28,7 +28,7 @@ use crate::runtime::{Runtime, with_runtime};
 /// Messages that may wait for one line.
 const WAITING_MOST: usize = 4096;
 
-/// How long a connection and its handshake may take.
+/// How long a connection may take, without its handshake.
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// How long a line rests after its first failure; twice as long after each further one.
@@ -219,11 +219,20 @@ impl Line {
         first.or_else(|| self.waiting.pop(&runtime.outliers))
     }
 
-    fn refuse_waiting(&self, why: &LineError) {
+    /// Whether nothing waits, and nothing is under way.
+    pub(super) fn is_quiet(&self) -> bool {
+        !self.has_waiting()
+            && match &*self.state.borrow() {
+                State::Idle => true,
+                State::Dialing => false,
+                State::Open(link) => link.has_ended() || link.is_idle(),
+            }
+    }
+
+    pub(super) fn refuse_waiting(&self, why: &Refusal) {
         with_runtime(|shard, runtime| {
             while let Some(letter) = self.pop(runtime) {
-                let refusal = Refusal::Unreachable(why.to_string());
-                letter.refuse(shard, runtime, refusal);
+                letter.refuse(shard, runtime, why.clone());
             }
         });
     }
@@ -234,7 +243,7 @@ impl Line {
             let mut state = self.state.borrow_mut();
             match &*state {
                 State::Dialing => return,
-                State::Open(link) if !link.has_ended() => return,
+                State::Open(link) if link.is_open() => return,
                 State::Idle | State::Open(_) => *state = State::Dialing,
             }
         }
@@ -251,7 +260,7 @@ impl Line {
                 Err(error) => {
                     line.fail(&shard);
                     *line.state.borrow_mut() = State::Idle;
-                    line.refuse_waiting(&error);
+                    line.refuse_waiting(&Refusal::Unreachable(error.to_string()));
                 }
             }
         });

@@ -7,6 +7,7 @@ use quark_net::transport::Acceptor;
 use quark_shards::io::TcpListener;
 
 use super::{ListenError, Remote};
+use crate::error::Refusal;
 
 impl Remote {
     /// Binds this shard's port, if it is to listen.
@@ -51,10 +52,19 @@ impl Remote {
         }
     }
 
-    /// Whether all calls from other processes were answered, and no more come.
+    /// Whether all calls from other processes were answered, and no more come; and all that was to
+    /// leave has left.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.acceptor
-            .get()
-            .is_none_or(|acceptor| acceptor.is_quiet())
+        let acceptor = self.acceptor.get();
+        acceptor.is_none_or(|acceptor| acceptor.is_quiet())
+            && self.lines.borrow().iter().all(|line| line.is_quiet())
+    }
+
+    /// Answers all who wait for a line: the shard ends.
+    pub(crate) fn refuse_waiting(&self) {
+        let lines = self.lines.borrow().clone();
+        lines
+            .iter()
+            .for_each(|line| line.refuse_waiting(&Refusal::Stopped));
     }
 }

@@ -35,6 +35,9 @@ use crate::message::{MessageParts, fits, read_message, write_message};
 /// about the session itself.
 pub const HANDSHAKE_FRAME_MOST: u32 = FRAME_LEAST;
 
+/// Questions about schemas whose answers have not left, at most.
+const SCHEMAS_MOST: u32 = 16;
+
 /// The longest refusal that is read, in bytes.
 const REFUSAL_MOST: usize = 1024;
 
@@ -47,6 +50,13 @@ pub struct Patience {
     pub ping: Duration,
     /// Until it gives a silent peer up.
     pub silence: Duration,
+}
+
+impl Patience {
+    /// How long after it was asked a silent peer is given up.
+    fn after_ping(&self) -> Duration {
+        self.silence.saturating_sub(self.ping)
+    }
 }
 
 impl Default for Patience {
@@ -81,7 +91,10 @@ pub struct Session<T> {
     consumed: (u32, u64),
     began: Time,
     heard: Time,
-    has_pinged: bool,
+    /// When the silent peer was asked whether it is there.
+    pinged: Option<Time>,
+    /// Schemas told that have not left.
+    schemas_told: u32,
     /// The peer sends no more messages.
     is_obeyed: bool,
 }
@@ -155,7 +168,8 @@ impl<T> Session<T> {
             consumed: (0, 0),
             began: now,
             heard: now,
-            has_pinged: false,
+            pinged: None,
+            schemas_told: 0,
             is_obeyed: false,
             terms,
         }
@@ -199,6 +213,13 @@ impl<T> Session<T> {
         self.is_open() && self.room.is_free() && self.asked.has_place()
     }
 
+    /// Something of the peer was noticed, be it half a frame, or that it takes what it is sent.
+    #[inline]
+    pub fn hear(&mut self, now: Time) {
+        self.heard = now;
+        self.pinged = None;
+    }
+
     /// Takes a frame in.
     ///
     /// # Errors
@@ -209,8 +230,7 @@ impl<T> Session<T> {
         frame: Frame<'f>,
         now: Time,
     ) -> Result<Event<'f, T>, SessionError> {
-        self.heard = now;
-        self.has_pinged = false;
+        self.hear(now);
         let header = frame.header;
         if self.peer().is_none() {
             return self.shake_hands(frame);
@@ -283,6 +303,11 @@ impl<T> Session<T> {
             }),
             Kind::Schema => {
                 self.check_actor(header.actor)?;
+                // Each costs its asker nothing and this side much.
+                self.schemas_told += 1;
+                if self.schemas_told > SCHEMAS_MOST {
+                    return Err(SessionError::Flood("questions about schemas"));
+                }
                 Ok(Event::SchemaAsked(header.actor))
             }
             Kind::Hello | Kind::Welcome | Kind::Refused => {
@@ -446,10 +471,13 @@ impl<T> Session<T> {
             if now >= self.began + self.patience.handshake {
                 return Err(SessionError::SlowHandshake);
             }
-        } else if now >= self.heard + self.patience.silence {
-            return Err(SessionError::Silent { since: self.heard });
-        } else if now >= self.heard + self.patience.ping && !self.has_pinged {
-            self.has_pinged = true;
+        } else if let Some(pinged) = self.pinged {
+            if now >= pinged + self.patience.after_ping() {
+                return Err(SessionError::Silent { since: self.heard });
+            }
+        } else if now >= self.heard + self.patience.ping {
+            // However long nobody looked: it is asked first.
+            self.pinged = Some(now);
             self.write_bare(Header::of(Kind::Ping));
         }
         Ok(())
@@ -460,18 +488,22 @@ impl<T> Session<T> {
     pub fn next_tick(&self) -> Time {
         if self.peer().is_none() {
             self.began + self.patience.handshake
-        } else if self.has_pinged {
-            self.heard + self.patience.silence
+        } else if let Some(pinged) = self.pinged {
+            pinged + self.patience.after_ping()
         } else {
             self.heard + self.patience.ping
         }
     }
 
-    /// What is to be sent, all that was written since the last time; it counts as sent now.
+    /// What is to be sent next, at most so many bytes; it counts as sent now.
     #[must_use]
     #[inline]
-    pub fn take_outgoing(&mut self) -> BytesMut {
-        self.out.split()
+    pub fn take_outgoing(&mut self, most: usize) -> BytesMut {
+        let taken = self.out.split_to(self.out.len().min(most));
+        if self.out.is_empty() {
+            self.schemas_told = 0;
+        }
+        taken
     }
 
     /// Bytes written and not taken.

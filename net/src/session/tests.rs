@@ -140,7 +140,10 @@ fn pair(window: Window, protection: Protection) -> (Side, Side) {
 /// Carries all that is written to and fro until nobody writes any more.
 fn exchange(a: &mut Side, b: &mut Side, now: Time) -> Result<(), SessionError> {
     loop {
-        let (from_a, from_b) = (a.session.take_outgoing(), b.session.take_outgoing());
+        let (from_a, from_b) = (
+            a.session.take_outgoing(usize::MAX),
+            b.session.take_outgoing(usize::MAX),
+        );
         if from_a.is_empty() && from_b.is_empty() {
             return Ok(());
         }
@@ -171,7 +174,7 @@ fn calls_are_answered_in_any_order_with_all_that_went_along() {
     for ticket in 0..3 {
         a.call(ticket, &[ticket as u8; 5]).expect("there is room");
     }
-    let bytes = a.session.take_outgoing();
+    let bytes = a.session.take_outgoing(usize::MAX);
     let mut chunk = &bytes[..];
     let frame = b.reader.next(&mut chunk).expect("whole").expect("there");
     let Ok(Event::Call(request)) = b.session.receive(frame, Time::ZERO) else {
@@ -214,12 +217,12 @@ fn strangers_are_refused_and_told_why() {
         2,
         Time::ZERO,
     ));
-    let hello = a.session.take_outgoing();
+    let hello = a.session.take_outgoing(usize::MAX);
     assert!(matches!(
         b.receive(&hello, Time::ZERO),
         Err(SessionError::WrongCluster { .. })
     ));
-    let refused = a.receive(&b.session.take_outgoing(), Time::ZERO);
+    let refused = a.receive(&b.session.take_outgoing(usize::MAX), Time::ZERO);
     let Err(SessionError::Refused(words)) = refused else {
         panic!("{refused:?}");
     };
@@ -284,12 +287,12 @@ fn who_sends_more_than_he_was_given_room_for_is_cut_off() {
 #[test]
 fn a_session_that_is_played_again_comes_damaged() {
     let (mut a, mut b) = pair(Window::default(), Protection::Plain);
-    let mut tape = vec![a.session.take_outgoing()];
+    let mut tape = vec![a.session.take_outgoing(usize::MAX)];
     b.receive(&tape[0], Time::ZERO).expect("a hello");
-    a.receive(&b.session.take_outgoing(), Time::ZERO)
+    a.receive(&b.session.take_outgoing(usize::MAX), Time::ZERO)
         .expect("a welcome");
     a.call(0, b"pay 100").expect("there is room");
-    tape.push(a.session.take_outgoing());
+    tape.push(a.session.take_outgoing(usize::MAX));
     b.receive(&tape[1], Time::ZERO).expect("a call");
     assert_eq!(b.served.len(), 1);
 
@@ -315,7 +318,7 @@ fn a_session_that_is_played_again_comes_damaged() {
 fn what_was_never_sent_is_told_from_what_may_have_been() {
     let (mut a, _b) = opened(Window::default(), Protection::Plain);
     a.call(0, b"sent").expect("there is room");
-    let _sent = a.session.take_outgoing();
+    let _sent = a.session.take_outgoing(usize::MAX);
     a.call(1, b"kept").expect("there is room");
     let mut lost: Vec<_> = a.session.lose().collect();
     lost.sort_by_key(|lost| lost.ticket);
@@ -341,6 +344,29 @@ fn silence_is_asked_about_and_then_given_up() {
     assert!(matches!(
         a.session.tick(last),
         Err(SessionError::Silent { .. })
+    ));
+}
+
+#[test]
+fn a_side_that_was_held_up_itself_asks_before_it_gives_up() {
+    let (mut a, mut b) = opened(Window::default(), Protection::Plain);
+    let much_later = Time::ZERO + Patience::default().silence * 3;
+    a.session.tick(much_later).expect("nobody was asked yet");
+    exchange(&mut a, &mut b, much_later).expect("it is there");
+    let next = a.session.next_tick();
+    assert_eq!(next, much_later + Patience::default().ping);
+}
+
+#[test]
+fn questions_whose_answers_nobody_takes_are_no_flood() {
+    let (mut a, mut b) = opened(Window::default(), Protection::Plain);
+    for _ in 0..=SCHEMAS_MOST {
+        a.session.ask_schema(1);
+    }
+    let asked = a.session.take_outgoing(usize::MAX);
+    assert!(matches!(
+        b.receive(&asked, Time::ZERO),
+        Err(SessionError::Flood(_))
     ));
 }
 
@@ -450,7 +476,7 @@ proptest! {
                     }
                 }
                 Step::Carry(most) => {
-                    wires[me].extend(sides[me].session.take_outgoing());
+                    wires[me].extend(sides[me].session.take_outgoing(usize::MAX));
                     let count = most.min(wires[me].len());
                     let chunk: Vec<u8> = wires[me].drain(..count).collect();
                     sides[1 - me].receive(&chunk, Time::ZERO).expect("they agree");
@@ -459,7 +485,7 @@ proptest! {
         }
         for _ in 0..4 {
             for me in 0..2 {
-                wires[me].extend(sides[me].session.take_outgoing());
+                wires[me].extend(sides[me].session.take_outgoing(usize::MAX));
                 let chunk: Vec<u8> = wires[me].drain(..).collect();
                 sides[1 - me].receive(&chunk, Time::ZERO).expect("they agree");
                 while !sides[1 - me].served.is_empty() {

@@ -125,7 +125,14 @@ impl<H: Handler> Acceptor<H> {
         if let Some(waker) = self.waiting.take() {
             waker.wake();
         }
-        self.links.each(|link| link.say_goodbye());
+        self.links.each(|link| {
+            if link.is_open() {
+                link.say_goodbye();
+            } else {
+                // Who has not come in yet had better go elsewhere.
+                link.close();
+            }
+        });
     }
 
     /// Whether, after this side has [left](Self::leave), no more messages come, all calls were

@@ -19,6 +19,12 @@ use crate::session::{Event, Lost, Outgoing, Peer, Request, SendError, Session, S
 /// answers asks no more questions.
 const BACKLOG: usize = 1 << 20;
 
+/// Bytes that are sent at once.
+const PART: usize = 256 << 10;
+
+/// Bytes that may wait to be sent at all: a peer that asks for more and takes nothing is cut off.
+const UNSENT_MOST: usize = 64 << 20;
+
 /// How long the last words of a session may take to leave.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -37,6 +43,9 @@ pub enum LinkError {
     /// The peer is not who it should be, or TLS failed otherwise.
     #[error("TLS failed: {0}")]
     Tls(#[from] rustls::Error),
+    /// The peer does not take what it has asked for.
+    #[error("the peer asks for more than it takes: {UNSENT_MOST} bytes wait for it")]
+    Unsent,
     /// What came over it was no session's.
     #[error(transparent)]
     Session(#[from] SessionError),
@@ -121,6 +130,16 @@ pub struct Link<H: Handler> {
     handler: Rc<H>,
 }
 
+/// A task of a link, without which the link is nothing: it ends with each of them, even if that was
+/// dropped since something panicked in it.
+struct EndsWith<H: Handler>(Rc<Link<H>>);
+
+impl<H: Handler> Drop for EndsWith<H> {
+    fn drop(&mut self) {
+        self.0.end(&LinkError::ClosedHere);
+    }
+}
+
 impl<H: Handler> Link<H> {
     /// Serves `session` on `stream`, behind `shield`, until either ends.
     pub fn start(
@@ -147,23 +166,23 @@ impl<H: Handler> Link<H> {
         });
         // Theirs alone: it is closed when both have come to their end, whoever keeps the link.
         let stream = Rc::new(stream);
-        let (reads, from) = (link.clone(), stream.clone());
+        let (reads, from) = (EndsWith(link.clone()), stream.clone());
         link.shard.spawn(async move {
-            let why = match reads.read(&from).await {
+            let why = match reads.0.read(&from).await {
                 Ok(why) | Err(why) => why,
             };
-            reads.end(&why);
+            reads.0.end(&why);
         });
-        let writes = link.clone();
+        let writes = EndsWith(link.clone());
         link.shard.spawn(async move {
-            if let Err(error) = writes.write(&stream).await {
-                writes.end(&error.into());
+            if let Err(error) = writes.0.write(&stream).await {
+                writes.0.end(&error.into());
             }
         });
-        let keeps = link.clone();
+        let keeps = EndsWith(link.clone());
         link.shard.spawn(async move {
-            if let Err(error) = keeps.keep_time().await {
-                keeps.end(&error.into());
+            if let Err(error) = keeps.0.keep_time().await {
+                keeps.0.end(&error.into());
             }
         });
         link
@@ -178,7 +197,7 @@ impl<H: Handler> Link<H> {
             if let Some(why) = &*self.why.borrow() {
                 return Poll::Ready(Err(why.clone()));
             }
-            if self.is_open() {
+            if self.session.borrow().peer().is_some() {
                 return Poll::Ready(Ok(()));
             }
             self.opening.set(Some(cx.waker().clone()));
@@ -224,16 +243,20 @@ impl<H: Handler> Link<H> {
     /// As there.
     #[inline]
     pub fn reply<E: From<SendError>>(
-        &self,
+        self: &Rc<Self>,
         number: u64,
         status: u16,
         is_exact: bool,
         body: impl FnOnce(&mut BytesMut) -> Result<(), E>,
     ) -> Result<(), E> {
-        let sent = self
-            .session
-            .borrow_mut()
-            .reply(number, status, is_exact, body);
+        let (sent, unsent) = {
+            let mut session = self.session.borrow_mut();
+            let sent = session.reply(number, status, is_exact, body);
+            (sent, session.outgoing_len())
+        };
+        if unsent > UNSENT_MOST {
+            self.end(&LinkError::Unsent);
+        }
         self.wake_writer();
         sent
     }
@@ -286,6 +309,13 @@ impl<H: Handler> Link<H> {
         self.session.borrow().serving()
     }
 
+    /// Whether all calls of this side were answered, and all that it wrote has left.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let session = self.session.borrow();
+        session.asked() == 0 && session.outgoing_len() == 0 && !self.is_writing.get()
+    }
+
     /// Whether the peer sends no more messages, all its calls were answered, and the answers have
     /// left. Before the handshake's end there is nothing to wait for.
     #[must_use]
@@ -324,7 +354,7 @@ impl<H: Handler> Link<H> {
             *self.last_words.borrow_mut() = if session.is_open() {
                 BytesMut::new()
             } else {
-                session.take_outgoing()
+                session.take_outgoing(PART)
             };
             session.lose().collect()
         };
@@ -362,6 +392,7 @@ impl<H: Handler> Link<H> {
             let Some(chunk) = arrived? else {
                 return Ok(LinkError::ClosedByPeer);
             };
+            self.session.borrow_mut().hear(self.shard.now());
             let taken = {
                 let mut shield = self.shield.borrow_mut();
                 let taken = shield.open(&chunk, |plain| self.take_in(&mut frames, plain));
@@ -424,8 +455,11 @@ impl<H: Handler> Link<H> {
 
     async fn let_backlog_go(&self) {
         poll_fn(|cx| {
-            let is_held_up =
-                !self.has_ended.get() && self.session.borrow().outgoing_len() > BACKLOG;
+            let is_held_up = !self.has_ended.get() && {
+                let session = self.session.borrow();
+                // Who waits for answers reads, or both sides could wait for each other.
+                session.outgoing_len() > BACKLOG && session.asked() == 0
+            };
             self.is_held_up.set(is_held_up);
             if !is_held_up {
                 return Poll::Ready(());
@@ -447,6 +481,8 @@ impl<H: Handler> Link<H> {
                 Some(sent) => sent?,
                 None => break,
             }
+            // It takes what it is sent, whatever of its own lies unread.
+            self.session.borrow_mut().hear(self.shard.now());
             if self.is_held_up.get()
                 && let Some(waker) = self.reader.take()
             {
@@ -475,7 +511,7 @@ impl<H: Handler> Link<H> {
             if self.has_ended.get() {
                 return Poll::Ready(None);
             }
-            let bytes = self.session.borrow_mut().take_outgoing();
+            let bytes = self.session.borrow_mut().take_outgoing(PART);
             let mut shield = self.shield.borrow_mut();
             if bytes.is_empty() && !shield.wants_to_write() {
                 self.writer.set(Some(cx.waker().clone()));

@@ -558,6 +558,54 @@ fn who_leaves_answers_what_has_come_and_takes_no_more() {
 }
 
 #[test]
+fn who_comes_while_a_side_leaves_is_sent_away() {
+    let world = World::new(8, SimConfig::default(), ListenLimits::default());
+    let (shard, addr, acceptor) = (world.shard.clone(), world.addr, world.acceptor.clone());
+    world.run(async move {
+        let stranger = TcpStream::connect(&*shard, addr).await.expect("a port");
+        while acceptor.report().accepted.get() == 0 {
+            shard.sleep(Duration::from_micros(50)).await;
+        }
+        acceptor.leave();
+        assert!(acceptor.is_quiet());
+        let heard = stranger
+            .recv(&*shard, bytes::BytesMut::with_capacity(64))
+            .await;
+        assert!(heard.is_ok_and(|heard| heard.is_empty()), "it is closed");
+    });
+}
+
+#[test]
+fn both_sides_may_send_each_other_much_at_once() {
+    for seed in 0..5 {
+        let world = World::new(seed, SimConfig::default(), ListenLimits::default());
+        let (shard, addr, server) = (world.shard.clone(), world.addr, world.server.clone());
+        let mine = Rc::new(Echo::default());
+        let echo = mine.clone();
+        world.run(async move {
+            let there = World::dial(shard.clone(), addr, mine.clone()).await;
+            let there = there.expect("it is not refused");
+            let here = server.links.borrow()[0].clone();
+            let much = vec![7; 100_000];
+            let (mut sent, mut answered) = ([0_u32; 2], 0);
+            while answered < 400 {
+                for (side, link) in [&there, &here].into_iter().enumerate() {
+                    while sent[side] < 200
+                        && link.call(outgoing(), sent[side], append(&much)).is_ok()
+                    {
+                        sent[side] += 1;
+                    }
+                }
+                shard.sleep(Duration::from_micros(100)).await;
+                assert!(!there.has_ended(), "{:?}", mine.closed.borrow());
+                answered = mine.replies.borrow().len() + server.replies.borrow().len();
+            }
+        });
+        assert_eq!(echo.replies.borrow().len(), 200);
+    }
+}
+
+#[test]
 fn a_silent_peer_is_asked_and_an_idle_session_stays() {
     let world = World::new(5, SimConfig::default(), ListenLimits::default());
     let (shard, addr) = (world.shard.clone(), world.addr);

@@ -66,8 +66,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let mut side = Session::<u32>::accept(terms.clone(), patience, protection, 7, Time::ZERO);
     if first & 2 == 0 {
         let mut dialer = Session::<u32>::dial(terms, patience, protection, 8, Time::ZERO);
-        take(&mut side, &dialer.take_outgoing());
-        take(&mut dialer, &side.take_outgoing());
+        take(&mut side, &dialer.take_outgoing(usize::MAX));
+        take(&mut dialer, &side.take_outgoing(usize::MAX));
         assert!(side.is_open() && dialer.is_open());
     }
     take(&mut side, bytes);
