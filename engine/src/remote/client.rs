@@ -12,6 +12,7 @@ use quark_numa::Topology;
 use quark_shards::idle::IdlePolicy;
 
 use super::LineError;
+use super::settings::check_name;
 use crate::actor::Actor;
 use crate::builder::EngineBuilder;
 use crate::engine::Engine;
@@ -170,6 +171,8 @@ impl ClientBuilder {
     /// [`ConnectError`], a line that says what is wrong.
     pub fn connect(self, addr: SocketAddr) -> Result<Client, ConnectError> {
         let mut builder = self.engine;
+        check_name(&builder.settings.remote.cluster)
+            .map_err(|source| LaunchError::Listen { shard: 0, source })?;
         builder.settings.remote.peer = Some(addr);
         if builder.topology.is_none() {
             let topology = Topology::detect().map_err(LaunchError::from)?;

@@ -52,7 +52,8 @@ pub(crate) fn invoke<M: Method>(
     is_ask: bool,
 ) {
     let Some(wire) = (const { M::WIRE }) else {
-        return refuse(link, request.number, &NotRemote::NoSuchMethod);
+        // Only those that have one are listed.
+        return;
     };
     let codec = codec(request.is_exact);
     let message = match (wire.decode)(request.args, codec) {

@@ -31,6 +31,9 @@ const WAITING_MOST: usize = 4096;
 /// How long a connection may take, without its handshake.
 const CONNECT: Duration = Duration::from_secs(3);
 
+/// How long a peer may take to say what one of its types looks like.
+const ANSWER: Duration = Duration::from_secs(3);
+
 /// How long a line rests after its first failure; twice as long after each further one.
 const FIRST_REST: Duration = Duration::from_millis(10);
 
@@ -78,6 +81,8 @@ pub(super) struct Line {
     speeches: RefCell<Vec<Option<Speech>>>,
     /// Which of them the peer was asked about, and this side's idea of it.
     asked: Cell<Option<(usize, &'static ActorSchema)>>,
+    /// Questions so far.
+    questions: Cell<u64>,
     /// How often it has failed in a row.
     failures: Cell<u32>,
     resting_until: Cell<Time>,
@@ -99,6 +104,7 @@ impl Line {
             first: Mailbox::default(),
             speeches: RefCell::default(),
             asked: Cell::new(None),
+            questions: Cell::new(0),
             failures: Cell::new(0),
             resting_until: Cell::new(Time::ZERO),
         }
@@ -114,7 +120,11 @@ impl Line {
     }
 
     /// How `A` is spoken to by its link. Asks for what is not known yet.
-    pub(super) fn speech<A: Actor>(&self, link: &Link<RemoteHandler>) -> Speech {
+    pub(super) fn speech<A: Actor>(
+        self: &Rc<Self>,
+        shard: &Shard,
+        link: &Rc<Link<RemoteHandler>>,
+    ) -> Speech {
         let place = A::token().index();
         if let Some(Some(known)) = self.speeches.borrow().get(place) {
             return known.clone();
@@ -127,11 +137,26 @@ impl Line {
             Some(way) => {
                 link.ask_schema(way.actor);
                 self.asked.set(Some((place, ours)));
+                self.wait_for_answer(shard, link.clone());
                 Speech::Asked(way)
             }
         };
         self.set_speech(place, speech.clone());
         speech
+    }
+
+    /// All that the line carries waits for the answer: a peer that gives none is not to be kept.
+    fn wait_for_answer(self: &Rc<Self>, shard: &Shard, link: Rc<Link<RemoteHandler>>) {
+        let question = self.questions.get() + 1;
+        self.questions.set(question);
+        let (line, limit) = (self.clone(), shard.sleep(ANSWER));
+        shard.spawn(async move {
+            limit.await;
+            if line.asked.get().is_some() && line.questions.get() == question {
+                tracing::warn!(peer = %line.addr, "a question about a schema was not answered");
+                link.close();
+            }
+        });
     }
 
     fn set_speech(&self, place: usize, speech: Speech) {

@@ -87,8 +87,11 @@ impl Remote {
 
 impl<M: Method> Away<M> {
     /// Leaves by `line`, which has room.
-    fn leave(mut self, shard: &Shard, runtime: &Runtime, line: &Line) {
-        let (Some(wire), Some(link)) = (const { M::WIRE }, line.link()) else {
+    fn leave(mut self, shard: &Shard, runtime: &Runtime, line: &Rc<Line>) {
+        let Some(link) = line.link() else {
+            return line.wait_first(shard, runtime, self);
+        };
+        let Some(wire) = (const { M::WIRE }) else {
             return self.refuse(
                 shard,
                 runtime,
@@ -98,7 +101,7 @@ impl<M: Method> Away<M> {
                 }),
             );
         };
-        let speech = line.speech::<M::Actor>(&link);
+        let speech = line.speech::<M::Actor>(shard, &link);
         let (way, method, codec) = match speech.method(M::number(), M::Actor::NAME) {
             Some(Ok(known)) => known,
             Some(Err(why)) => return self.refuse(shard, runtime, Refusal::NotRemote(why)),

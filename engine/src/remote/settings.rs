@@ -119,9 +119,7 @@ impl Listen {
         if self.tls.is_none() && !self.insecure && !self.addr.ip().is_loopback() {
             return Err(ListenError::Insecure(self.addr));
         }
-        if self.cluster.len() > NAME_MOST {
-            return Err(ListenError::LongName(self.cluster.len()));
-        }
+        check_name(&self.cluster)?;
         let last = self.addr.port().checked_add(shards.saturating_sub(1));
         if last.is_none() {
             return Err(ListenError::NoPorts {
@@ -139,6 +137,14 @@ impl Listen {
             addr.set_port(addr.port().saturating_add(shard));
         }
         addr
+    }
+}
+
+/// Whether a cluster can be called so.
+pub(crate) fn check_name(cluster: &str) -> Result<(), ListenError> {
+    match cluster.len() {
+        0..=NAME_MOST => Ok(()),
+        long => Err(ListenError::LongName(long)),
     }
 }
 

@@ -263,7 +263,7 @@ fn tell(shard: &Shard, told_until: &mut Option<Time>, error: &str) {
         *told_until = Some(now + TOLD_EVERY);
         tracing::warn!(
             error,
-            "no connection can be accepted: is the limit of open files (ulimit -n) reached?"
+            "a connection can't be accepted; if descriptors are short, raise their limit (ulimit -n)"
         );
     }
 }
