@@ -293,9 +293,11 @@ impl Engine {
     }
 
     pub(crate) fn registered<A: Actor>(&self) -> Result<Registration<A>, RegisterError> {
-        self.shared
-            .registry
-            .get(self.shards(), &self.settings().neighbourhoods)
+        self.shared.registry.get(
+            self.shards(),
+            &self.settings().neighbourhoods,
+            self.settings().remote.peer.is_some(),
+        )
     }
 
     /// How many actors each shard may have in memory.

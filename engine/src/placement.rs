@@ -16,6 +16,10 @@ const GROUPS: u64 = 0x6772_6F75_7073_0001;
 impl Engine {
     /// The home of `key`, whose hash is `hash`, for a type with these options.
     pub(crate) fn home(&self, options: &ActorOptions, key: &Key, hash: u64) -> u16 {
+        if self.settings().remote.peer.is_some() {
+            // Its types live elsewhere, and this shard is the way to all of them.
+            return 0;
+        }
         let near = match options.placement {
             Some(Placement::Pinned(shard)) => return shard,
             Some(Placement::Near(place)) => self.settings().neighbourhoods.near(place),

@@ -128,6 +128,7 @@ impl Registry {
         &self,
         shards: u16,
         neighbourhoods: &Neighbourhoods,
+        lives_elsewhere: bool,
     ) -> Result<Registration<A>, RegisterError> {
         let find = |types: &BTreeMap<u64, Registered>| {
             let known = types.get(&A::token().hash())?;
@@ -156,6 +157,8 @@ impl Registry {
             }
         };
         match found.options.placement {
+            // They live on another machine.
+            _ if lives_elsewhere => Ok(found),
             Some(Placement::Pinned(shard)) if shard >= shards => Err(RegisterError::NoSuchShard {
                 name: A::NAME,
                 shard,

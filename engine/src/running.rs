@@ -213,6 +213,9 @@ pub(crate) fn close(shard: &Shard) {
             for types in runtime.types.iter() {
                 types.refuse_all(shard, runtime);
             }
+            if let Some(remote) = runtime.remote() {
+                remote.refuse_waiting();
+            }
         }
     });
     // Turns that never end must not keep the shard.

@@ -30,6 +30,7 @@ impl Runtime {
     pub(crate) fn survey(&self, shard: &Shard) -> Survey {
         let busy = shard.calls().open_count() != 0
             || !self.posts.is_empty()
+            || self.remote().is_some_and(|remote| !remote.is_quiet())
             || !self.types.iter().all(|types| types.is_quiet());
         Survey {
             busy,

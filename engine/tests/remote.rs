@@ -74,6 +74,26 @@ impl Account {
     }
 
     pub fn hide(&mut self, _secret: Secret) {}
+
+    pub fn count_notes(&self) -> u64 {
+        self.notes.len() as u64
+    }
+
+    pub fn fill_once(&mut self, bytes: u64) -> Vec<u8> {
+        self.cents += 1;
+        vec![7; bytes as usize]
+    }
+}
+
+/// Lives on one shard of its server, which a client has not.
+#[derive(Default)]
+pub struct Vault;
+
+#[actor(pinned = 2)]
+impl Vault {
+    pub fn shard(&self, cx: &Cx<Self>) -> u16 {
+        cx.shard()
+    }
 }
 
 fn topology(shards: usize) -> Topology {
@@ -163,12 +183,45 @@ fn all_that_a_method_answers_comes_back() {
         matches!(*why, NotRemote::StaysHome { method: "hide", .. }),
         "{why}"
     );
-    let refused = alice.fill(5_000_000).wait();
-    assert!(
-        matches!(refused, Err(CallError::NotRemote(_))),
-        "{refused:?}"
-    );
+    let unreadable = alice.fill_once(5_000_000).wait();
+    let Err(error @ CallError::Unreadable(_)) = unreadable else {
+        panic!("{unreadable:?}");
+    };
+    assert!(!error.never_ran(), "it has run: {error}");
     assert!(alice.statement().wait().is_ok(), "the session lives on");
+}
+
+#[test]
+fn where_a_type_lives_is_its_servers_affair() {
+    let server = Engine::builder()
+        .topology(topology(3))
+        .idle(IdlePolicy::Park)
+        .configure::<Vault>(ActorOptions::new())
+        .listen(Listen::at(anywhere()).cluster("bank"))
+        .launch()
+        .expect("it listens");
+    let client = connect(&server);
+    for key in 0..10_u64 {
+        assert_eq!(client.actor::<Vault>(key).shard().wait(), Ok(2));
+    }
+}
+
+#[test]
+fn what_was_told_before_a_client_ends_arrives() {
+    let server = serve(3, anywhere());
+    for round in 1..=10 {
+        let client = connect(&server);
+        for key in 0..30_u64 {
+            // Of three lines two are not dialed yet.
+            let told = client.actor::<Account>(key).note("bye".to_owned()).tell();
+            told.expect("there is room");
+        }
+        client.shutdown();
+        for key in 0..30_u64 {
+            let noted = server.actor::<Account>(key).count_notes().wait();
+            assert_eq!(noted, Ok(round), "{key}");
+        }
+    }
 }
 
 #[test]

@@ -3,13 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use quark_net::session::{Lost, Request, SendError};
+use quark_net::session::{Lost, Request};
 use quark_net::transport::{Handler, Link, LinkError};
 
-use super::incoming::Served;
+use super::incoming::{Served, send_error};
 use super::outgoing::{Outcome, Ticket};
-use super::status;
-use crate::error::NotRemote;
+use crate::error::{CallError, NotRemote};
 use crate::runtime::with_runtime;
 
 /// Serves this shard's links, whoever has dialed them.
@@ -39,15 +38,9 @@ impl RemoteHandler {
 }
 
 /// Answers a call whose message is not what it should be.
-pub(super) fn refuse(link: &Link<RemoteHandler>, number: u64, why: &NotRemote) {
-    let (status, words) = status::write::<()>(&crate::CallError::NotRemote(Box::new(why.clone())));
-    let sent = link.reply::<SendError>(number, status, false, |out| {
-        out.extend_from_slice(&words);
-        Ok(())
-    });
-    if let Err(error) = sent {
-        tracing::debug!(%error, "a refusal could not be sent");
-    }
+pub(super) fn refuse(link: &Rc<Link<RemoteHandler>>, number: u64, why: &NotRemote) {
+    let why = Box::new(why.clone());
+    send_error::<()>(link, number, &CallError::NotRemote(why));
 }
 
 impl Handler for RemoteHandler {

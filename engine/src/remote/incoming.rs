@@ -52,7 +52,8 @@ pub(crate) fn invoke<M: Method>(
     is_ask: bool,
 ) {
     let Some(wire) = (const { M::WIRE }) else {
-        return refuse(link, request.number, &NotRemote::NoSuchMethod);
+        // Only those that have one are listed.
+        return;
     };
     let codec = codec(request.is_exact);
     let message = match (wire.decode)(request.args, codec) {
@@ -77,31 +78,25 @@ pub(crate) fn invoke<M: Method>(
         }
         let (link, number, left) = (link.clone(), request.number, request.left);
         shard.tasks().spawn_now(async move {
+            let mut duty = Duty(Some((link, number)));
             let mut call = Call::new(&core, message);
             if let Some(left) = left {
                 call = call.timeout(left);
             }
             let reply = call.await;
-            answer::<M>(&link, number, codec, reply);
+            if let Some((link, number)) = &duty.0 {
+                answer::<M>(link, *number, codec, reply);
+            }
+            duty.0 = None;
         });
     });
 }
 
-fn answer<M: Method>(link: &Link<RemoteHandler>, number: u64, codec: Codec, reply: ReplyOf<M>) {
+fn answer<M: Method>(link: &Rc<Link<RemoteHandler>>, number: u64, codec: Codec, reply: ReplyOf<M>) {
     let reply = match reply {
         Ok(answer) => Ok(answer),
         Err(CallError::Failed(error)) => Err(error),
-        Err(error) => {
-            let (status, along) = status::write(&error);
-            let sent = link.reply::<SendError>(number, status, false, |out| {
-                out.extend_from_slice(&along);
-                Ok(())
-            });
-            if let Err(error) = sent {
-                tracing::debug!(%error, "an error could not be sent");
-            }
-            return;
-        }
+        Err(error) => return send_error(link, number, &error),
     };
     let Some(wire) = (const { M::WIRE }) else {
         return;
@@ -111,11 +106,34 @@ fn answer<M: Method>(link: &Link<RemoteHandler>, number: u64, codec: Codec, repl
         (wire.encode_reply)(&reply, codec, out).map_err(|error| Unsent(error.to_string()))
     });
     if let Err(Unsent(why)) = sent {
-        refuse(
-            link,
-            number,
-            &NotRemote::There(format!("the reply can't be sent: {why}")),
-        );
+        // The turn has run: it must not look as if it could be tried again.
+        let why = format!("it can't be sent: {why}");
+        send_error::<()>(link, number, &CallError::Unreadable(Box::new(why)));
+    }
+}
+
+/// The duty to answer a call: whatever drops it (a reply whose encoding panics, a shard that ends)
+/// says that the turn may have run.
+struct Duty(Option<(Rc<Link<RemoteHandler>>, u64)>);
+
+impl Drop for Duty {
+    fn drop(&mut self) {
+        if let Some((link, number)) = self.0.take() {
+            let why = "nobody came to answer it: did its encoding panic?".to_owned();
+            send_error::<()>(&link, number, &CallError::Unreadable(Box::new(why)));
+        }
+    }
+}
+
+/// Answers with what the engine says instead of the method.
+pub(super) fn send_error<E>(link: &Rc<Link<RemoteHandler>>, number: u64, error: &CallError<E>) {
+    let (status, along) = status::write(error);
+    let sent = link.reply::<SendError>(number, status, false, |out| {
+        out.extend_from_slice(&along);
+        Ok(())
+    });
+    if let Err(error) = sent {
+        tracing::debug!(%error, "an error could not be sent");
     }
 }
 

@@ -214,11 +214,20 @@ impl Line {
         first.or_else(|| self.waiting.pop(&runtime.outliers))
     }
 
-    fn refuse_waiting(&self, why: &LineError) {
+    /// Whether nothing waits, and nothing is under way.
+    pub(super) fn is_quiet(&self) -> bool {
+        !self.has_waiting()
+            && match &*self.state.borrow() {
+                State::Idle => true,
+                State::Dialing => false,
+                State::Open(link) => link.has_ended() || link.is_idle(),
+            }
+    }
+
+    pub(super) fn refuse_waiting(&self, why: &Refusal) {
         with_runtime(|shard, runtime| {
             while let Some(letter) = self.pop(runtime) {
-                let refusal = Refusal::Unreachable(why.to_string());
-                letter.refuse(shard, runtime, refusal);
+                letter.refuse(shard, runtime, why.clone());
             }
         });
     }
@@ -246,7 +255,7 @@ impl Line {
                 Err(error) => {
                     line.fail(&shard);
                     *line.state.borrow_mut() = State::Idle;
-                    line.refuse_waiting(&error);
+                    line.refuse_waiting(&Refusal::Unreachable(error.to_string()));
                 }
             }
         });

@@ -33,6 +33,7 @@ pub(crate) use self::incoming::{Invoke, Served, invoke};
 pub(crate) use self::settings::RemoteSettings;
 pub use self::settings::{Listen, ListenError};
 use crate::engine::Engine;
+use crate::error::Refusal;
 use handler::RemoteHandler;
 use line::Line;
 pub use line::LineError;
@@ -125,6 +126,19 @@ impl Remote {
             lines.extend(known.iter().map(|addr| Rc::new(Line::new(*addr))));
         }
         lines.get(usize::from(shard)).cloned()
+    }
+
+    /// Whether all that was to leave has left, and was answered.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.lines.borrow().iter().all(|line| line.is_quiet())
+    }
+
+    /// Answers all who wait for a line: the shard ends.
+    pub(crate) fn refuse_waiting(&self) {
+        let lines = self.lines.borrow().clone();
+        for line in &lines {
+            line.refuse_waiting(&Refusal::Stopped);
+        }
     }
 
     /// Gets to know the peer: its shards, and what it hashes keys with.

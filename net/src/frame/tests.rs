@@ -127,6 +127,20 @@ fn a_frame_that_comes_out_too_long_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_body_that_panics_leaves_nothing_behind() {
+    let mut out = BytesMut::from(&b"before"[..]);
+    let written = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let header = Header::of(Kind::Tell);
+        write_frame::<FrameError>(&mut out, header, Integrity::Connection, MOST, |out| {
+            out.extend_from_slice(b"half");
+            panic!("a codec does")
+        })
+    }));
+    assert!(written.is_err());
+    assert_eq!(&out[..], b"before");
+}
+
+#[test]
 fn a_stranger_is_told_by_his_first_bytes() {
     let mut reader = FrameReader::new(Integrity::Checksum { salt: 0 }, MOST);
     let mut chunk = &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..];

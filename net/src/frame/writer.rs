@@ -16,13 +16,31 @@ pub fn write_frame<E: From<FrameError>>(
     most: u32,
     body: impl FnOnce(&mut BytesMut) -> Result<(), E>,
 ) -> Result<usize, E> {
-    let start = out.len();
-    out.extend_from_slice(&header.to_bytes(0));
-    let written = body(out).and_then(|()| close(out, start, integrity, most).map_err(E::from));
-    if written.is_err() {
-        out.truncate(start);
+    let mut begun = Begun {
+        start: out.len(),
+        out,
+        is_whole: false,
+    };
+    begun.out.extend_from_slice(&header.to_bytes(0));
+    body(begun.out)?;
+    let written = close(begun.out, begun.start, integrity, most)?;
+    begun.is_whole = true;
+    Ok(written)
+}
+
+/// A frame that is being written: gone again unless it becomes whole, even if its body panics.
+struct Begun<'a> {
+    out: &'a mut BytesMut,
+    start: usize,
+    is_whole: bool,
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            self.out.truncate(self.start);
+        }
     }
-    written
 }
 
 /// Fills in the length and appends the checksum.

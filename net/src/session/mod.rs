@@ -49,6 +49,13 @@ pub struct Patience {
     pub silence: Duration,
 }
 
+impl Patience {
+    /// How long after it was asked a silent peer is given up.
+    fn after_ping(&self) -> Duration {
+        self.silence.saturating_sub(self.ping)
+    }
+}
+
 impl Default for Patience {
     fn default() -> Self {
         Patience {
@@ -81,7 +88,8 @@ pub struct Session<T> {
     consumed: (u32, u64),
     began: Time,
     heard: Time,
-    has_pinged: bool,
+    /// When the silent peer was asked whether it is there.
+    pinged: Option<Time>,
 }
 
 enum Phase {
@@ -153,7 +161,7 @@ impl<T> Session<T> {
             consumed: (0, 0),
             began: now,
             heard: now,
-            has_pinged: false,
+            pinged: None,
             terms,
         }
     }
@@ -196,6 +204,13 @@ impl<T> Session<T> {
         self.is_open() && self.room.is_free() && self.asked.has_place()
     }
 
+    /// Something of the peer was noticed, be it half a frame, or that it takes what it is sent.
+    #[inline]
+    pub fn hear(&mut self, now: Time) {
+        self.heard = now;
+        self.pinged = None;
+    }
+
     /// Takes a frame in.
     ///
     /// # Errors
@@ -206,8 +221,7 @@ impl<T> Session<T> {
         frame: Frame<'f>,
         now: Time,
     ) -> Result<Event<'f, T>, SessionError> {
-        self.heard = now;
-        self.has_pinged = false;
+        self.hear(now);
         let header = frame.header;
         if self.peer().is_none() {
             return self.shake_hands(frame);
@@ -428,10 +442,13 @@ impl<T> Session<T> {
             if now >= self.began + self.patience.handshake {
                 return Err(SessionError::SlowHandshake);
             }
-        } else if now >= self.heard + self.patience.silence {
-            return Err(SessionError::Silent { since: self.heard });
-        } else if now >= self.heard + self.patience.ping && !self.has_pinged {
-            self.has_pinged = true;
+        } else if let Some(pinged) = self.pinged {
+            if now >= pinged + self.patience.after_ping() {
+                return Err(SessionError::Silent { since: self.heard });
+            }
+        } else if now >= self.heard + self.patience.ping {
+            // However long nobody looked: it is asked first.
+            self.pinged = Some(now);
             self.write_bare(Header::of(Kind::Ping));
         }
         Ok(())
@@ -442,8 +459,8 @@ impl<T> Session<T> {
     pub fn next_tick(&self) -> Time {
         if self.peer().is_none() {
             self.began + self.patience.handshake
-        } else if self.has_pinged {
-            self.heard + self.patience.silence
+        } else if let Some(pinged) = self.pinged {
+            pinged + self.patience.after_ping()
         } else {
             self.heard + self.patience.ping
         }

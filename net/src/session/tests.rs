@@ -345,6 +345,16 @@ fn silence_is_asked_about_and_then_given_up() {
 }
 
 #[test]
+fn a_side_that_was_held_up_itself_asks_before_it_gives_up() {
+    let (mut a, mut b) = opened(Window::default(), Protection::Plain);
+    let much_later = Time::ZERO + Patience::default().silence * 3;
+    a.session.tick(much_later).expect("nobody was asked yet");
+    exchange(&mut a, &mut b, much_later).expect("it is there");
+    let next = a.session.next_tick();
+    assert_eq!(next, much_later + Patience::default().ping);
+}
+
+#[test]
 fn a_handshake_has_its_time() {
     let (a, mut b) = pair(Window::default(), Protection::Plain);
     assert_eq!(a.session.next_tick(), b.session.next_tick());

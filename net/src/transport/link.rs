@@ -102,6 +102,8 @@ pub struct Link<H: Handler> {
     reader: Cell<Option<Waker>>,
     writer: Cell<Option<Waker>>,
     keeper: Cell<Option<Waker>>,
+    /// Something has been taken from the session and has not left.
+    is_writing: Cell<bool>,
     /// Nothing is read until what waits to be sent has gone.
     is_held_up: Cell<bool>,
     /// What is still to be sent when the session has ended.
@@ -112,6 +114,16 @@ pub struct Link<H: Handler> {
     /// Why it has ended.
     why: RefCell<Option<LinkError>>,
     handler: Rc<H>,
+}
+
+/// A task of a link, without which the link is nothing: it ends with each of them, even if that was
+/// dropped since something panicked in it.
+struct EndsWith<H: Handler>(Rc<Link<H>>);
+
+impl<H: Handler> Drop for EndsWith<H> {
+    fn drop(&mut self) {
+        self.0.end(&LinkError::ClosedHere);
+    }
 }
 
 impl<H: Handler> Link<H> {
@@ -127,6 +139,7 @@ impl<H: Handler> Link<H> {
             reader: Cell::default(),
             writer: Cell::default(),
             keeper: Cell::default(),
+            is_writing: Cell::default(),
             is_held_up: Cell::default(),
             last_words: RefCell::default(),
             has_ended: Cell::new(false),
@@ -137,23 +150,23 @@ impl<H: Handler> Link<H> {
         });
         // Theirs alone: it is closed when both have come to their end, whoever keeps the link.
         let stream = Rc::new(stream);
-        let (reads, from) = (link.clone(), stream.clone());
+        let (reads, from) = (EndsWith(link.clone()), stream.clone());
         link.shard.spawn(async move {
-            let why = match reads.read(&from).await {
+            let why = match reads.0.read(&from).await {
                 Ok(why) | Err(why) => why,
             };
-            reads.end(&why);
+            reads.0.end(&why);
         });
-        let writes = link.clone();
+        let writes = EndsWith(link.clone());
         link.shard.spawn(async move {
-            if let Err(error) = writes.write(&stream).await {
-                writes.end(&error.into());
+            if let Err(error) = writes.0.write(&stream).await {
+                writes.0.end(&error.into());
             }
         });
-        let keeps = link.clone();
+        let keeps = EndsWith(link.clone());
         link.shard.spawn(async move {
-            if let Err(error) = keeps.keep_time().await {
-                keeps.end(&error.into());
+            if let Err(error) = keeps.0.keep_time().await {
+                keeps.0.end(&error.into());
             }
         });
         link
@@ -276,6 +289,13 @@ impl<H: Handler> Link<H> {
         self.session.borrow().serving()
     }
 
+    /// Whether all calls of this side were answered, and all that it wrote has left.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let session = self.session.borrow();
+        session.asked() == 0 && session.outgoing_len() == 0 && !self.is_writing.get()
+    }
+
     /// Takes no more messages; what is under way will be answered.
     pub fn say_goodbye(&self) {
         self.session.borrow_mut().say_goodbye();
@@ -340,6 +360,7 @@ impl<H: Handler> Link<H> {
             let Some(chunk) = arrived? else {
                 return Ok(LinkError::ClosedByPeer);
             };
+            self.session.borrow_mut().hear(self.shard.now());
             self.take_in(&mut frames, &chunk)?;
             drop(chunk);
             self.let_backlog_go().await;
@@ -394,8 +415,11 @@ impl<H: Handler> Link<H> {
 
     async fn let_backlog_go(&self) {
         poll_fn(|cx| {
-            let is_held_up =
-                !self.has_ended.get() && self.session.borrow().outgoing_len() > BACKLOG;
+            let is_held_up = !self.has_ended.get() && {
+                let session = self.session.borrow();
+                // Who waits for answers reads, or both sides could wait for each other.
+                session.outgoing_len() > BACKLOG && session.asked() == 0
+            };
             self.is_held_up.set(is_held_up);
             if !is_held_up {
                 return Poll::Ready(());
@@ -409,11 +433,16 @@ impl<H: Handler> Link<H> {
     /// Writes until the link ends, and then its last words.
     async fn write(&self, stream: &TcpStream) -> io::Result<()> {
         while let Some(bytes) = self.gathered().await {
+            self.is_writing.set(true);
             let sending = stream.send_all(&*self.shard, bytes);
-            match self.unless_ended(&self.writer, sending).await {
+            let sent = self.unless_ended(&self.writer, sending).await;
+            self.is_writing.set(false);
+            match sent {
                 Some(sent) => sent?,
                 None => break,
             }
+            // It takes what it is sent, whatever of its own lies unread.
+            self.session.borrow_mut().hear(self.shard.now());
             if self.is_held_up.get()
                 && let Some(waker) = self.reader.take()
             {

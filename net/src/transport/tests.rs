@@ -92,8 +92,8 @@ fn terms(who: Who) -> Rc<Terms> {
             fingerprint: 1,
         }],
         window: Window {
-            messages: 16,
-            bytes: 100_000,
+            messages: 64,
+            bytes: 16 << 20,
         },
         max_frame: 1 << 20,
     })
@@ -352,6 +352,36 @@ fn beyond_the_limit_of_sessions_nobody_is_let_in_until_one_goes() {
     });
     assert_eq!(opened, (vec![true, true, true, false, false], Some(true)));
     assert_eq!(world.report.turned_away.get(), 2);
+}
+
+#[test]
+fn both_sides_may_send_each_other_much_at_once() {
+    for seed in 0..5 {
+        let world = World::new(seed, SimConfig::default(), ListenLimits::default());
+        let (shard, addr, server) = (world.shard.clone(), world.addr, world.server.clone());
+        let mine = Rc::new(Echo::default());
+        let echo = mine.clone();
+        world.run(async move {
+            let there = World::dial(shard.clone(), addr, mine.clone()).await;
+            let there = there.expect("it is not refused");
+            let here = server.links.borrow()[0].clone();
+            let much = vec![7; 100_000];
+            let (mut sent, mut answered) = ([0_u32; 2], 0);
+            while answered < 400 {
+                for (side, link) in [&there, &here].into_iter().enumerate() {
+                    while sent[side] < 200
+                        && link.call(outgoing(), sent[side], append(&much)).is_ok()
+                    {
+                        sent[side] += 1;
+                    }
+                }
+                shard.sleep(Duration::from_micros(100)).await;
+                assert!(!there.has_ended(), "{:?}", mine.closed.borrow());
+                answered = mine.replies.borrow().len() + server.replies.borrow().len();
+            }
+        });
+        assert_eq!(echo.replies.borrow().len(), 200);
+    }
 }
 
 #[test]
