@@ -91,8 +91,8 @@ pub enum CallError<E = Infallible> {
     /// The message can't travel to the actor's process; the method did not run.
     #[error("the message can't travel: {0}")]
     NotRemote(Box<NotRemote>),
-    /// The method ran in another process, but its answer can't be read here.
-    #[error("the method ran, but its answer can't be read: {0}")]
+    /// The method ran in another process, but its answer can't be sent or read.
+    #[error("the method ran, but its answer can't be sent or read: {0}")]
     Unreadable(Box<String>),
 }
 

@@ -85,7 +85,9 @@ pub enum TlsError {
     #[error("the authorities can't be used: {0}")]
     Verifier(#[from] rustls::server::VerifierBuilderError),
     /// No name that a certificate could have.
-    #[error("\"{0}\" is no name that a certificate could have: give the server's with server_name")]
+    #[error(
+        "\"{0}\" is no name that a certificate could have: give the one in the server's certificate"
+    )]
     Name(String),
     /// A side that is to accept sessions has no certificate.
     #[error("a side that accepts sessions needs a certificate and its key")]

@@ -129,6 +129,12 @@ fn open(control: &Control, url: &str) -> Remote {
     postgres(control, config, options())
 }
 
+/// The same, for a server that a busy machine may take long to bring back.
+fn open_patiently(control: &Control, url: &str) -> Remote {
+    let config = PostgresConfig::from_url(url).expect("is a URL");
+    postgres(control, config, patient_for(Duration::from_secs(60)))
+}
+
 #[test]
 fn conforms_over_a_unix_socket() {
     let server = Server::start();
@@ -177,7 +183,7 @@ fn conforms_over_tls() {
 fn what_is_acknowledged_outlives_the_server() {
     let mut server = Server::start();
     let control = Control::start().expect("a thread starts");
-    let remote = open(&control, &server.socket_url());
+    let remote = open_patiently(&control, &server.socket_url());
     remote.check().expect("the server answers");
     load::loses_nothing(&remote, |count| {
         for _ in 0..3 {

@@ -86,6 +86,12 @@ fn open(control: &Control, url: &str) -> Remote {
     redis(control, config, options())
 }
 
+/// The same, for a server that a busy machine may take long to bring back.
+fn open_patiently(control: &Control, url: &str) -> Remote {
+    let config = RedisConfig::from_url(url).expect("is a URL");
+    redis(control, config, patient_for(Duration::from_secs(60)))
+}
+
 #[test]
 fn conforms_over_tcp_with_a_password() {
     let server = Server::start(&["--requirepass", "pass@word"]);
@@ -207,7 +213,7 @@ fn conforms_behind_a_sentinel() {
 fn what_is_acknowledged_outlives_the_server() {
     let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     let control = Control::start().expect("a thread starts");
-    let remote = open(&control, &server.url());
+    let remote = open_patiently(&control, &server.url());
     remote.check().expect("the server answers");
     load::loses_nothing(&remote, |count| {
         for _ in 0..3 {

@@ -65,6 +65,7 @@
 //!   come. Whether the turn ran is unknown; nothing is sent again by itself.
 //! - [`Unreachable`](crate::CallError::Unreachable): it has not left, and did not run.
 //! - [`NotRemote`](crate::CallError::NotRemote): it can't be understood there, and did not run.
+//! - [`Unreadable`](crate::CallError::Unreadable): it ran, but its answer can't be sent or read.
 //!
 //! A connection that broke is opened again at the next call, after a rest of 10 ms to 1 s. Messages
 //! wait for it, and for room: each side says how much it takes at once (1,024 messages in 16 MiB),

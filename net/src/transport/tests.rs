@@ -92,8 +92,8 @@ fn terms(who: Who) -> Rc<Terms> {
             fingerprint: 1,
         }],
         window: Window {
-            messages: 16,
-            bytes: 100_000,
+            messages: 64,
+            bytes: 16 << 20,
         },
         max_frame: 1 << 20,
     })

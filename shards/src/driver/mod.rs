@@ -59,12 +59,6 @@ pub trait Driver {
     /// Operations submitted and not yet completed for the last time. The loop skips `poll` when it is zero.
     fn in_flight(&self) -> usize;
 
-    /// Whether [`poll`](Driver::poll) would find anything, as far as a look at memory tells. What
-    /// looks again and again asks this in between.
-    fn has_news(&mut self) -> bool {
-        false
-    }
-
     /// Hands queued operations on and appends what has finished to `done`. Never blocks.
     fn poll(&mut self, done: &mut Vec<Completion>);
 

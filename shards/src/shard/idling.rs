@@ -148,7 +148,7 @@ impl Shard {
                     }
                 }
             }
-            if self.has_arrivals(|_| true) || self.driver.borrow_mut().has_news() {
+            if self.has_arrivals(|_| true) {
                 return true;
             }
         }

@@ -182,7 +182,7 @@ impl UringDriver {
     }
 
     /// Whether the kernel must be entered: something is queued, or it has something to post.
-    fn wants_entry(&mut self) -> bool {
+    fn has_news(&mut self) -> bool {
         if !self.backlog.is_empty() {
             return true;
         }
@@ -380,12 +380,8 @@ impl Driver for UringDriver {
         self.pending.len() + self.ready.len()
     }
 
-    fn has_news(&mut self) -> bool {
-        !self.ready.is_empty() || self.wants_entry() || !self.ring.completion().is_empty()
-    }
-
     fn poll(&mut self, done: &mut Vec<Completion>) {
-        if self.wants_entry() {
+        if self.has_news() {
             self.enter_again(0, None);
         }
         if !self.ready.is_empty() {
@@ -401,7 +397,7 @@ impl Driver for UringDriver {
         let limit = until.map(|until| until.since(self.now()));
         let rung = self.bell.take();
         if rung || !self.ready.is_empty() || limit == Some(Duration::ZERO) {
-            if self.wants_entry() {
+            if self.has_news() {
                 self.enter_again(0, None);
             }
         } else {
