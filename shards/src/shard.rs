@@ -1,5 +1,6 @@
 //! The shard and its loop.
 
+mod after_io;
 mod hosted;
 mod idling;
 
@@ -27,6 +28,7 @@ use crate::stall::Pulse;
 use crate::task::{TaskId, Tasks};
 use crate::time::Time;
 
+use after_io::AfterIo;
 use idling::Lull;
 
 /// Something to be done on a shard, brought by any thread.
@@ -114,6 +116,7 @@ pub struct Shard {
     wakes: Arc<WakeInbox>,
     stopping: Cell<bool>,
     parked: Cell<bool>,
+    after_io: AfterIo,
     extension: Extension,
 }
 
@@ -175,6 +178,7 @@ impl Shard {
             wakes,
             stopping: Cell::new(false),
             parked: Cell::new(false),
+            after_io: AfterIo::default(),
             extension: Extension::default(),
         })
     }
@@ -210,6 +214,7 @@ impl Shard {
             self.mesh_out();
             work += self.take_errands();
             work += self.complete_io();
+            work += self.wake_after_io();
             work += self.fire_timers(work);
             work != 0
         })

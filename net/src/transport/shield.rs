@@ -14,6 +14,15 @@ pub enum Shield {
     Tls(Box<Connection>),
 }
 
+/// How much of what came was taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// All of it.
+    All,
+    /// A part, and the rest is to be taken in later.
+    Part,
+}
+
 impl Shield {
     /// TLS by `connection`, which nothing has gone through yet.
     #[must_use]
@@ -38,21 +47,20 @@ impl Shield {
         matches!(self, Shield::Tls(connection) if connection.wants_write())
     }
 
-    /// Has `take` take in what stands in `chunk`, which came over the connection.
+    /// Has `take` take in what stands in `chunk`, which came over the connection, until it has
+    /// taken enough for once.
     pub(super) fn open(
         &mut self,
-        mut chunk: &[u8],
-        mut take: impl FnMut(&[u8]) -> Result<(), LinkError>,
-    ) -> Result<(), LinkError> {
+        chunk: &mut &[u8],
+        mut take: impl FnMut(&mut &[u8]) -> Result<Taken, LinkError>,
+    ) -> Result<Taken, LinkError> {
         let Shield::Tls(connection) = self else {
             return take(chunk);
         };
-        while !chunk.is_empty() {
-            connection.read_tls(&mut chunk)?;
-            connection.process_new_packets()?;
+        loop {
             loop {
                 let mut reader = connection.reader();
-                let plain = match reader.fill_buf() {
+                let mut plain = match reader.fill_buf() {
                     Ok(plain) => plain,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) => return Err(error.into()),
@@ -62,11 +70,19 @@ impl Shield {
                     // The peer has said that it will say no more.
                     return Err(LinkError::ClosedByPeer);
                 }
-                take(plain)?;
+                let taken = take(&mut plain)?;
+                let length = length - plain.len();
                 reader.consume(length);
+                if taken == Taken::Part {
+                    return Ok(taken);
+                }
             }
+            if chunk.is_empty() {
+                return Ok(Taken::All);
+            }
+            connection.read_tls(chunk)?;
+            connection.process_new_packets()?;
         }
-        Ok(())
     }
 
     /// What is to be sent for `plain`, and for the shield itself.

@@ -606,6 +606,27 @@ fn both_sides_may_send_each_other_much_at_once() {
 }
 
 #[test]
+fn a_burst_lets_others_on_the_shard_go_between() {
+    let world = World::new(3, SimConfig::default(), ListenLimits::default());
+    let (shard, addr) = (world.shard.clone(), world.addr);
+    world.shard.spawn(async move {
+        let link = World::dial(shard.clone(), addr, Rc::new(Echo::default())).await;
+        let link = link.expect("it is not refused");
+        for number in 0..64_u8 {
+            let told = link.tell(outgoing(), append(&[number]));
+            told.expect("there is room");
+        }
+    });
+    let (mut told, mut most_in_a_pass) = (0, 0);
+    while told < 64 {
+        world.step();
+        let before = std::mem::replace(&mut told, world.server.told.borrow().len());
+        most_in_a_pass = most_in_a_pass.max(told - before);
+    }
+    assert_eq!(most_in_a_pass, 32);
+}
+
+#[test]
 fn a_silent_peer_is_asked_and_an_idle_session_stays() {
     let world = World::new(5, SimConfig::default(), ListenLimits::default());
     let (shard, addr) = (world.shard.clone(), world.addr);

@@ -123,6 +123,7 @@ impl Shard {
     pub(super) fn may_park(&self) -> bool {
         !self.has_arrivals(|peer| !self.driver.borrow_mut().mesh_is_held(peer))
             && !self.tasks.has_ready()
+            && self.after_io.is_empty()
             && self.local.is_empty()
             && !self.stopping.get()
     }
