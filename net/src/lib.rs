@@ -8,6 +8,7 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 #![forbid(unsafe_code)]
 
+pub mod cluster;
 pub mod codec;
 pub mod cursor;
 pub mod frame;

@@ -79,6 +79,30 @@ pub enum Bug {
     JournalSnapshotAhead,
     /// A reminder is moved on before its actor has heard of it.
     HastyMove,
+    /// A member of a cluster confirms leases of versions older than its own.
+    OldVersionConfirmed,
+    /// A lease counts from when it was confirmed, not from when it was asked for.
+    LateLease,
+    /// Who takes slots over waits for no leases.
+    UnsettledSlots,
+    /// Who takes slots over forgets that clocks differ.
+    DriftForgotten,
+    /// Who takes slots over waits from when it has heard of them, not from when the majority has.
+    EarlySettling,
+    /// A member says that it let go of slots that it did not hold alone.
+    BorrowedSlots,
+    /// A member says that it let go of slots whose turns still run.
+    HastyLettingGo,
+    /// A member that has missed versions says that it let go of what they took.
+    MissedVersions,
+    /// Half of the members are taken for a majority.
+    HalfMajority,
+    /// A version of the table is written by who has no majority behind it.
+    UnconfirmedChange,
+    /// A member serves without a lease.
+    NoLease,
+    /// A slot that was handed over once is taken for handed over when it comes back.
+    StaleHandover,
 }
 
 #[cfg(feature = "planted-bugs")]

@@ -1,0 +1,163 @@
+//! What chance comes by too seldom.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+
+use quark_shards::slots::NodeId;
+use quark_shards::time::Time;
+
+use super::super::*;
+
+const NOW: Time = Time::from_nanos(1_000_000_000);
+
+pub(super) fn newcomer(name: &str) -> Newcomer {
+    Newcomer {
+        name: name.to_owned(),
+        incarnation: 1,
+        address: Address {
+            ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            ports: vec![1],
+        },
+    }
+}
+
+/// The first table, of the node "a", and the ones that `changes` make of it.
+fn history<const N: usize>(changes: [Change; N]) -> Vec<Rc<Table>> {
+    let mut tables = vec![Rc::new(Table::found(newcomer("a")))];
+    for change in changes {
+        let last = tables.last().expect("it begins with one");
+        tables.push(Rc::new(
+            last.changed(&change).expect("it can be changed so"),
+        ));
+    }
+    tables
+}
+
+/// A slot that these members own, one after the other.
+fn slot_of(tables: &[Rc<Table>], owners: &[u32]) -> u16 {
+    let owned = |slot: &u16| {
+        let owners = owners.iter().map(|id| Some(NodeId(*id)));
+        owners.eq(tables.iter().map(|table| table.owner(*slot)))
+    };
+    (0..=u16::MAX)
+        .find(owned)
+        .expect("among so many there is one")
+}
+
+fn member(name: &str, table: &Rc<Table>) -> Membership {
+    let mut member = Membership::new(newcomer(name), Timing::default());
+    assert_eq!(member.read(Some(table.clone()), NOW), Entry::Member);
+    member
+}
+
+/// Has all others confirm what `member` asks.
+fn confirm(member: &mut Membership) {
+    for (to, message) in member.take_outgoing() {
+        if let Message::Ask(ask) = message {
+            let (version, round) = (ask.version, ask.round);
+            member.receive(to, Message::Confirm { version, round }, NOW);
+        }
+    }
+}
+
+/// What a member says that it has let go of.
+fn said_to_have_let_go(member: &mut Membership) -> Versions {
+    let said = member.take_outgoing().into_iter().rev();
+    let mut said = said.filter_map(|(_, message)| match message {
+        Message::Ask(ask) => Some(ask.let_go),
+        _ => None,
+    });
+    said.next().expect("it has asked")
+}
+
+#[test]
+pub(super) fn who_missed_versions_hands_nothing_over() {
+    let tables = history([
+        Change::Admit(newcomer("b")),
+        Change::Drain(NodeId(2)),
+        Change::Admit(newcomer("c")),
+    ]);
+    // What "b" had meanwhile may still run there.
+    slot_of(&tables, &[1, 2, 1, 3]);
+    let mut member = member("a", &tables[0]);
+    member.read(Some(tables[3].clone()), NOW);
+    member.let_go(4, NOW);
+    assert!(!said_to_have_let_go(&mut member).contains(4));
+}
+
+#[test]
+fn who_missed_none_hands_over_when_its_turns_are_over() {
+    let tables = history([Change::Admit(newcomer("b"))]);
+    let mut member = member("a", &tables[0]);
+    member.read(Some(tables[1].clone()), NOW);
+    assert!(!said_to_have_let_go(&mut member).contains(2));
+    member.let_go(2, NOW);
+    assert!(said_to_have_let_go(&mut member).contains(2));
+}
+
+#[test]
+pub(super) fn what_was_handed_over_once_is_not_when_it_comes_back() {
+    let tables = history([
+        Change::Admit(newcomer("b")),
+        Change::Admit(newcomer("c")),
+        Change::Drain(NodeId(3)),
+    ]);
+    let slot = slot_of(&tables, &[1, 2, 3, 2]);
+    let mut member = member("b", &tables[1]);
+    confirm(&mut member);
+    assert_eq!(member.serve(slot, NOW), Serve::NotYet);
+    let ask = Ask {
+        version: 2,
+        round: 1,
+        has_lease: true,
+        let_go: Versions { first: 2, last: 2 },
+        silent: Vec::new(),
+    };
+    member.receive(NodeId(1), Message::Ask(ask), NOW);
+    assert_eq!(member.serve(slot, NOW), Serve::Here);
+    member.read(Some(tables[3].clone()), NOW);
+    assert_eq!(member.serve(slot, NOW), Serve::NotYet, "\"c\" had it");
+}
+
+#[test]
+pub(super) fn who_has_no_majority_behind_a_version_writes_none_after_it() {
+    let tables = history([Change::Admit(newcomer("b")), Change::Admit(newcomer("c"))]);
+    let mut member = member("a", &tables[0]);
+    member.read(Some(tables[1].clone()), NOW);
+    confirm(&mut member);
+    member.receive(NodeId(0), Message::Join(newcomer("d")), NOW);
+    assert_eq!(member.change(NOW), Some(Change::Admit(newcomer("d"))));
+    member.read(Some(tables[2].clone()), NOW);
+    member.receive(NodeId(0), Message::Join(newcomer("d")), NOW);
+    let slot = slot_of(&tables, &[1, 1, 1]);
+    assert_eq!(member.serve(slot, NOW), Serve::Here, "the lease goes on");
+    assert_eq!(member.change(NOW), None);
+    confirm(&mut member);
+    assert_eq!(member.change(NOW), Some(Change::Admit(newcomer("d"))));
+}
+
+#[test]
+fn who_was_replaced_ends() {
+    let tables = history([Change::Restart(
+        NodeId(1),
+        Newcomer {
+            incarnation: 2,
+            ..newcomer("a")
+        },
+    )]);
+    let mut member = member("a", &tables[0]);
+    assert_eq!(member.serve(7, NOW), Serve::Here);
+    for _ in 0..2 {
+        let read = member.read(Some(tables[1].clone()), NOW);
+        assert_eq!(read, Entry::Replaced);
+        assert_eq!(member.serve(7, NOW), Serve::Outside);
+    }
+}
+
+#[test]
+fn a_store_that_forgot_takes_nothing_back() {
+    let tables = history([Change::Admit(newcomer("b"))]);
+    let mut member = member("a", &tables[1]);
+    assert_eq!(member.read(Some(tables[0].clone()), NOW), Entry::Member);
+    assert_eq!(member.table().map(|table| table.version()), Some(2));
+}

@@ -1,0 +1,71 @@
+//! The histories find bugs: each of those planted in what keeps nodes apart, one at a time.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use quark_shards::planted::{Bug, plant};
+
+use super::{cases, run};
+
+/// Seeds that a bug may escape.
+const SEEDS: u64 = 300;
+const EVENTS: u64 = 6_000;
+
+/// Bugs that chance comes by too seldom, and what finds them.
+const BUGS_IN_CASES: &[(Bug, fn())] = &[
+    (
+        Bug::MissedVersions,
+        cases::who_missed_versions_hands_nothing_over,
+    ),
+    (
+        Bug::StaleHandover,
+        cases::what_was_handed_over_once_is_not_when_it_comes_back,
+    ),
+    (
+        Bug::UnconfirmedChange,
+        cases::who_has_no_majority_behind_a_version_writes_none_after_it,
+    ),
+];
+
+const BUGS: &[Bug] = &[
+    Bug::OldVersionConfirmed,
+    Bug::LateLease,
+    Bug::UnsettledSlots,
+    Bug::DriftForgotten,
+    Bug::EarlySettling,
+    Bug::BorrowedSlots,
+    Bug::HastyLettingGo,
+    Bug::HalfMajority,
+    Bug::NoLease,
+];
+
+#[test]
+fn each_planted_bug_is_caught() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let escaped: Vec<Bug> = BUGS
+        .iter()
+        .copied()
+        .filter(|bug| !is_caught(*bug))
+        .collect();
+    std::panic::set_hook(hook);
+    assert!(
+        escaped.is_empty(),
+        "not caught in {SEEDS} seeds: {escaped:?}"
+    );
+}
+
+fn is_caught(bug: Bug) -> bool {
+    for seed in 0..SEEDS {
+        plant(Some((bug, 1)));
+        let ran = catch_unwind(AssertUnwindSafe(|| run(seed, EVENTS)));
+        plant(None);
+        let Err(panic) = ran else { continue };
+        let said = panic.downcast_ref::<String>().map_or("", String::as_str);
+        if said.contains("is served by") {
+            let first = said.lines().next().unwrap_or_default();
+            println!("{bug:?} is caught by seed {seed}: {first}");
+            return true;
+        }
+    }
+    false
+}
