@@ -60,6 +60,7 @@ planted_bugs() {
     cargo test --locked -p quark-tests --features planted-bugs --test planted -- --show-output
     cargo test --locked -p quark-tests --features planted-bugs --test durable_histories planted -- --show-output
     cargo test --locked -p quark-storage --features planted-bugs --lib planted -- --show-output
+    cargo test --locked -p quark-net --features planted-bugs --lib planted -- --show-output
 }
 doc_tests() { cargo test --locked --workspace "${BOTH_DRIVERS[@]}" --doc; }
 rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace "${BOTH_DRIVERS[@]}" --no-deps; }

@@ -34,6 +34,7 @@ mod slot_set;
 mod table;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 pub use self::message::{Ask, Message, Versions};
 pub use self::node::{Entry, Membership, Serve};

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use quark_shards::planted::{Bug, planted};
@@ -25,7 +25,7 @@ pub struct Membership {
     /// The highest version that anyone has spoken of.
     newest: u64,
     /// Read while this side was no member.
-    outside: Option<Rc<Table>>,
+    outside: Option<Arc<Table>>,
     round: u64,
     next_tick: Time,
     outgoing: Vec<(NodeId, Message)>,
@@ -72,7 +72,7 @@ const NEWCOMERS_MOST: usize = 64;
 /// A member's place at one version of the table.
 struct Seat {
     me: NodeId,
-    table: Rc<Table>,
+    table: Arc<Table>,
     lease: Lease,
     /// Slots whose deeds are of this version or an earlier one are held by nobody else.
     settled: u64,
@@ -125,7 +125,7 @@ impl Membership {
 
     /// The table by which it lives: the newest that it has read.
     #[must_use]
-    pub fn table(&self) -> Option<&Rc<Table>> {
+    pub fn table(&self) -> Option<&Arc<Table>> {
         let seat = self.seat.as_ref().map(|seat| &seat.table);
         seat.or(self.outside.as_ref())
     }
@@ -169,7 +169,7 @@ impl Membership {
 
     /// The table was read: `None` if there is none yet. Says how the node becomes a member, if it is
     /// none.
-    pub fn read(&mut self, table: Option<Rc<Table>>, now: Time) -> Entry {
+    pub fn read(&mut self, table: Option<Arc<Table>>, now: Time) -> Entry {
         let Some(table) = table else {
             return Entry::Found(Table::found(self.who.clone()));
         };
@@ -210,7 +210,7 @@ impl Membership {
         Entry::Member
     }
 
-    fn take_seat(&mut self, me: NodeId, table: Rc<Table>, now: Time) {
+    fn take_seat(&mut self, me: NodeId, table: Arc<Table>, now: Time) {
         let same = |seat: &Seat| seat.me == me && seat.table.version() == table.version();
         if self.seat.as_ref().is_some_and(same) {
             return;
@@ -351,7 +351,13 @@ impl Membership {
 }
 
 impl Seat {
-    fn new(me: NodeId, table: Rc<Table>, before: Option<Seat>, timing: &Timing, now: Time) -> Self {
+    fn new(
+        me: NodeId,
+        table: Arc<Table>,
+        before: Option<Seat>,
+        timing: &Timing,
+        now: Time,
+    ) -> Self {
         let version = table.version();
         let mut seat = match before {
             Some(mut before) => {

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::net::IpAddr;
 
 use quark_shards::planted::{Bug, planted};
@@ -6,7 +7,7 @@ use thiserror::Error;
 
 /// Who belongs to a cluster and who owns its slots, at one version. It is kept outside of the
 /// cluster's nodes, and every change makes the next version of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Table {
     pub(super) version: u64,
     /// The number that the next newcomer gets. None is given twice.
@@ -26,6 +27,14 @@ pub struct Deed {
     pub since: u64,
     /// Who had it before, and can hand it over.
     pub from: Option<NodeId>,
+}
+
+impl Deed {
+    /// Of a slot that nobody owns.
+    pub(super) const NONE: Deed = Deed {
+        since: 0,
+        from: None,
+    };
 }
 
 /// A node of a cluster.
@@ -259,9 +268,12 @@ impl Table {
             let before = self.owner(slot);
             let after = slots.as_ref().map(|slots| slots.owner(slot));
             if before != after {
-                self.deeds[usize::from(slot)] = Deed {
-                    since: self.version,
-                    from: before,
+                self.deeds[usize::from(slot)] = match after {
+                    None => Deed::NONE,
+                    Some(_) => Deed {
+                        since: self.version,
+                        from: before,
+                    },
                 };
             }
         }
@@ -278,6 +290,16 @@ impl Table {
                 };
             }
         }
+    }
+}
+
+impl fmt::Debug for Table {
+    /// Without the slots, which nobody could read.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table")
+            .field("version", &self.version)
+            .field("members", &self.members)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What chance comes by too seldom.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use quark_shards::slots::NodeId;
 use quark_shards::time::Time;
@@ -22,11 +22,11 @@ pub(super) fn newcomer(name: &str) -> Newcomer {
 }
 
 /// The first table, of the node "a", and the ones that `changes` make of it.
-fn history<const N: usize>(changes: [Change; N]) -> Vec<Rc<Table>> {
-    let mut tables = vec![Rc::new(Table::found(newcomer("a")))];
+fn history<const N: usize>(changes: [Change; N]) -> Vec<Arc<Table>> {
+    let mut tables = vec![Arc::new(Table::found(newcomer("a")))];
     for change in changes {
         let last = tables.last().expect("it begins with one");
-        tables.push(Rc::new(
+        tables.push(Arc::new(
             last.changed(&change).expect("it can be changed so"),
         ));
     }
@@ -34,7 +34,7 @@ fn history<const N: usize>(changes: [Change; N]) -> Vec<Rc<Table>> {
 }
 
 /// A slot that these members own, one after the other.
-fn slot_of(tables: &[Rc<Table>], owners: &[u32]) -> u16 {
+fn slot_of(tables: &[Arc<Table>], owners: &[u32]) -> u16 {
     let owned = |slot: &u16| {
         let owners = owners.iter().map(|id| Some(NodeId(*id)));
         owners.eq(tables.iter().map(|table| table.owner(*slot)))
@@ -44,7 +44,7 @@ fn slot_of(tables: &[Rc<Table>], owners: &[u32]) -> u16 {
         .expect("among so many there is one")
 }
 
-fn member(name: &str, table: &Rc<Table>) -> Membership {
+fn member(name: &str, table: &Arc<Table>) -> Membership {
     let mut member = Membership::new(newcomer(name), Timing::default());
     assert_eq!(member.read(Some(table.clone()), NOW), Entry::Member);
     member

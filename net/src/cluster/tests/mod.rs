@@ -5,6 +5,7 @@ mod cases;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod table;
+mod wire;
 mod world;
 
 use std::time::Duration;

@@ -1,14 +1,18 @@
 //! Nodes, their clocks, what lies between them and the table's store, all by chance of one seed.
 
+mod counts;
+mod faults;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::{IpAddr, Ipv4Addr};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use quark_shards::slots::NodeId;
 use quark_shards::time::Time;
 
+pub(super) use self::counts::Counts;
 use super::super::*;
 
 /// Nanoseconds of true time.
@@ -22,25 +26,6 @@ const STORE: usize = usize::MAX;
 
 /// Slots that are looked at.
 const WATCHED: [u16; 8] = [0, 1, 777, 9_999, 20_000, 33_333, 50_001, 65_535];
-
-/// How many of each kind of fault there were, and what came of all.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) events: u64,
-    pub(super) crashes: u64,
-    pub(super) pauses: u64,
-    pub(super) partitions: u64,
-    pub(super) one_way: u64,
-    pub(super) leaves: u64,
-    pub(super) outages: u64,
-    pub(super) lost: u64,
-    pub(super) twice: u64,
-    pub(super) late: u64,
-    pub(super) versions: u64,
-    pub(super) removals: u64,
-    /// Times that a watched slot has found another server.
-    pub(super) moves: u64,
-}
 
 struct Node {
     name: usize,
@@ -76,7 +61,7 @@ enum Event {
     },
     Read {
         incarnation: u64,
-        table: Option<Rc<Table>>,
+        table: Option<Arc<Table>>,
     },
     Written {
         incarnation: u64,
@@ -103,37 +88,6 @@ enum Write {
     Change { behind: u64, change: Change },
 }
 
-impl Counts {
-    fn each(&mut self) -> [&mut u64; 13] {
-        [
-            &mut self.events,
-            &mut self.crashes,
-            &mut self.pauses,
-            &mut self.partitions,
-            &mut self.one_way,
-            &mut self.leaves,
-            &mut self.outages,
-            &mut self.lost,
-            &mut self.twice,
-            &mut self.late,
-            &mut self.versions,
-            &mut self.removals,
-            &mut self.moves,
-        ]
-    }
-
-    pub(super) fn add(&mut self, other: &Counts) {
-        let mut other = other.clone();
-        for (sum, more) in self.each().into_iter().zip(other.each()) {
-            *sum += *more;
-        }
-    }
-
-    pub(super) fn has_all(&self) -> bool {
-        self.clone().each().into_iter().all(|count| *count > 0)
-    }
-}
-
 pub(super) struct World {
     pub(super) counts: Counts,
     pub(super) timing: Timing,
@@ -145,7 +99,7 @@ pub(super) struct World {
     nodes: Vec<Node>,
     incarnations: u64,
     /// The process of each member's number, as the table says.
-    store: Option<Rc<Table>>,
+    store: Option<Arc<Table>>,
     store_out_until: Nanos,
     /// Pairs that can't hear: from, to, by node; and [`STORE`].
     cut: BTreeSet<(usize, usize)>,
@@ -161,7 +115,7 @@ impl World {
             lease: Duration::from_millis(600),
             ask_every: Duration::from_millis(100),
             silence: Duration::from_millis(400),
-            drift_per_mille: 20,
+            drift_per_mille: 50,
         };
         let mut world = World {
             counts: Counts::default(),
@@ -288,7 +242,7 @@ impl World {
             _ => return,
         };
         self.counts.versions += 1;
-        self.store = Some(Rc::new(next));
+        self.store = Some(Arc::new(next));
     }
 
     fn in_process(&mut self, node: usize, event: Event) {
@@ -377,7 +331,7 @@ impl World {
         Time::from_nanos(SECOND + skewed as u64)
     }
 
-    fn read(&mut self, node: usize, table: Option<Rc<Table>>, now: Time) {
+    fn read(&mut self, node: usize, table: Option<Arc<Table>>, now: Time) {
         let Some(process) = &mut self.nodes[node].process else {
             return;
         };
@@ -541,73 +495,6 @@ impl World {
             return self.below(SECOND);
         }
         MILLI / 10 + self.below(5 * MILLI)
-    }
-
-    fn fault(&mut self) {
-        if !self.faults {
-            return;
-        }
-        let node = self.below(self.nodes.len() as u64) as usize;
-        match self.below(9) {
-            0 | 1 => {
-                if self.nodes[node].process.take().is_some() {
-                    self.counts.crashes += 1;
-                    let at = self.below(3 * SECOND);
-                    self.after(at, node, Event::Start);
-                }
-            }
-            2 => {
-                let until = self.now + self.below(2 * SECOND);
-                if let Some(process) = &mut self.nodes[node].process {
-                    self.counts.pauses += 1;
-                    process.paused_until = until;
-                }
-            }
-            3 => {
-                self.counts.partitions += 1;
-                let is_beyond = self.below(2) == 0;
-                for a in 0..self.nodes.len() {
-                    for b in 0..self.nodes.len() {
-                        if (a <= node) != (b <= node) {
-                            self.cut.insert((a, b));
-                        }
-                    }
-                    if (a <= node) == is_beyond {
-                        self.cut.insert((a, STORE));
-                    }
-                }
-            }
-            4 => {
-                self.counts.one_way += 1;
-                let to = self.below(self.nodes.len() as u64) as usize;
-                if self.below(2) == 0 {
-                    self.cut.insert((node, to));
-                } else {
-                    let all = 0..self.nodes.len();
-                    self.cut.extend(all.map(|other| (other, node)));
-                }
-            }
-            5 => {
-                self.counts.outages += 1;
-                if self.below(2) == 0 {
-                    self.store_out_until = self.now + self.below(2 * SECOND);
-                } else {
-                    self.cut.insert((node, STORE));
-                }
-            }
-            6 => {
-                if let Some(process) = &mut self.nodes[node].process
-                    && process.membership.me().is_some()
-                {
-                    self.counts.leaves += 1;
-                    process.is_leaving = true;
-                    process.membership.leave();
-                }
-            }
-            _ => self.cut.clear(),
-        }
-        let next = self.below(SECOND);
-        self.after(next, 0, Event::Fault);
     }
 
     /// Nobody serves what another does.
