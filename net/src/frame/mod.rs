@@ -67,6 +67,8 @@ pub enum Kind {
     Pong = 10,
     /// Send me no more, what is under way will be answered; or, in answer: I have sent my last.
     Goodbye = 11,
+    /// What nodes say to each other about their cluster.
+    Cluster = 12,
 }
 
 impl Kind {
@@ -83,6 +85,7 @@ impl Kind {
             9 => Kind::Ping,
             10 => Kind::Pong,
             11 => Kind::Goodbye,
+            12 => Kind::Cluster,
             _ => return None,
         })
     }

@@ -38,6 +38,8 @@ pub enum Event<'f, T> {
         /// Its schema, as it is encoded.
         body: &'f [u8],
     },
+    /// A node says this about the cluster: see [`cluster`](crate::cluster).
+    Cluster(&'f [u8]),
     /// There is room for more.
     Room,
     /// The peer takes no more messages. What is under way will be answered.

@@ -310,7 +310,8 @@ impl<T> Session<T> {
                 }
                 Ok(Event::SchemaAsked(header.actor))
             }
-            Kind::Hello | Kind::Welcome | Kind::Refused => {
+            Kind::Cluster if self.is_among_nodes() => Ok(Event::Cluster(frame.body)),
+            Kind::Cluster | Kind::Hello | Kind::Welcome | Kind::Refused => {
                 Err(SessionError::OutOfTurn(header.kind))
             }
         }
@@ -438,6 +439,19 @@ impl<T> Session<T> {
             };
             self.write_with(header, schema);
         }
+    }
+
+    /// Says something about the cluster: as [`Message::write`](crate::cluster::Message::write) has
+    /// written it. Nothing is said to clients, nor by them.
+    pub fn say_of_cluster(&mut self, message: &[u8]) {
+        if self.is_among_nodes() {
+            self.write(Kind::Cluster, message);
+        }
+    }
+
+    fn is_among_nodes(&self) -> bool {
+        let is_node = |terms: &Terms| matches!(terms.who, Who::Node(_));
+        is_node(&self.terms) && self.peer().is_some_and(|peer| is_node(&peer.terms))
     }
 
     /// Takes no more messages, and tells the peer. What is under way will be answered.

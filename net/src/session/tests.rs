@@ -40,6 +40,7 @@ struct Side {
     told: Vec<Vec<u8>>,
     replies: BTreeMap<u32, Vec<u8>>,
     schemas: Vec<(u16, Vec<u8>)>,
+    of_cluster: Vec<Vec<u8>>,
 }
 
 impl Side {
@@ -51,6 +52,7 @@ impl Side {
             told: Vec::new(),
             replies: BTreeMap::new(),
             schemas: Vec::new(),
+            of_cluster: Vec::new(),
         }
     }
 
@@ -76,6 +78,7 @@ impl Side {
                 Event::SchemaTold { actor, body } => {
                     self.schemas.push((actor, body.to_vec()));
                 }
+                Event::Cluster(said) => self.of_cluster.push(said.to_vec()),
                 Event::Nothing | Event::Room | Event::Leaving => {}
             }
         }
@@ -368,6 +371,41 @@ fn questions_whose_answers_nobody_takes_are_no_flood() {
         b.receive(&asked, Time::ZERO),
         Err(SessionError::Flood(_))
     ));
+}
+
+#[test]
+fn nodes_speak_of_their_cluster_and_clients_do_not() {
+    let (mut client, mut server) = opened(Window::default(), Protection::Plain);
+    client.session.say_of_cluster(b"let me in");
+    server.session.say_of_cluster(b"never");
+    exchange(&mut client, &mut server, Time::ZERO).expect("nothing was said");
+    assert!(client.of_cluster.is_empty() && server.of_cluster.is_empty());
+
+    let (patience, now) = (Patience::default(), Time::ZERO);
+    let node = || terms(node(), "prod", Window::default());
+    let dial = Session::dial(node(), patience, Protection::Plain, 11, now);
+    let accept = Session::accept(node(), patience, Protection::Plain, 22, now);
+    let (mut a, mut b) = (Side::new(dial), Side::new(accept));
+    exchange(&mut a, &mut b, now).expect("they agree");
+    a.session.say_of_cluster(b"who owns what?");
+    exchange(&mut a, &mut b, now).expect("they agree");
+    assert_eq!(b.of_cluster, [b"who owns what?"]);
+
+    // A client that does so all the same is none.
+    let (mut liar, mut server) = opened(Window::default(), Protection::Plain);
+    let mut frame = bytes::BytesMut::new();
+    let written = crate::frame::write_frame::<crate::frame::FrameError>(
+        &mut frame,
+        Header::of(Kind::Cluster),
+        liar.session.integrity(),
+        100,
+        |_| Ok(()),
+    );
+    assert!(written.is_ok() && liar.session.take_outgoing(usize::MAX).is_empty());
+    assert_eq!(
+        server.receive(&frame, now),
+        Err(SessionError::OutOfTurn(Kind::Cluster))
+    );
 }
 
 #[test]

@@ -98,6 +98,11 @@ pub trait Handler: Sized + 'static {
         let _ = (link, actor, schema);
     }
 
+    /// A node says this about the cluster.
+    fn cluster(&self, link: &Rc<Link<Self>>, message: &[u8]) {
+        let _ = (link, message);
+    }
+
     /// There may be room for more than before.
     fn room(&self, link: &Rc<Link<Self>>) {
         let _ = link;
@@ -292,6 +297,12 @@ impl<H: Handler> Link<H> {
         self.wake_writer();
     }
 
+    /// Says something about the cluster; see [`Session::say_of_cluster`].
+    pub fn say_of_cluster(&self, message: &[u8]) {
+        self.session.borrow_mut().say_of_cluster(message);
+        self.wake_writer();
+    }
+
     /// Whether messages may be sent.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -470,6 +481,7 @@ impl<H: Handler> Link<H> {
                 Event::SchemaAsked(actor) => self.handler.schema_asked(self, actor),
                 Event::SchemaTold { actor, body } => self.handler.schema_told(self, actor, body),
                 Event::Room => self.handler.room(self),
+                Event::Cluster(message) => self.handler.cluster(self, message),
                 Event::Leaving => self.handler.leaving(self),
             }
         }

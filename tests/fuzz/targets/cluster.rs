@@ -1,0 +1,16 @@
+//! Any bytes as what a node says of its cluster, and as a table out of a store: what can be read is
+//! written as it was read.
+#![no_main]
+
+use quark_net::cluster::{Message, Table};
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    if let Ok(message) = Message::read(data) {
+        let mut written = Vec::new();
+        message.write(&mut written);
+        assert_eq!(Message::read(&written), Ok(message));
+    }
+    if let Ok(table) = Table::decode(data) {
+        assert_eq!(Table::decode(&table.encode()), Ok(table));
+    }
+});
