@@ -17,7 +17,7 @@ use futures_util::future::{join_all, join4};
 use quark_storage::provider::{
     ETag, Epoch, Expected, Provider, RecordKey, StoreError, VALUE_BYTES_MOST, Write,
 };
-use quark_storage::redis::{RedisConfig, redis};
+use quark_storage::redis::{Document, RedisConfig, redis};
 use quark_storage::remote::{Control, Remote, RemoteStore, Share};
 use tempfile::TempDir;
 
@@ -519,4 +519,55 @@ fn values_are_of_any_bytes_and_sizes() {
             assert!(found.value == expected, "{record}, round {round}");
         }
     }
+}
+
+#[test]
+fn a_document_is_written_behind_its_last_version_only_and_told_of() {
+    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let control = Control::start().expect("a thread starts");
+    let open = || {
+        let config = RedisConfig::from_url(&server.url()).expect("a URL");
+        Document::new(&control, config, "table", Duration::from_millis(500))
+    };
+    let (ours, theirs) = (open(), open());
+    let (tell, told) = std::sync::mpsc::channel();
+    theirs.watch(move || {
+        // Who looks may have gone.
+        let _ = tell.send(());
+    });
+    told.recv_timeout(Duration::from_secs(10))
+        .expect("it is subscribed");
+    assert_eq!(block_on(ours.read()).expect("it answers"), None);
+    let write = |document: &Document, behind, version, what: &[u8]| {
+        block_on(document.write(behind, version, what))
+    };
+    assert!(write(&ours, 0, 1, b"one").expect("it answers"));
+    told.recv_timeout(Duration::from_secs(10))
+        .expect("it is told of");
+    assert!(!write(&theirs, 0, 1, b"also one").expect("it answers"));
+    let read = block_on(theirs.read()).expect("it answers");
+    assert_eq!(read, Some((1, Bytes::from_static(b"one"))));
+    let large = vec![7; 150_000];
+    assert!(write(&theirs, 1, 2, &large).expect("it answers"));
+    assert!(!write(&ours, 1, 2, b"two").expect("it answers"));
+
+    server.kill();
+    assert!(write(&ours, 2, 3, b"three").is_err());
+    assert!(block_on(theirs.read()).is_err());
+    while told.try_recv().is_ok() {}
+    server.launch();
+    eventually("it connects again", || block_on(theirs.read()).is_ok());
+    told.recv_timeout(Duration::from_secs(10))
+        .expect("it may have missed something");
+    let read = block_on(theirs.read()).expect("it answers");
+    assert_eq!(read, Some((2, Bytes::from(large))));
+    eventually("it connects again", || {
+        write(&ours, 2, 3, b"three").is_ok_and(|written| written)
+    });
+    told.recv_timeout(Duration::from_secs(10))
+        .expect("it is told of");
+
+    server.cli(&["SET", "{quark}table", "x"]);
+    let damaged = block_on(ours.read()).expect_err("it is none");
+    assert!(damaged.to_string().contains("damaged"), "{damaged}");
 }

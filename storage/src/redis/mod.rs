@@ -32,12 +32,14 @@ mod answer;
 mod batch;
 mod config;
 mod connection;
+mod document;
 mod tags;
 
 use std::time::Duration;
 
 pub use self::config::RedisConfig;
 use self::connection::RedisConnection;
+pub use self::document::{Document, DocumentError};
 use crate::remote::{Backend, Control, Failure, Limits, Options, Remote};
 
 /// The way to a Redis. Does not connect yet: [`Remote::check`] does.
