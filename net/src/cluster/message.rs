@@ -32,6 +32,8 @@ pub struct Ask {
     pub round: u64,
     /// Whether it holds a lease.
     pub has_lease: bool,
+    /// Whether it holds alone whatever this version gives it.
+    pub is_settled: bool,
     /// It has let go of every slot that one of these versions took from it, and nobody else had held
     /// those when they did.
     pub let_go: Versions,

@@ -26,19 +26,24 @@
 //! nothing after its leases. A cluster that lost its majority goes on when enough of its members are
 //! back under their names.
 
+mod keeper;
 mod lease;
 mod message;
 mod node;
 mod settings;
 mod slot_set;
+mod store;
 mod table;
 #[cfg(test)]
 mod tests;
 mod wire;
 
+pub use self::keeper::{Keeper, Surroundings};
 pub use self::message::{Ask, Message, Versions};
 pub use self::node::{Entry, Membership, Serve};
 pub use self::settings::Timing;
+pub use self::slot_set::SlotSet;
+pub use self::store::{MemoryTable, StoreAnswer, TableStore, TableStoreError};
 pub use self::table::{
     Address, Change, ChangeError, Deed, MEMBERS_MOST, Member, Newcomer, Status, Table,
 };

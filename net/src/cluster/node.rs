@@ -33,6 +33,8 @@ pub struct Membership {
     is_leaving: bool,
     /// Whether the last table that named it meant this process.
     was_member: bool,
+    /// Seats that it took, or lost.
+    seats: u64,
 }
 
 /// What there is to say about a slot.
@@ -84,6 +86,10 @@ struct Seat {
     /// When the last of it was let go of.
     let_go_at: Time,
     peers: BTreeMap<NodeId, Peer>,
+    /// Of what is its own to serve, at this version.
+    changes: u64,
+    /// When it had this version.
+    began: Time,
 }
 
 /// What is known of another member.
@@ -95,6 +101,8 @@ struct Peer {
     /// When it last said anything.
     heard: Time,
     let_go: Versions,
+    /// The last version at which it said that it is settled.
+    settled: u64,
     silent: Vec<NodeId>,
 }
 
@@ -114,6 +122,7 @@ impl Membership {
             newcomers: Vec::new(),
             is_leaving: false,
             was_member: false,
+            seats: 0,
         }
     }
 
@@ -159,6 +168,27 @@ impl Membership {
             .map_or(Time::ZERO, |seat| seat.lease.until())
     }
 
+    /// The slots that it may serve while its lease holds. What [`serve`](Self::serve) says of each,
+    /// until [`revision`](Self::revision) says another number.
+    #[must_use]
+    pub fn mine(&self, now: Time) -> SlotSet {
+        let mut mine = SlotSet::new();
+        if let Some(seat) = &self.seat {
+            (0..=u16::MAX)
+                .filter(|slot| seat.table.owner(*slot) == Some(seat.me))
+                .filter(|slot| seat.is_mine_alone(*slot, now))
+                .for_each(|slot| mine.insert(slot));
+        }
+        mine
+    }
+
+    /// Another number whenever the table or the slots that it may serve have changed.
+    #[must_use]
+    pub fn revision(&self) -> (u64, u64) {
+        let changes = self.seat.as_ref().map_or(0, |seat| seat.changes);
+        (self.seats, changes)
+    }
+
     /// Whether the table is to be read: there is a newer one, or this node waits to be in it.
     #[must_use]
     pub fn wants_table(&self) -> bool {
@@ -183,7 +213,7 @@ impl Membership {
             };
         }
         let Some(named) = table.named(&self.who.name) else {
-            self.seat = None;
+            self.lose_seat();
             self.was_member = false;
             if table.members().is_empty() {
                 self.outside = Some(table);
@@ -197,7 +227,7 @@ impl Membership {
         };
         if named.incarnation != self.who.incarnation {
             if self.was_member {
-                self.seat = None;
+                self.lose_seat();
                 return Entry::Replaced;
             }
             let change = Change::Restart(named.id, self.who.clone());
@@ -210,11 +240,16 @@ impl Membership {
         Entry::Member
     }
 
+    fn lose_seat(&mut self) {
+        self.seats += u64::from(self.seat.take().is_some());
+    }
+
     fn take_seat(&mut self, me: NodeId, table: Arc<Table>, now: Time) {
         let same = |seat: &Seat| seat.me == me && seat.table.version() == table.version();
         if self.seat.as_ref().is_some_and(same) {
             return;
         }
+        self.seats += 1;
         let before = self.seat.take().filter(|seat| seat.me == me);
         self.seat = Some(Seat::new(me, table, before, &self.timing, now));
         self.newcomers.clear();
@@ -262,19 +297,20 @@ impl Membership {
 
     /// Does what is due.
     pub fn tick(&mut self, now: Time) {
-        if now < self.next_tick {
-            return;
-        }
         if let Some(seat) = &mut self.seat {
             seat.renew(&self.timing, now);
         }
-        self.ask(now);
+        if now >= self.next_tick {
+            self.ask(now);
+        }
     }
 
     /// When [`tick`](Self::tick) is due.
     #[must_use]
     pub fn next_tick(&self) -> Time {
-        self.next_tick
+        let settling = self.seat.as_ref().and_then(|seat| seat.settling.first());
+        let settles = settling.map_or(Time::MAX, |(_, at)| *at);
+        self.next_tick.min(settles)
     }
 
     fn ask(&mut self, now: Time) {
@@ -287,6 +323,7 @@ impl Membership {
             version: seat.table.version(),
             round: self.round,
             has_lease: seat.lease.holds(now),
+            is_settled: seat.is_settled(now),
             let_go: seat.let_go,
             silent: seat.silent(&self.timing, 0, now),
         };
@@ -318,6 +355,12 @@ impl Membership {
         self.is_leaving = true;
     }
 
+    /// Whether it is to leave.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.is_leaving
+    }
+
     /// The change of the table that is this node's to write, if any: behind the version of
     /// [`table`](Self::table), and nothing else.
     ///
@@ -330,8 +373,10 @@ impl Membership {
             return None;
         }
         let me = seat.table.member(seat.me)?;
+        let is_calm = seat.is_calm(&self.timing, now);
         if self.is_leaving {
             match me.status {
+                Status::Active if !is_calm => {}
                 Status::Active => return Some(Change::Drain(me.id)),
                 Status::Draining if seat.all_know_what_it_let_go() => {
                     return Some(Change::Remove(me.id));
@@ -341,6 +386,9 @@ impl Membership {
         }
         if let Some(lost) = seat.lost(&self.timing, now) {
             return Some(Change::Remove(lost));
+        }
+        if !is_calm {
+            return None;
         }
         let newcomer = self
             .newcomers
@@ -383,6 +431,8 @@ impl Seat {
                 },
                 let_go_at: now,
                 peers: BTreeMap::new(),
+                changes: 0,
+                began: now,
             },
         };
         let known = std::mem::take(&mut seat.peers);
@@ -394,6 +444,7 @@ impl Seat {
             })
             .collect();
         seat.table = table;
+        seat.began = now;
         if planted(Bug::EarlySettling) {
             let at = now + timing.settling();
             seat.settling.push((version, at));
@@ -412,6 +463,21 @@ impl Seat {
                 .settling
                 .iter()
                 .any(|(version, at)| since <= *version && *at <= now)
+    }
+
+    /// Whether all is held alone that the table says is this member's.
+    fn is_settled(&self, now: Time) -> bool {
+        (0..=u16::MAX)
+            .filter(|slot| self.table.owner(*slot) == Some(self.me))
+            .all(|slot| self.is_mine_alone(slot, now))
+    }
+
+    /// Whether slots may be moved that need not be: what was moved last has come to rest, so that
+    /// nobody has to wait for leases. Who is silent is waited for only as long as they last.
+    fn is_calm(&self, timing: &Timing, now: Time) -> bool {
+        let version = self.table.version();
+        now.since(self.began) > timing.settling() + timing.ask_every * 2
+            || self.peers.values().all(|peer| peer.settled == version) && self.is_settled(now)
     }
 
     /// What it can say to have let go of, once `next` is its table and all is let go of. Only what
@@ -468,8 +534,10 @@ impl Seat {
                 let peer = deed.from.and_then(|from| self.peers.get(&from));
                 peer.is_some_and(|peer| peer.let_go.contains(deed.since))
             };
-            if self.table.owner(slot) == Some(self.me) && is_handed() {
+            if self.table.owner(slot) == Some(self.me) && !self.handed.contains(slot) && is_handed()
+            {
                 self.handed.insert(slot);
+                self.changes += 1;
             }
         }
     }
@@ -481,6 +549,7 @@ impl Seat {
                 break;
             }
             self.settled = self.settled.max(version);
+            self.changes += 1;
             self.settling.remove(0);
         }
     }
@@ -510,6 +579,9 @@ impl Seat {
             return;
         };
         peer.heard = now;
+        if ask.is_settled {
+            peer.settled = peer.settled.max(ask.version);
+        }
         if ask.has_lease {
             peer.alive = now;
         }
@@ -567,6 +639,7 @@ impl Peer {
             alive: Time::ZERO,
             heard: Time::ZERO,
             let_go: Versions::NONE,
+            settled: 0,
             silent: Vec::new(),
         }
     }

@@ -1,8 +1,8 @@
 use quark_shards::slots::SLOTS;
 
 /// A set of slots: a bit for each.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct SlotSet(Box<[u64]>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotSet(Box<[u64]>);
 
 impl SlotSet {
     pub(super) fn new() -> Self {
@@ -10,8 +10,22 @@ impl SlotSet {
     }
 
     #[inline]
-    pub(super) fn contains(&self, slot: u16) -> bool {
+    /// Whether `slot` is one of them.
+    #[must_use]
+    pub fn contains(&self, slot: u16) -> bool {
         self.0[usize::from(slot) / 64] >> (slot % 64) & 1 != 0
+    }
+
+    /// How many they are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
     }
 
     #[inline]

@@ -155,6 +155,7 @@ impl Message {
                 out.extend_from_slice(&ask.version.to_le_bytes());
                 out.extend_from_slice(&ask.round.to_le_bytes());
                 out.push(ask.has_lease.into());
+                out.push(ask.is_settled.into());
                 out.extend_from_slice(&ask.let_go.first.to_le_bytes());
                 out.extend_from_slice(&ask.let_go.last.to_le_bytes());
                 count(ask.silent.len(), out);
@@ -194,6 +195,7 @@ impl Message {
                 version: body.u64("the version")?,
                 round: body.u64("the round")?,
                 has_lease: body.u8("whether it has a lease")? != 0,
+                is_settled: body.u8("whether it is settled")? != 0,
                 let_go: Versions {
                     first: body.u64("what it let go of")?,
                     last: body.u64("what it let go of")?,

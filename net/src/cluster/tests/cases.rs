@@ -60,6 +60,19 @@ fn confirm(member: &mut Membership) {
     }
 }
 
+/// Has the member `from` say that it holds what `version` gives it.
+fn say_settled(member: &mut Membership, from: u32, version: u64) {
+    let ask = Ask {
+        version,
+        round: 1,
+        has_lease: true,
+        is_settled: true,
+        let_go: Versions::NONE,
+        silent: Vec::new(),
+    };
+    member.receive(NodeId(from), Message::Ask(ask), NOW);
+}
+
 /// What a member says that it has let go of.
 fn said_to_have_let_go(member: &mut Membership) -> Versions {
     let said = member.take_outgoing().into_iter().rev();
@@ -110,6 +123,7 @@ pub(super) fn what_was_handed_over_once_is_not_when_it_comes_back() {
         version: 2,
         round: 1,
         has_lease: true,
+        is_settled: true,
         let_go: Versions { first: 2, last: 2 },
         silent: Vec::new(),
     };
@@ -126,11 +140,15 @@ pub(super) fn who_has_no_majority_behind_a_version_writes_none_after_it() {
     member.read(Some(tables[1].clone()), NOW);
     confirm(&mut member);
     member.receive(NodeId(0), Message::Join(newcomer("d")), NOW);
+    assert_eq!(member.change(NOW), None, "\"b\" has not come to rest");
+    say_settled(&mut member, 2, 2);
     assert_eq!(member.change(NOW), Some(Change::Admit(newcomer("d"))));
     member.read(Some(tables[2].clone()), NOW);
     member.receive(NodeId(0), Message::Join(newcomer("d")), NOW);
     let slot = slot_of(&tables, &[1, 1, 1]);
     assert_eq!(member.serve(slot, NOW), Serve::Here, "the lease goes on");
+    say_settled(&mut member, 2, 3);
+    say_settled(&mut member, 3, 3);
     assert_eq!(member.change(NOW), None);
     confirm(&mut member);
     assert_eq!(member.change(NOW), Some(Change::Admit(newcomer("d"))));

@@ -27,19 +27,22 @@ fn table(steps: &[u8]) -> Table {
 
 fn messages() -> impl Strategy<Value = Message> {
     let ask = (
-        any::<(u64, u64, bool, u64, u64)>(),
+        any::<(u64, u64, bool, bool, u64, u64)>(),
         prop::collection::vec(any::<u32>(), 0..5),
     );
     prop_oneof![
-        ask.prop_map(|((version, round, has_lease, first, last), silent)| {
-            Message::Ask(Ask {
-                version,
-                round,
-                has_lease,
-                let_go: Versions { first, last },
-                silent: silent.into_iter().map(NodeId).collect(),
-            })
-        }),
+        ask.prop_map(
+            |((version, round, has_lease, is_settled, first, last), silent)| {
+                Message::Ask(Ask {
+                    version,
+                    round,
+                    has_lease,
+                    is_settled,
+                    let_go: Versions { first, last },
+                    silent: silent.into_iter().map(NodeId).collect(),
+                })
+            }
+        ),
         any::<(u64, u64)>().prop_map(|(version, round)| Message::Confirm { version, round }),
         any::<u64>().prop_map(|version| Message::Refuse { version }),
         any::<(String, u64, u128)>().prop_map(|(name, incarnation, ip)| {
