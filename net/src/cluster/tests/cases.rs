@@ -109,6 +109,17 @@ fn who_missed_none_hands_over_when_its_turns_are_over() {
 }
 
 #[test]
+pub(super) fn who_did_not_hold_a_slot_alone_does_not_hand_it_over() {
+    let tables = history([Change::Admit(newcomer("b")), Change::Admit(newcomer("c"))]);
+    // "a" may still serve what it gave to "b", and "b" gives to "c".
+    slot_of(&tables, &[1, 2, 3]);
+    let mut member = member("b", &tables[1]);
+    member.read(Some(tables[2].clone()), NOW);
+    member.let_go(3, NOW);
+    assert!(!said_to_have_let_go(&mut member).contains(3));
+}
+
+#[test]
 pub(super) fn what_was_handed_over_once_is_not_when_it_comes_back() {
     let tables = history([
         Change::Admit(newcomer("b")),

@@ -13,6 +13,10 @@ const EVENTS: u64 = 6_000;
 /// Bugs that chance comes by too seldom, and what finds them.
 const BUGS_IN_CASES: &[(Bug, fn())] = &[
     (
+        Bug::BorrowedSlots,
+        cases::who_did_not_hold_a_slot_alone_does_not_hand_it_over,
+    ),
+    (
         Bug::MissedVersions,
         cases::who_missed_versions_hands_nothing_over,
     ),
@@ -32,7 +36,6 @@ const BUGS: &[Bug] = &[
     Bug::UnsettledSlots,
     Bug::DriftForgotten,
     Bug::EarlySettling,
-    Bug::BorrowedSlots,
     Bug::HastyLettingGo,
     Bug::HalfMajority,
     Bug::NoLease,
