@@ -361,7 +361,7 @@ fn a_side_that_was_held_up_itself_asks_before_it_gives_up() {
 }
 
 #[test]
-fn questions_whose_answers_nobody_takes_are_no_flood() {
+fn who_asks_for_schemas_without_taking_them_is_cut_off() {
     let (mut a, mut b) = opened(Window::default(), Protection::Plain);
     for _ in 0..=SCHEMAS_MOST {
         a.session.ask_schema(1);
