@@ -9,6 +9,7 @@ use quark_shards::mesh::Credits;
 use quark_shards::stall::Stall;
 
 use crate::actor::Actor;
+use crate::cluster::Cluster;
 use crate::driver_kind::DriverKind;
 use crate::engine::{Engine, Settings};
 use crate::error::RegisterError;
@@ -155,6 +156,14 @@ impl EngineBuilder {
     pub fn listen(mut self, listen: Listen) -> Self {
         self.settings.remote.cluster.clone_from(&listen.cluster);
         self.settings.remote.listen = Some(listen);
+        self
+    }
+
+    /// Makes the engine a node of a cluster, whose nodes share all keys among them: calls find their
+    /// actors on whichever they live. It has to [listen](Self::listen), and to have the others'
+    /// [seed](Self::seed).
+    pub fn cluster(mut self, cluster: Cluster) -> Self {
+        self.settings.remote.joins = Some(cluster);
         self
     }
 

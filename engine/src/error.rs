@@ -88,6 +88,13 @@ pub enum CallError<E = Infallible> {
     /// The actor's process could not be reached; the method did not run.
     #[error("the actor's process could not be reached: {0}")]
     Unreachable(Box<String>),
+    /// This node of a cluster, or the one that had the actor last, is cut off from the majority of
+    /// its members, and may have been replaced; the method did not run.
+    #[error(
+        "the actor's node is cut off from the majority of its cluster, and may have been replaced: \
+         retry later, or by another node"
+    )]
+    CutOff,
     /// The message can't travel to the actor's process; the method did not run.
     #[error("the message can't travel: {0}")]
     NotRemote(Box<NotRemote>),
@@ -153,6 +160,7 @@ impl<E> CallError<E> {
             CallError::WouldBlock => CallError::WouldBlock,
             CallError::Elsewhere => CallError::Elsewhere,
             CallError::Disconnected => CallError::Disconnected,
+            CallError::CutOff => CallError::CutOff,
             CallError::Unreachable(why) => CallError::Unreachable(why),
             CallError::NotRemote(why) => CallError::NotRemote(why),
             CallError::Unreadable(why) => CallError::Unreadable(why),
@@ -176,6 +184,7 @@ impl<E> CallError<E> {
                 | CallError::Unregistered(_)
                 | CallError::WouldBlock
                 | CallError::Unreachable(_)
+                | CallError::CutOff
                 | CallError::NotRemote(_)
         )
     }
@@ -231,6 +240,7 @@ pub(crate) enum Refusal {
     Stopped,
     Unregistered(RegisterError),
     Unreachable(String),
+    CutOff,
     NotRemote(NotRemote),
     /// Its actor is not here, or not only: the message is to be dispatched. Nobody is told this.
     Elsewhere,
@@ -254,6 +264,7 @@ impl<E> From<Refusal> for CallError<E> {
             Refusal::Stopped => CallError::Stopped,
             Refusal::Unregistered(error) => CallError::Unregistered(Box::new(error)),
             Refusal::Unreachable(why) => CallError::Unreachable(Box::new(why)),
+            Refusal::CutOff => CallError::CutOff,
             Refusal::NotRemote(why) => CallError::NotRemote(Box::new(why)),
             Refusal::Elsewhere => CallError::Elsewhere,
         }

@@ -23,6 +23,7 @@ use quark_shards::stall::StallWatcher;
 use quark_storage::provider::StoreError;
 
 use crate::builder::{EngineBuilder, OnStall};
+use crate::cluster::ClusterError;
 use crate::density::MemoryWatcher;
 use crate::driver_kind::{DriverKind, DriverKindError};
 use crate::engine::Engine;
@@ -77,6 +78,9 @@ pub enum LaunchError {
         /// Why.
         source: ListenError,
     },
+    /// The engine can't be a node of a cluster as it is to.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// No thread could be started.
     #[error("no thread for shard {shard}: {source}; raise the limit of processes (ulimit -u)")]
     Thread {
@@ -130,6 +134,10 @@ impl Launching {
     pub(crate) fn new(builder: EngineBuilder) -> Result<(Self, Vec<Plan>), LaunchError> {
         if let Some(refused) = builder.refused {
             return Err(refused.into());
+        }
+        let remote = &builder.settings.remote;
+        if let Some(cluster) = &remote.joins {
+            cluster.check(remote.listen.as_ref())?;
         }
         let topology = match builder.topology {
             Some(topology) => topology,

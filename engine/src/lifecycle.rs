@@ -180,6 +180,25 @@ impl Runtime {
         resident.set_mail(false);
     }
 
+    /// Whether actors of this hash may begin a life in this process now.
+    pub(crate) fn serves(&self, shard: &Shard, hash: u64) -> bool {
+        let remote = self.remote();
+        remote.is_none_or(|remote| remote.serves(hash, shard.now()))
+    }
+
+    /// Sends what waits in the mailbox to wherever the actor lives now.
+    pub(crate) fn hand_over_mail<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
+        while let Some(letter) = resident.mailbox.pop(&self.outliers) {
+            letter.forward(shard, self, shard.id());
+        }
+        resident.set_mail(false);
+        if resident.is_wanted()
+            && let Ok(types) = self.types.get::<A>(self)
+        {
+            types.wake_waiting(resident);
+        }
+    }
+
     /// Puts an idle actor to sleep.
     pub(crate) fn collect_now<A: Actor>(&self, shard: &Shard, resident: Resident<A>) {
         if resident.phase() != Phase::Active || !resident.is_idle() {
@@ -214,6 +233,11 @@ impl Runtime {
         }
         if self.is_closing() {
             self.refuse_mail(shard, resident, &Refusal::Stopped);
+            return self.send_home(shard, types, resident);
+        }
+        if !self.serves(shard, resident.hash()) && !types.pools.are_used() {
+            // Its next life is on another node.
+            self.hand_over_mail(shard, resident);
             return self.send_home(shard, types, resident);
         }
         self.say_down(shard, &resident, DownReason::Asleep);

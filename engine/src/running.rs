@@ -108,6 +108,7 @@ impl Drop for Running {
 impl Shards {
     fn end(self, engine: &Engine) {
         let grace = engine.settings().grace;
+        leave_cluster(engine);
         leave(engine);
         drain(engine, Instant::now() + grace);
         end_stores(engine, grace);
@@ -175,6 +176,34 @@ fn drain(engine: &Engine, deadline: Instant) {
         }
         thread::sleep(LOOK_EVERY);
     }
+}
+
+/// Has a node give its slots to the others of its cluster, and serve them until then.
+fn leave_cluster(engine: &Engine) {
+    const LOOK_EVERY: Duration = Duration::from_millis(2);
+    let Some(cluster) = &engine.settings().remote.joins else {
+        return;
+    };
+    run_on(engine, 0, |_, runtime| {
+        if let Some(node) = runtime.remote().and_then(|remote| remote.node()) {
+            node.leave();
+        }
+    });
+    let deadline = Instant::now() + cluster.leave_within;
+    while Instant::now() < deadline {
+        let left = ask_all(engine, |_, runtime| {
+            let node = runtime.remote().and_then(|remote| remote.node());
+            node.is_none_or(|node| node.has_left())
+        });
+        if left.is_none_or(|left| left.into_iter().all(|left| left)) {
+            return;
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+    tracing::warn!(
+        within = ?cluster.leave_within,
+        "this node could not hand its slots over in time; the others take them when its lease is over"
+    );
 }
 
 /// Has every shard take no more calls from other processes.

@@ -330,6 +330,12 @@ impl Runtime {
         if resident.phase() == Phase::Gone {
             // A new activation could be ahead of it: what was sent after it may have run there.
             if let Ok(types) = self.types.get::<M::Actor>(self) {
+                if !self.serves(shard, resident.hash()) {
+                    // Not so far: that is on another node.
+                    let (key, hash) = (resident.key(), resident.hash());
+                    types.leave_gone(resident);
+                    return self.ways(shard, types).dispatch(key, hash, incoming);
+                }
                 self.refuse(shard, &resident, incoming, types.failure(resident));
                 types.leave_gone(resident);
             }

@@ -9,12 +9,14 @@ use std::task::Waker;
 use std::time::Duration;
 
 use hashbrown::HashTable;
+use quark_net::cluster::SlotSet;
 use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
 use quark_shards::time::Time;
 
 use crate::activation::{Phase, Resident, Slab};
 use crate::actor::{ActivateError, Actor, TypeToken};
+use crate::cluster::leave_slots;
 use crate::coalesce::Flights;
 use crate::density::{self, Ages, Cut, Steps};
 use crate::engine::Engine;
@@ -81,7 +83,7 @@ impl<A: Actor> TypeShard<A> {
             routes.use_them();
             runtime.use_routes();
         }
-        if settings.remote.peer.is_some() {
+        if settings.remote.peer.is_some() || settings.remote.joins.is_some() {
             // What lives in other processes is not where its hash says.
             routes.use_them();
             runtime.use_routes();
@@ -403,6 +405,16 @@ pub(crate) trait AnyType {
     fn survey(&self, steps: &mut Steps, ages: &mut Ages) -> bool;
     /// Collects those on the old side of the cut; true once the walk has come to the end.
     fn shed(&self, shard: &Shard, runtime: &Runtime, steps: &mut Steps, cut: &mut Cut) -> bool;
+    /// Has actors leave whose slots another node has now; see [`leave_slots`].
+    fn leave_slots(
+        &self,
+        shard: &Shard,
+        runtime: &Runtime,
+        steps: &mut Steps,
+        slots: &SlotSet,
+        is_over: bool,
+        left: &mut usize,
+    ) -> bool;
     /// Begins to put every idle actor to sleep; true once none is left.
     fn close(&self, shard: &Shard, runtime: &Runtime) -> bool;
     /// Lets nobody in any more, and answers everyone who still waits in a mailbox.
@@ -572,6 +584,18 @@ impl<A: Actor> AnyType for TypeShard<A> {
 
     fn shed(&self, shard: &Shard, runtime: &Runtime, steps: &mut Steps, cut: &mut Cut) -> bool {
         density::collect(shard, runtime, self, steps, cut)
+    }
+
+    fn leave_slots(
+        &self,
+        shard: &Shard,
+        runtime: &Runtime,
+        steps: &mut Steps,
+        slots: &SlotSet,
+        is_over: bool,
+        left: &mut usize,
+    ) -> bool {
+        leave_slots(shard, runtime, self, steps, slots, is_over, left)
     }
 
     fn close(&self, shard: &Shard, runtime: &Runtime) -> bool {

@@ -16,7 +16,7 @@ use std::cell::Cell;
 
 pub(crate) use ages::{Ages, Cut};
 pub(crate) use memory::{MemoryWatcher, share};
-pub(crate) use shed::Density;
+pub(crate) use shed::{Density, walk};
 
 use quark_shards::shard::Shard;
 
@@ -71,7 +71,7 @@ pub(crate) struct Steps {
 
 impl Steps {
     /// The cells that the walk may look at now.
-    fn cells<'a, A: Actor>(
+    pub(crate) fn cells<'a, A: Actor>(
         &'a mut self,
         types: &'a TypeShard<A>,
     ) -> impl Iterator<Item = Resident<A>> + 'a {

@@ -136,7 +136,7 @@ async fn shed() {
 }
 
 /// Walks over the cells of all types, and lets others run between the steps.
-async fn walk(mut look: impl FnMut(&dyn AnyType, &Shard, &Runtime, &mut Steps) -> bool) {
+pub(crate) async fn walk(mut look: impl FnMut(&dyn AnyType, &Shard, &Runtime, &mut Steps) -> bool) {
     let mut number = 0;
     let mut next = 0;
     loop {

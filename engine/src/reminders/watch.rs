@@ -26,6 +26,8 @@ const PAGE: usize = 256;
 const UNDER_WAY_MOST: usize = 256;
 /// Reminders whose actors can't be called, which are tried again beside those under way.
 const AILING_MOST: usize = 4096;
+/// Other nodes' reminders, due and not yet seen to, that a page has room for.
+const OTHERS_MOST: usize = 16_384;
 /// The longest time between two looks: clocks are set, too.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// The shortest time between two looks that nothing has asked for.
@@ -122,6 +124,8 @@ impl Runtime {
 
 /// Begins with what is due; says when to look again, unless something changes before.
 async fn look(watch: &Rc<Watch>, store: &Rc<dyn Provider>) -> Result<Option<WallTime>, StoreError> {
+    // Other nodes' reminders on the page: they must not hide this one's.
+    let mut others = 0;
     loop {
         let room = watch.room();
         if room == 0 {
@@ -131,11 +135,19 @@ async fn look(watch: &Rc<Watch>, store: &Rc<dyn Provider>) -> Result<Option<Wall
         let now = wall_time();
         let known = watch.under_way.borrow().len();
         watch.ended.borrow_mut().clear();
-        let page = store.due(now, known + room.min(PAGE)).await?;
+        let asked = known + room.min(PAGE) + others;
+        let page = store.due(now, asked).await?;
+        let is_full = page.reminders.len() >= asked;
+        let before = others;
+        others = 0;
         let mut begun = 0;
         for due in page.reminders {
             if begun == room {
                 break;
+            }
+            if !is_here(&due.key) {
+                others = (others + 1).min(OTHERS_MOST);
+                continue;
             }
             let this = (due.key.clone(), due.etag);
             if watch.under_way.borrow().contains_key(&due.key)
@@ -158,6 +170,7 @@ async fn look(watch: &Rc<Watch>, store: &Rc<dyn Provider>) -> Result<Option<Wall
         }
         match page.next {
             Some(next) if next <= now && begun != 0 => {}
+            _ if is_full && others > before => {}
             // Those on the page are known, and the next may be another shard's: this one's own may
             // come later.
             next => return Ok(next.map(|next| next.max(now.after(NAP)))),
@@ -270,7 +283,12 @@ impl Retry {
 }
 
 fn epoch_of(key: &RecordKey) -> Epoch {
-    with_runtime(|_, runtime| runtime.stores.epoch(key.slot()))
+    with_runtime(|_, runtime| runtime.epoch_of(key.slot()))
+}
+
+/// Whether the reminder is this node's to see to.
+fn is_here(key: &RecordKey) -> bool {
+    with_runtime(|shard, runtime| runtime.serves(shard, u64::from(key.slot())))
 }
 
 async fn sleep(time: Duration) {

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use quark_shards::shard::Shard;
 
 use super::Served;
+use crate::cluster::Lease;
 use crate::registry::Registry;
 
 /// What an engine and other processes know of each other: each thing once, from when it is known.
@@ -11,7 +12,7 @@ use crate::registry::Registry;
 pub(crate) struct Acquaintance {
     incarnation: OnceLock<u64>,
     addresses: OnceLock<Vec<SocketAddr>>,
-    peers: OnceLock<Vec<SocketAddr>>,
+    lease: Lease,
     served: OnceLock<Arc<[Served]>>,
 }
 
@@ -30,13 +31,9 @@ impl Acquaintance {
         let _ = self.addresses.set(addresses);
     }
 
-    /// Where the shards of its peer listen.
-    pub(super) fn peers(&self) -> &[SocketAddr] {
-        self.peers.get().map_or(&[], Vec::as_slice)
-    }
-
-    pub(super) fn meet(&self, peers: Vec<SocketAddr>) -> &[SocketAddr] {
-        self.peers.get_or_init(|| peers)
+    /// Until when the engine serves its part of a cluster.
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
     }
 
     pub(crate) fn served(&self, registry: &Registry) -> Arc<[Served]> {

@@ -46,7 +46,21 @@ pub(super) fn refuse(link: &Rc<Link<RemoteHandler>>, number: u64, why: &NotRemot
 impl Handler for RemoteHandler {
     type Ticket = Ticket;
 
-    fn opened(&self, _: &Rc<Link<Self>>) {}
+    fn opened(&self, link: &Rc<Link<Self>>) {
+        with_runtime(|_, runtime| {
+            if let Some(remote) = runtime.remote() {
+                remote.welcome(link);
+            }
+        });
+    }
+
+    fn cluster(&self, link: &Rc<Link<Self>>, message: &[u8]) {
+        with_runtime(|shard, runtime| {
+            if let Some(remote) = runtime.remote() {
+                remote.hear_of_cluster(shard, runtime, link, message);
+            }
+        });
+    }
 
     fn call(&self, link: &Rc<Link<Self>>, request: Request<'_>) {
         self.take(link, request, true);
@@ -97,6 +111,11 @@ impl Handler for RemoteHandler {
     fn closed(&self, _: &Rc<Link<Self>>, why: &LinkError) {
         tracing::debug!(%why, "a session has ended");
         go_on();
+        with_runtime(|_, runtime| {
+            if let Some(remote) = runtime.remote() {
+                remote.keep_in_touch();
+            }
+        });
     }
 }
 

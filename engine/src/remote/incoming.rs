@@ -9,6 +9,7 @@ use quark_net::transport::Link;
 use quark_shards::slots;
 
 use super::handler::{RemoteHandler, refuse};
+use super::moved::send_back;
 use super::status;
 use crate::actor::{Actor, Method};
 use crate::call::Call;
@@ -55,6 +56,14 @@ pub(crate) fn invoke<M: Method>(
         // Only those that have one are listed.
         return;
     };
+    let key = match request.key {
+        slots::Key::Int(key) => Key::Int(key),
+        slots::Key::Str(key) => Key::Str(key.into()),
+    };
+    let core = with_runtime(|_, runtime| runtime.engine().core_of::<M::Actor>(key));
+    if is_ask && let Some(version) = moved_by::<M::Actor>(core.hash) {
+        return send_back(link, &request, version);
+    }
     let codec = codec(request.is_exact);
     let message = match (wire.decode)(request.args, codec) {
         Ok(message) => message,
@@ -66,12 +75,7 @@ pub(crate) fn invoke<M: Method>(
             return link.consume(request.frame_bytes);
         }
     };
-    let key = match request.key {
-        slots::Key::Int(key) => Key::Int(key),
-        slots::Key::Str(key) => Key::Str(key.into()),
-    };
-    with_runtime(|shard, runtime| {
-        let core = runtime.engine().core_of::<M::Actor>(key);
+    with_runtime(|shard, _| {
         if !is_ask {
             bury_refused(Call::new(&core, message));
             return link.consume(request.frame_bytes);
@@ -85,14 +89,42 @@ pub(crate) fn invoke<M: Method>(
             }
             let reply = call.await;
             if let Some((link, number)) = &duty.0 {
-                answer::<M>(link, *number, codec, reply);
+                answer::<M>(link, *number, codec, core.hash, reply);
             }
             duty.0 = None;
         });
     });
 }
 
-fn answer<M: Method>(link: &Rc<Link<RemoteHandler>>, number: u64, codec: Codec, reply: ReplyOf<M>) {
+/// The version of the table by which another node serves actors of this hash, if so.
+fn moved_by<A: Actor>(hash: u64) -> Option<u64> {
+    with_runtime(|shard, runtime| {
+        let moved = runtime.remote()?.moved_by(hash, shard.now())?;
+        // Workers are wherever they are called.
+        let types = runtime.types.get::<A>(runtime).ok()?;
+        (!types.pools.are_used()).then_some(moved)
+    })
+}
+
+/// Whether this node has its actors still, now that a turn is over: else another may have answered
+/// others meanwhile, and this answer is an old one.
+fn may_answer(hash: u64) -> bool {
+    with_runtime(|shard, runtime| {
+        let remote = runtime.remote();
+        remote.is_none_or(|remote| remote.may_answer(shard, hash))
+    })
+}
+
+fn answer<M: Method>(
+    link: &Rc<Link<RemoteHandler>>,
+    number: u64,
+    codec: Codec,
+    hash: u64,
+    reply: ReplyOf<M>,
+) {
+    if !may_answer(hash) {
+        return send_error::<()>(link, number, &CallError::Disconnected);
+    }
     let reply = match reply {
         Ok(answer) => Ok(answer),
         Err(CallError::Failed(error)) => Err(error),

@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use quark_net::schema::ActorSchema;
-use quark_net::session::{Session, SessionError};
+use quark_net::session::{Session, SessionError, Who};
 use quark_net::tls::TlsError;
 use quark_net::transport::{Link, LinkError, Shield};
 use quark_shards::io::TcpStream;
@@ -19,6 +19,7 @@ use quark_shards::time::Time;
 
 use super::Remote;
 use super::handler::RemoteHandler;
+use super::lines::Identity;
 use super::speech::Speech;
 use crate::actor::Actor;
 use crate::error::Refusal;
@@ -59,6 +60,18 @@ pub enum LineError {
         /// Why.
         why: SessionError,
     },
+    /// Another process answers there than the cluster's table says.
+    #[error("at {addr} answers another process than the cluster's table says: it may have been started again")]
+    SomebodyElse {
+        /// Where.
+        addr: SocketAddr,
+    },
+    /// The two nodes would not agree where actors live.
+    #[error("{addr} places keys by another seed: give all nodes of a cluster the same (.seed(…))")]
+    OtherSeed {
+        /// Where.
+        addr: SocketAddr,
+    },
     /// Who answered hosts no actors.
     #[error("{0} is no node: it hosts no actors")]
     NotANode(SocketAddr),
@@ -73,6 +86,8 @@ pub enum LineError {
 /// The line to one shard of a peer.
 pub(super) struct Line {
     addr: SocketAddr,
+    /// Who has to answer there.
+    who: Option<Identity>,
     state: RefCell<State>,
     waiting: Mailbox,
     /// What goes before all that waits.
@@ -96,9 +111,10 @@ enum State {
 }
 
 impl Line {
-    pub(super) fn new(addr: SocketAddr) -> Self {
+    pub(super) fn new(addr: SocketAddr, who: Option<Identity>) -> Self {
         Line {
             addr,
+            who,
             state: RefCell::new(State::Idle),
             waiting: Mailbox::default(),
             first: Mailbox::default(),
@@ -239,6 +255,15 @@ impl Line {
         });
     }
 
+    /// Whether it is open, or about to be.
+    fn is_in_use(&self) -> bool {
+        match &*self.state.borrow() {
+            State::Idle => false,
+            State::Dialing => true,
+            State::Open(link) => link.is_open(),
+        }
+    }
+
     fn pop(&self, runtime: &Runtime) -> Option<Letter> {
         let first = self.first.pop(&runtime.outliers);
         first.or_else(|| self.waiting.pop(&runtime.outliers))
@@ -252,6 +277,24 @@ impl Line {
                 State::Dialing => false,
                 State::Open(link) => link.has_ended() || link.is_idle(),
             }
+    }
+
+    /// Who serves what has changed: those that wait may have to go elsewhere.
+    pub(super) fn look_again(&self, shard: &Shard, runtime: &Runtime) {
+        for _ in 0..self.waiting.len() + self.first.len() {
+            let Some(letter) = self.pop(runtime) else {
+                return;
+            };
+            letter.start(shard, runtime);
+        }
+    }
+
+    /// Nobody answers: those that wait do so elsewhere until more is known, or it is time to try
+    /// again.
+    fn hold_waiting(&self, shard: &Shard, runtime: &Runtime) {
+        while let Some(letter) = self.pop(runtime) {
+            letter.forward(shard, runtime, shard.id());
+        }
     }
 
     pub(super) fn refuse_waiting(&self, why: &Refusal) {
@@ -277,7 +320,7 @@ impl Line {
         shard.spawn(async move {
             let shard = remote.shard();
             shard.sleep_until(line.resting_until.get()).await;
-            match remote.connect(line.addr).await {
+            match remote.connect(line.addr, line.who.as_ref()).await {
                 Ok(link) => {
                     line.take(link);
                     line.go_on();
@@ -285,7 +328,14 @@ impl Line {
                 Err(error) => {
                     line.fail(&shard);
                     *line.state.borrow_mut() = State::Idle;
-                    line.refuse_waiting(&Refusal::Unreachable(error.to_string()));
+                    match (&line.who, &error) {
+                        // They may have another node before long, and have not been sent.
+                        (Some(_), LineError::Unreachable { .. } | LineError::SomebodyElse { .. }) => {
+                            with_runtime(|shard, runtime| line.hold_waiting(shard, runtime));
+                        }
+                        _ => line.refuse_waiting(&Refusal::Unreachable(error.to_string())),
+                    }
+                    remote.keep_in_touch();
                 }
             }
         });
@@ -308,6 +358,7 @@ impl Remote {
     pub(super) async fn connect(
         self: &Rc<Self>,
         addr: SocketAddr,
+        who: Option<&Identity>,
     ) -> Result<Rc<Link<RemoteHandler>>, LineError> {
         let unreachable = |why: String| LineError::Unreachable { addr, why };
         let shard = self.shard();
@@ -321,12 +372,15 @@ impl Remote {
             Some(stream) => stream.map_err(|error| unreachable(error.to_string()))?,
             None => return Err(unreachable("it does not answer".to_owned())),
         };
-        let shield = match &self.settings().dials_by {
-            None => Shield::Plain,
-            Some((tls, name)) => tls
-                .dial(name)
-                .map_err(|error| LineError::Tls(Arc::new(error)))?,
+        let settings = self.settings();
+        let own = settings.listen.as_ref().and_then(|listen| listen.tls.as_ref());
+        let shield = match (&settings.dials_by, own, who) {
+            (Some((tls, name)), ..) => tls.dial(name),
+            // What a node's certificate says is its name.
+            (None, Some(tls), Some(who)) => tls.dial(&who.name),
+            _ => Ok(Shield::Plain),
         };
+        let shield = shield.map_err(|error| LineError::Tls(Arc::new(error)))?;
         let session = Session::dial(
             self.terms(),
             self.settings().patience,
@@ -336,20 +390,61 @@ impl Remote {
         );
         let link = Link::start(shard.clone(), stream, shield, session, self.handler.clone());
         match link.opened().await {
-            Ok(()) => Ok(link),
+            Ok(()) => self.check_peer(addr, who, link),
             Err(LinkError::Session(why)) => Err(LineError::Refused { addr, why }),
             Err(why) => Err(unreachable(why.to_string())),
         }
     }
 
+    /// Whether it is who it has to be, and places keys as this side does.
+    fn check_peer(
+        &self,
+        addr: SocketAddr,
+        who: Option<&Identity>,
+        link: Rc<Link<RemoteHandler>>,
+    ) -> Result<Rc<Link<RemoteHandler>>, LineError> {
+        let seed = link.with_peer(|peer| match &peer.terms.who {
+            Who::Node(node) => Some(node.seed),
+            Who::Client => None,
+        });
+        if who.is_some_and(|who| who.answers(&link).is_none()) {
+            link.close();
+            return Err(LineError::SomebodyElse { addr });
+        }
+        if self.hosts() && seed.flatten() != Some(self.engine.seed()) {
+            link.close();
+            return Err(LineError::OtherSeed { addr });
+        }
+        Ok(link)
+    }
+
     /// The peer at the other end of `link` has said what one of its types looks like.
     pub(super) fn learn(&self, link: &Rc<Link<RemoteHandler>>, actor: u16, schema: &[u8]) {
-        let lines = self.lines.borrow().clone();
-        for line in &lines {
+        for line in self.all_lines() {
             if line.link().is_some_and(|its| Rc::ptr_eq(&its, link)) {
                 line.learn(actor, schema);
             }
         }
+    }
+
+    /// Lines as they are now: what is done with them may change them.
+    pub(super) fn all_lines(&self) -> Vec<Rc<Line>> {
+        self.lines.borrow().iter().cloned().collect()
+    }
+
+    /// A client that lost its last session opens another one to somebody, so that it hears who
+    /// belongs to the cluster.
+    pub(super) fn keep_in_touch(self: &Rc<Self>) {
+        let knows_many = || self.view.as_ref().is_some_and(|view| view.version() > 0);
+        if self.hosts() || !knows_many() {
+            return;
+        }
+        let lines = self.all_lines();
+        if lines.is_empty() || lines.iter().any(|line| line.is_in_use()) {
+            return;
+        }
+        let any = self.shard().random() % lines.len() as u64;
+        lines[any as usize].wake(self);
     }
 
     /// Has the lines go on in which something waits.
@@ -357,10 +452,11 @@ impl Remote {
         if !self.lines.borrow().iter().any(|line| line.has_waiting()) {
             return;
         }
-        let lines = self.lines.borrow().clone();
-        for line in lines.iter().filter(|line| line.has_waiting()) {
-            line.wake(self);
-            line.go_on();
+        for line in self.all_lines() {
+            if line.has_waiting() {
+                line.wake(self);
+                line.go_on();
+            }
         }
     }
 }

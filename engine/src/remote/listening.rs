@@ -8,6 +8,7 @@ use quark_shards::io::TcpListener;
 
 use super::{ListenError, Remote};
 use crate::error::Refusal;
+use crate::runtime::with_runtime;
 
 impl Remote {
     /// Binds this shard's port, if it is to listen.
@@ -43,6 +44,7 @@ impl Remote {
         let (accepts, on) = (acceptor.clone(), shard.clone());
         shard.spawn(async move { accepts.run(on, listener).await });
         let _ = self.acceptor.set(acceptor);
+        self.join();
     }
 
     /// Takes no more calls from other processes; those under way are answered.
@@ -57,14 +59,15 @@ impl Remote {
     pub(crate) fn is_quiet(&self) -> bool {
         let acceptor = self.acceptor.get();
         acceptor.is_none_or(|acceptor| acceptor.is_quiet())
+            && self.limbo.is_empty()
             && self.lines.borrow().iter().all(|line| line.is_quiet())
     }
 
     /// Answers all who wait for a line: the shard ends.
     pub(crate) fn refuse_waiting(&self) {
-        let lines = self.lines.borrow().clone();
-        lines
-            .iter()
-            .for_each(|line| line.refuse_waiting(&Refusal::Stopped));
+        for line in self.all_lines() {
+            line.refuse_waiting(&Refusal::Stopped);
+        }
+        with_runtime(|shard, runtime| self.refuse_held(shard, runtime));
     }
 }

@@ -10,31 +10,38 @@ mod acquaintance;
 mod client;
 mod handler;
 mod incoming;
+mod limbo;
 mod line;
+mod lines;
 mod listening;
+mod members;
+mod moved;
 mod outgoing;
 mod settings;
 mod speech;
 mod status;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 
 use quark_net::session::{Node, Offer, Terms, Who};
-use quark_net::transport::Acceptor;
+use quark_net::transport::{Acceptor, Link};
 use quark_shards::io::TcpListener;
 use quark_shards::shard::Shard;
-use quark_shards::slots::shard_of;
+use quark_shards::time::Time;
 
 pub(crate) use self::acquaintance::Acquaintance;
 pub use self::client::{Client, ClientBuilder, ConnectError};
 pub(crate) use self::incoming::{Invoke, Served, invoke};
 pub(crate) use self::settings::RemoteSettings;
 pub use self::settings::{Listen, ListenError};
+use crate::cluster::{self, View, Whereabouts};
 use crate::engine::Engine;
-use handler::RemoteHandler;
+pub(crate) use handler::RemoteHandler;
+use limbo::Limbo;
 use line::Line;
+use lines::Lines;
 pub use line::LineError;
 
 /// One shard's part of all that leaves the process or comes from outside.
@@ -42,7 +49,17 @@ pub(crate) struct Remote {
     shard: Weak<Shard>,
     engine: Engine,
     handler: Rc<RemoteHandler>,
-    lines: RefCell<Vec<Rc<Line>>>,
+    lines: RefCell<Lines>,
+    /// What can't be sent for the moment.
+    limbo: Limbo,
+    /// Who serves which slots, where that is not this process alone.
+    view: Option<View>,
+    /// The node's part in its cluster, on the shard that keeps it.
+    node: OnceCell<cluster::Node>,
+    /// Clients that are told when the table has changed.
+    watchers: RefCell<Vec<Weak<Link<RemoteHandler>>>>,
+    /// Actors are leaving whose slots were lost.
+    pub(crate) is_emptying: Cell<bool>,
     terms: OnceCell<Rc<Terms>>,
     /// Bound and not yet listened to.
     listener: RefCell<Option<TcpListener>>,
@@ -52,11 +69,19 @@ pub(crate) struct Remote {
 
 impl Remote {
     pub(crate) fn new(shard: &Rc<Shard>, engine: Engine) -> Self {
+        let settings = &engine.settings().remote;
+        let is_one_of_many = settings.joins.is_some() || settings.peer.is_some();
+        let view = is_one_of_many.then(|| View::new(engine.acquaintance().lease().clone()));
         Remote {
             handler: Rc::new(RemoteHandler::new(engine.served())),
             shard: Rc::downgrade(shard),
             engine,
             lines: RefCell::default(),
+            limbo: Limbo::default(),
+            view,
+            node: OnceCell::new(),
+            watchers: RefCell::default(),
+            is_emptying: Cell::new(false),
             terms: OnceCell::new(),
             listener: RefCell::default(),
             acceptor: OnceCell::new(),
@@ -64,7 +89,7 @@ impl Remote {
     }
 
     /// The shard, which has this.
-    fn shard(&self) -> Rc<Shard> {
+    pub(crate) fn shard(&self) -> Rc<Shard> {
         self.shard.upgrade().expect("what a shard has runs on it")
     }
 
@@ -72,9 +97,15 @@ impl Remote {
         &self.engine.settings().remote
     }
 
-    /// Whether actors of this hash live in this process.
+    /// Whether actors of this hash live in this process, and may be called here now.
     #[inline]
-    pub(crate) fn owns(&self, _hash: u64) -> bool {
+    pub(crate) fn serves(&self, hash: u64, now: Time) -> bool {
+        self.view.as_ref().is_none_or(|view| view.serves(hash, now))
+    }
+
+    /// Whether this process hosts actors.
+    #[inline]
+    pub(crate) fn hosts(&self) -> bool {
         self.settings().peer.is_none()
     }
 
@@ -86,7 +117,10 @@ impl Remote {
             let who = match &settings.listen {
                 None => Who::Client,
                 Some(_) => Who::Node(Node {
-                    id: 0,
+                    name: settings
+                        .joins
+                        .as_ref()
+                        .map_or_else(String::new, |cluster| cluster.name.clone()),
                     incarnation: known.incarnation(&self.shard()),
                     seed: self.engine.seed(),
                     shard: self.shard().id(),
@@ -109,23 +143,24 @@ impl Remote {
         self.terms.get_or_init(make).clone()
     }
 
-    /// The line to where an actor of this hash lives; nothing if nobody knows yet.
-    fn line_to(&self, hash: u64) -> Option<Rc<Line>> {
-        let known = self.engine.acquaintance().peers();
-        if known.is_empty() {
-            return None;
+    /// What is to be done with a message to an actor of this hash.
+    fn course(&self, hash: u64, now: Time) -> Course {
+        let Some(view) = &self.view else {
+            return Course::Nowhere;
+        };
+        match view.whereabouts(hash, now) {
+            Whereabouts::Here => Course::Here,
+            Whereabouts::CutOff => Course::CutOff,
+            Whereabouts::Member(id) => match self.lines.borrow().to_key(id, hash) {
+                Some(line) => Course::By(line),
+                None => Course::Wait,
+            },
+            Whereabouts::Wait => match self.lines.borrow().to_key_there(hash) {
+                Some(line) => Course::By(line),
+                None if self.hosts() => Course::Wait,
+                None => Course::Nowhere,
+            },
         }
-        let shards = u16::try_from(known.len()).expect("shards are numbered by u16");
-        self.line(shard_of(hash, shards), known)
-    }
-
-    /// The line to this shard of the peer.
-    fn line(&self, shard: u16, known: &[SocketAddr]) -> Option<Rc<Line>> {
-        let mut lines = self.lines.borrow_mut();
-        if lines.is_empty() {
-            lines.extend(known.iter().map(|addr| Rc::new(Line::new(*addr))));
-        }
-        lines.get(usize::from(shard)).cloned()
     }
 
     /// Gets to know the peer: its shards, and what it hashes keys with.
@@ -134,7 +169,7 @@ impl Remote {
     /// Why it can't be reached, or does not let this side in.
     pub(crate) async fn meet(self: Rc<Self>) -> Result<(), LineError> {
         let addr = self.settings().peer.ok_or(LineError::NoPeer)?;
-        let link = self.connect(addr).await?;
+        let link = self.connect(addr, None).await?;
         let node = link.with_peer(|peer| match &peer.terms.who {
             Who::Node(node) if !node.ports.is_empty() => Some(node.clone()),
             Who::Node(_) | Who::Client => None,
@@ -143,10 +178,30 @@ impl Remote {
         let shards = node.ports.iter();
         let shards = shards.map(|port| SocketAddr::new(addr.ip(), *port));
         self.engine.set_seed(node.seed);
-        let known = self.engine.acquaintance().meet(shards.collect());
-        if let Some(line) = self.line(node.shard, known) {
-            line.take(link);
+        let shards: Vec<_> = shards.collect();
+        let mut lines = self.lines.borrow_mut();
+        match self.view.as_ref().and_then(View::table) {
+            // It has said at once who its members are.
+            Some(table) => lines.take_member(&table, link),
+            None => {
+                lines.meet(&shards);
+                if let Some(line) = lines.to_shard_there(node.shard) {
+                    line.take(link);
+                }
+            }
         }
         Ok(())
     }
+}
+
+/// What is to be done with a message that does not belong here, as far as is known.
+enum Course {
+    /// It does.
+    Here,
+    By(Rc<Line>),
+    /// For what is not known yet.
+    Wait,
+    CutOff,
+    /// Nobody was met.
+    Nowhere,
 }

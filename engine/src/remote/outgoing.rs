@@ -8,13 +8,14 @@ use quark_shards::calls::Deadline;
 use quark_shards::shard::Shard;
 use quark_shards::slots;
 
-use super::Remote;
 use super::incoming::codec;
 use super::line::Line;
-use super::status;
+use super::moved::send_again;
+use super::{Course, Remote, status};
 use crate::actor::{Actor, Method};
 use crate::error::{CallError, NotRemote, Refusal};
 use crate::key::Key;
+use crate::limits::Permit;
 use crate::mailbox::Waiting;
 use crate::message::{Incoming, ReplyOf, ReplyTo};
 use crate::reference::Hint;
@@ -53,8 +54,49 @@ struct Away<M: Method> {
 }
 
 impl Remote {
-    /// Sends a message to where its actor lives, or has it wait for the line to there.
+    /// Sends a message to where its actor lives, or has it wait for the line to there, or until it is
+    /// known who serves its slot.
     pub(crate) fn send<M: Method>(
+        self: &Rc<Self>,
+        shard: &Shard,
+        runtime: &Runtime,
+        key: Key,
+        hash: u64,
+        mut incoming: Incoming<M>,
+    ) {
+        // Where it goes, it is looked at anew.
+        runtime.give_back::<M::Actor>(shard, incoming.permit);
+        incoming.permit = Permit::Unasked;
+        let away = Away {
+            key,
+            hash,
+            incoming,
+        };
+        if self.limbo.holds(hash) {
+            return self.hold(shard, runtime, hash, away);
+        }
+        let line = match self.course(hash, shard.now()) {
+            Course::By(line) => line,
+            Course::Here => return away.dispatch(shard, runtime),
+            Course::Wait => return self.hold(shard, runtime, hash, away),
+            Course::CutOff => return away.refuse(shard, runtime, Refusal::CutOff),
+            Course::Nowhere => {
+                let why = "no peer is known".to_owned();
+                return away.refuse(shard, runtime, Refusal::Unreachable(why));
+            }
+        };
+        if !line.has_waiting() && line.is_ready() {
+            return away.leave(shard, runtime, &line);
+        }
+        if !line.has_place() {
+            return away.refuse(shard, runtime, Refusal::Overloaded);
+        }
+        line.wait(shard, runtime, away);
+        line.wake(self);
+    }
+
+    /// Has a message wait until more is known.
+    pub(super) fn hold_back<M: Method>(
         self: &Rc<Self>,
         shard: &Shard,
         runtime: &Runtime,
@@ -67,25 +109,22 @@ impl Remote {
             hash,
             incoming,
         };
-        let Some(line) = self.line_to(hash) else {
-            return away.refuse(
-                shard,
-                runtime,
-                Refusal::Unreachable("no peer is known".to_owned()),
-            );
-        };
-        if !line.has_waiting() && line.is_ready() {
-            return away.leave(shard, runtime, &line);
-        }
-        if !line.has_place() {
-            return away.refuse(shard, runtime, Refusal::Overloaded);
-        }
-        line.wait(shard, runtime, away);
-        line.wake(self);
+        self.hold(shard, runtime, hash, away);
     }
 }
 
 impl<M: Method> Away<M> {
+    /// Looks anew where it is to go.
+    fn dispatch(self, shard: &Shard, runtime: &Runtime) {
+        match runtime.types.get::<M::Actor>(runtime) {
+            Ok(types) => {
+                let ways = runtime.ways(shard, types);
+                ways.dispatch(self.key, self.hash, self.incoming);
+            }
+            Err(refusal) => self.refuse(shard, runtime, refusal),
+        }
+    }
+
     /// Leaves by `line`, which has room.
     fn leave(mut self, shard: &Shard, runtime: &Runtime, line: &Rc<Line>) {
         let Some(link) = line.link() else {
@@ -165,10 +204,12 @@ impl<M: Method> Waiting for Away<M> {
         if self.incoming.deadline.is_past(shard.now()) && self.incoming.reply.is_ask() {
             return self.refuse(shard, runtime, Refusal::Timeout);
         }
-        let remote = runtime.remote().cloned();
-        match remote.and_then(|remote| remote.line_to(self.hash)) {
-            Some(line) => self.leave(shard, runtime, &line),
-            None => self.refuse(shard, runtime, Refusal::Stopped),
+        let course = runtime
+            .remote()
+            .map(|remote| remote.course(self.hash, shard.now()));
+        match course {
+            Some(Course::By(line)) if line.is_ready() => self.leave(shard, runtime, &line),
+            _ => self.dispatch(shard, runtime),
         }
     }
 
@@ -177,8 +218,12 @@ impl<M: Method> Waiting for Away<M> {
         runtime.refuse_key(shard, self.key, self.incoming, refusal);
     }
 
+    /// Nobody answers where it was to go: waits until more is known.
     fn forward(self, shard: &Shard, runtime: &Runtime, _: u16) {
-        self.start(shard, runtime);
+        match runtime.remote() {
+            Some(remote) => remote.hold(shard, runtime, self.hash, self),
+            None => self.refuse(shard, runtime, Refusal::Stopped),
+        }
     }
 }
 
@@ -195,6 +240,11 @@ fn settle<M: Method>(shard: &Shard, to: ReplyTo, outcome: Outcome<'_>) {
             Some(Err(error)) => Err(CallError::Unreadable(Box::new(error.to_string()))),
             None => Err(CallError::Disconnected),
         },
+        Outcome::Replied {
+            status: status::MOVED,
+            is_exact,
+            body,
+        } => return send_again::<M>(shard, to, is_exact, body),
         Outcome::Replied { status, body, .. } => Err(status::read(status, body)),
         Outcome::Lost { was_sent: true, .. } => Err(CallError::Disconnected),
         Outcome::Lost { why, .. } => Err(CallError::Unreachable(Box::new(why.to_string()))),

@@ -4,6 +4,8 @@ use quark_net::session::{ACTORS_MOST, FRAME_LEAST, NAME_MOST, Patience, SHARDS_M
 use quark_net::tls::{Tls, TlsError};
 use quark_net::transport::ListenLimits;
 
+use crate::cluster::Cluster;
+
 /// Has an engine take calls from other processes: see
 /// [`EngineBuilder::listen`](crate::EngineBuilder::listen).
 ///
@@ -157,7 +159,9 @@ pub(crate) struct RemoteSettings {
     pub(crate) cluster: String,
     /// Where it takes calls.
     pub(crate) listen: Option<Listen>,
-    /// Where all of its actors live, for a client.
+    /// Which cluster it is a node of.
+    pub(crate) joins: Option<Cluster>,
+    /// Whom a client asks where its actors live.
     pub(crate) peer: Option<SocketAddr>,
     /// By which certificates it speaks to that, and to whom: what the peer's certificate says.
     pub(crate) dials_by: Option<(Tls, String)>,
@@ -181,6 +185,7 @@ impl Default for RemoteSettings {
         RemoteSettings {
             cluster: DEFAULT_CLUSTER.to_owned(),
             listen: None,
+            joins: None,
             peer: None,
             dials_by: None,
             patience: Patience::default(),

@@ -29,6 +29,9 @@ const UNREACHABLE: u16 = 17;
 const UNREADABLE: u16 = 19;
 /// The message could not be read, or is not known.
 const NOT_REMOTE: u16 = 18;
+/// Another node serves the actor: the call comes back as it was; see [`moved`](super::moved).
+pub(super) const MOVED: u16 = 20;
+const CUT_OFF: u16 = 21;
 
 /// The longest words that go along, in bytes.
 const WORDS_MOST: usize = 4096;
@@ -60,6 +63,7 @@ pub(super) fn write<E>(error: &CallError<E>) -> (u16, Vec<u8>) {
         CallError::Activation(why) => words(ACTIVATION, why.to_string()),
         CallError::State(why) => words(STATE, why.to_string()),
         CallError::NotSaved(why) => words(NOT_SAVED, why.to_string()),
+        CallError::CutOff => bare(CUT_OFF),
         CallError::Stopped => bare(STOPPED),
         CallError::Unregistered(why) => words(UNREGISTERED, why.to_string()),
         CallError::Disconnected => bare(DISCONNECTED),
@@ -92,6 +96,7 @@ pub(super) fn read<E>(status: u16, along: &[u8]) -> CallError<E> {
         ACTIVATION => CallError::Activation(Box::new(ActivateError::new(words()))),
         STATE => CallError::State(Box::new(StateError::There(words()))),
         NOT_SAVED => CallError::NotSaved(Box::new(StateError::There(words()))),
+        CUT_OFF => CallError::CutOff,
         STOPPED => CallError::Stopped,
         UNREGISTERED => CallError::Unregistered(Box::new(RegisterError::There(words()))),
         UNREACHABLE => CallError::Unreachable(Box::new(words())),
@@ -122,6 +127,7 @@ mod tests {
             CallError::State(Box::new(StateError::NoStore)),
             CallError::NotSaved(Box::new(StateError::NotLoaded)),
             CallError::Stopped,
+            CallError::CutOff,
             CallError::Unregistered(Box::new(RegisterError::NoFactory { name: "A" })),
             CallError::Disconnected,
             CallError::Unreachable(Box::new("nobody listens".to_owned())),

@@ -45,10 +45,11 @@ impl<A: Actor> Ways<'_, A> {
 
     /// What is to be done here with a message to `key`.
     pub(super) fn way(&self, key: &Key, hash: u64) -> Way {
-        if self
-            .runtime
-            .remote()
-            .is_some_and(|remote| !remote.owns(hash))
+        let remote = self.runtime.remote();
+        if let Some(remote) = remote
+            && !remote.serves(hash, self.shard.now())
+            // Workers are wherever they are called.
+            && !(remote.hosts() && self.types.pools.are_used())
         {
             return Way::Away;
         }

@@ -42,7 +42,7 @@ impl Place {
             keeper: runtime.engine().keeper_of(hash),
             store,
             record: RecordKey::new(actor, &text_of(key), name, slot),
-            epoch: runtime.stores.epoch(slot),
+            epoch: runtime.epoch_of(slot),
         }
     }
 
@@ -111,6 +111,14 @@ impl Place {
             Asking(number)
         });
         asking.answer().await
+    }
+}
+
+impl Runtime {
+    /// Under which epoch this node has the keys of a slot.
+    pub(crate) fn epoch_of(&self, slot: u16) -> Epoch {
+        let deed = self.remote().and_then(|remote| remote.deed(slot));
+        deed.map_or_else(|| self.stores.epoch(), Epoch)
     }
 }
 

@@ -58,9 +58,9 @@ impl Stores {
         }
     }
 
-    /// Under which this engine owns the keys of a slot. An activation says all its life what it
-    /// was when it began.
-    pub(crate) fn epoch(&self, _slot: u16) -> Epoch {
+    /// Under which an engine that is no node of a cluster owns its keys. An activation says all its
+    /// life what it was when it began.
+    pub(crate) fn epoch(&self) -> Epoch {
         self.epoch.get()
     }
 

@@ -25,6 +25,9 @@ pub trait Surroundings: 'static {
     /// case before `lease_until`, when those that still run are to be given up.
     fn changed(&self, membership: &Membership, lease_until: Time);
 
+    /// The node serves its slots until then, unless it is told of a later time.
+    fn leased(&self, until: Time);
+
     /// Another process has taken the node's name over: this one has to end.
     fn replaced(&self);
 }
@@ -41,6 +44,7 @@ pub struct Keeper<S: Surroundings> {
     membership: RefCell<Membership>,
     poll_every: Duration,
     told: Cell<(u64, u64)>,
+    leased_until: Cell<Time>,
     /// Something happened that it is to look at.
     is_rung: Cell<bool>,
     waker: Cell<Option<Waker>>,
@@ -76,6 +80,7 @@ impl<S: Surroundings> Keeper<S> {
             membership: RefCell::new(membership),
             poll_every,
             told,
+            leased_until: Cell::new(Time::ZERO),
             is_rung: Cell::new(false),
             waker: Cell::new(None),
             has_ended: Cell::new(false),
@@ -277,9 +282,12 @@ impl<S: Surroundings> Keeper<S> {
 
     fn tell(&self) {
         let membership = self.membership.borrow();
+        let lease_until = membership.lease_until();
+        if self.leased_until.replace(lease_until) != lease_until {
+            self.surroundings.leased(lease_until);
+        }
         let revision = membership.revision();
         if self.told.replace(revision) != revision {
-            let lease_until = membership.lease_until();
             self.surroundings.changed(&membership, lease_until);
         }
     }

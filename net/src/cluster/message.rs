@@ -1,6 +1,8 @@
+use std::sync::Arc;
+
 use quark_shards::slots::NodeId;
 
-use super::table::Newcomer;
+use super::table::{Newcomer, Table};
 
 /// What the nodes of a cluster say to each other about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub enum Message {
     },
     /// A node wants to be a member.
     Join(Newcomer),
+    /// What the nodes have agreed on, for clients.
+    Table(Arc<Table>),
 }
 
 /// See [`Message::Ask`].

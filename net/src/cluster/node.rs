@@ -269,6 +269,8 @@ impl Membership {
                 }
             }
             Message::Refuse { version } => self.newest = self.newest.max(version),
+            // Nodes read it where it is kept.
+            Message::Table(table) => self.newest = self.newest.max(table.version()),
             Message::Join(newcomer) => {
                 let is_known = |known: &Newcomer| known.name == newcomer.name;
                 self.newcomers.retain(|known| !is_known(known));

@@ -4,8 +4,16 @@ use quark_shards::slots::SLOTS;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotSet(Box<[u64]>);
 
+impl Default for SlotSet {
+    fn default() -> Self {
+        SlotSet::new()
+    }
+}
+
 impl SlotSet {
-    pub(super) fn new() -> Self {
+    /// None.
+    #[must_use]
+    pub fn new() -> Self {
         SlotSet(vec![0; SLOTS / 64].into())
     }
 
@@ -28,8 +36,23 @@ impl SlotSet {
         self.0.iter().all(|word| *word == 0)
     }
 
+    /// Those of these that are not among `others`.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        let words = self.0.iter().zip(&others.0);
+        SlotSet(words.map(|(mine, other)| mine & !other).collect())
+    }
+
+    /// Those that are among these or among `others`.
+    #[must_use]
+    pub fn with(&self, others: &Self) -> Self {
+        let words = self.0.iter().zip(&others.0);
+        SlotSet(words.map(|(mine, other)| mine | other).collect())
+    }
+
+    /// One more.
     #[inline]
-    pub(super) fn insert(&mut self, slot: u16) {
+    pub fn insert(&mut self, slot: u16) {
         self.0[usize::from(slot) / 64] |= 1 << (slot % 64);
     }
 }

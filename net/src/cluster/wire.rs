@@ -1,6 +1,7 @@
 //! How tables and messages are written down. Integers are little-endian.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use quark_shards::slots::{NodeId, SLOTS, SlotTable};
@@ -145,10 +146,12 @@ const ASK: u8 = 0;
 const CONFIRM: u8 = 1;
 const REFUSE: u8 = 2;
 const JOIN: u8 = 3;
+const TABLE: u8 = 4;
 
 impl Message {
-    /// Appends the message.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    /// Appends the message, and which node says it: zero if it is no member.
+    pub fn write(&self, from: NodeId, out: &mut Vec<u8>) {
+        out.extend_from_slice(&from.0.to_le_bytes());
         match self {
             Message::Ask(ask) => {
                 out.push(ASK);
@@ -181,15 +184,20 @@ impl Message {
                 } = newcomer;
                 write_node(name, *incarnation, address, out);
             }
+            Message::Table(table) => {
+                out.push(TABLE);
+                out.extend_from_slice(&table.encode());
+            }
         }
     }
 
-    /// What [`write`](Self::write) wrote.
+    /// What [`write`](Self::write) wrote, and who says it.
     ///
     /// # Errors
     /// If it is no such thing.
-    pub fn read(bytes: &[u8]) -> Result<Self, MalformedError> {
+    pub fn read(bytes: &[u8]) -> Result<(NodeId, Self), MalformedError> {
         let mut body = Cursor::new(bytes);
+        let from = NodeId(body.u32("who says it")?);
         let message = match body.u8("the kind")? {
             ASK => Message::Ask(Ask {
                 version: body.u64("the version")?,
@@ -221,10 +229,14 @@ impl Message {
                     address,
                 })
             }
+            TABLE => {
+                let table = Table::decode(body.rest())?;
+                return Ok((from, Message::Table(Arc::new(table))));
+            }
             other => return Err(unknown("the kind", other.into())),
         };
         body.end()?;
-        Ok(message)
+        Ok((from, message))
     }
 }
 

@@ -310,7 +310,9 @@ impl<T> Session<T> {
                 }
                 Ok(Event::SchemaAsked(header.actor))
             }
-            Kind::Cluster if self.is_among_nodes() => Ok(Event::Cluster(frame.body)),
+            Kind::Cluster if self.peer().is_some_and(|peer| peer.terms.is_node()) => {
+                Ok(Event::Cluster(frame.body))
+            }
             Kind::Cluster | Kind::Hello | Kind::Welcome | Kind::Refused => {
                 Err(SessionError::OutOfTurn(header.kind))
             }
@@ -442,16 +444,11 @@ impl<T> Session<T> {
     }
 
     /// Says something about the cluster: as [`Message::write`](crate::cluster::Message::write) has
-    /// written it. Nothing is said to clients, nor by them.
+    /// written it. Nothing is said by clients.
     pub fn say_of_cluster(&mut self, message: &[u8]) {
-        if self.is_among_nodes() {
+        if self.terms.is_node() && self.peer().is_some() {
             self.write(Kind::Cluster, message);
         }
-    }
-
-    fn is_among_nodes(&self) -> bool {
-        let is_node = |terms: &Terms| matches!(terms.who, Who::Node(_));
-        is_node(&self.terms) && self.peer().is_some_and(|peer| is_node(&peer.terms))
     }
 
     /// Takes no more messages, and tells the peer. What is under way will be answered.

@@ -1,6 +1,6 @@
 use crate::cursor::{Cursor, MalformedError};
 
-/// The longest names that may be said: of clusters and actor types, in bytes.
+/// The longest names that may be said: of clusters, nodes and actor types, in bytes.
 pub const NAME_MOST: usize = 255;
 
 /// The most actor types of one application.
@@ -41,8 +41,8 @@ pub enum Who {
 /// A node, as its sessions see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// Its number in the cluster.
-    pub id: u32,
+    /// Its name, which no other node of the cluster has.
+    pub name: String,
     /// Drawn at each of its launches, so that one that came back is told from one that stayed.
     pub incarnation: u64,
     /// What keys are hashed with. Only told to those who were let in.
@@ -86,6 +86,12 @@ const CLIENT: u8 = 0;
 const NODE: u8 = 1;
 
 impl Terms {
+    /// Whether it hosts actors.
+    #[must_use]
+    pub fn is_node(&self) -> bool {
+        matches!(self.who, Who::Node(_))
+    }
+
     /// Appends what is sent in a `Hello` or a `Welcome`, with this side's part of the salt.
     pub(super) fn write(&self, salt: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(&salt.to_le_bytes());
@@ -141,7 +147,7 @@ impl Terms {
 impl Node {
     fn write(&self, out: &mut Vec<u8>) {
         out.push(NODE);
-        out.extend_from_slice(&self.id.to_le_bytes());
+        text(&self.name, out);
         out.extend_from_slice(&self.incarnation.to_le_bytes());
         out.extend_from_slice(&self.seed.to_le_bytes());
         out.extend_from_slice(&self.shard.to_le_bytes());
@@ -153,7 +159,7 @@ impl Node {
 
     fn read(body: &mut Cursor<'_>) -> Result<Self, MalformedError> {
         Ok(Node {
-            id: body.u32("the node's number")?,
+            name: body.text(NAME_MOST, "the node's name")?.to_owned(),
             incarnation: body.u64("the node's incarnation")?,
             seed: body.u64("the node's seed")?,
             shard: body.u16("the shard")?,

@@ -118,7 +118,7 @@ impl World {
         let listener = TcpListener::bind(&*shard, any, 16).expect("a free port");
         let addr = listener.local_addr(&*shard).expect("it listens");
         let node = Who::Node(Node {
-            id: 1,
+            name: "a".to_owned(),
             incarnation: 1,
             seed: 1,
             shard: 0,

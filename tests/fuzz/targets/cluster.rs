@@ -5,10 +5,10 @@
 use quark_net::cluster::{Message, Table};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    if let Ok(message) = Message::read(data) {
+    if let Ok((from, message)) = Message::read(data) {
         let mut written = Vec::new();
-        message.write(&mut written);
-        assert_eq!(Message::read(&written), Ok(message));
+        message.write(from, &mut written);
+        assert_eq!(Message::read(&written), Ok((from, message)));
     }
     if let Ok(table) = Table::decode(data) {
         assert_eq!(Table::decode(&table.encode()), Ok(table));

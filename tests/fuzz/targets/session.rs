@@ -16,7 +16,7 @@ fn terms() -> Rc<Terms> {
     Rc::new(Terms {
         cluster: "fuzz".to_owned(),
         who: Who::Node(Node {
-            id: 1,
+            name: "a".to_owned(),
             incarnation: 2,
             seed: 3,
             shard: 0,

@@ -51,6 +51,8 @@ impl Surroundings for Here {
         });
     }
 
+    fn leased(&self, _: Time) {}
+
     fn replaced(&self) {
         self.was_replaced.set(true);
     }

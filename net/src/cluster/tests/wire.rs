@@ -90,8 +90,8 @@ proptest! {
     #[test]
     fn messages_are_read_as_they_were_written(message in messages()) {
         let mut bytes = Vec::new();
-        message.write(&mut bytes);
-        prop_assert_eq!(Message::read(&bytes), Ok(message));
+        message.write(NodeId(7), &mut bytes);
+        prop_assert_eq!(Message::read(&bytes), Ok((NodeId(7), message)));
         bytes.push(0);
         prop_assert!(Message::read(&bytes).is_err());
     }

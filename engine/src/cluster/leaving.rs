@@ -1,0 +1,90 @@
+//! How actors leave whose slots another node has now: turns that are inside end, what waits in the
+//! mailbox goes first, and then they are put to sleep as ever. Who is not gone when the lease ends
+//! is given up.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use quark_net::cluster::SlotSet;
+use quark_shards::shard::Shard;
+use quark_shards::slots::slot_of;
+
+use crate::activation::Phase;
+use crate::actor::Actor;
+use crate::density::{Steps, walk};
+use crate::remote::Remote;
+use crate::runtime::{Runtime, with_runtime};
+use crate::supervision::DownReason;
+use crate::types::TypeShard;
+
+/// How often those are looked at that are not gone yet.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// Has the actors of one type leave that live in one of `slots`, and counts those that have not;
+/// `is_over`: they have no more time. True once all were looked at.
+pub(crate) fn leave_slots<A: Actor>(
+    shard: &Shard,
+    runtime: &Runtime,
+    types: &TypeShard<A>,
+    steps: &mut Steps,
+    slots: &SlotSet,
+    is_over: bool,
+    left: &mut usize,
+) -> bool {
+    if types.pools.are_used() {
+        // Workers have no identity, and no slots.
+        return true;
+    }
+    for cell in steps.cells(types) {
+        let is_here = || !matches!(cell.phase(), Phase::Free | Phase::Gone);
+        if !is_here() || !slots.contains(slot_of(cell.hash())) {
+            continue;
+        }
+        // Whoever calls it from now on is sent to where it will be.
+        let found = types.lookup(&cell.key(), cell.hash());
+        if found.is_some_and(|found| found.index() == cell.index()) {
+            types.hide(cell);
+        }
+        if is_over {
+            runtime.hand_over_mail(shard, cell);
+            let cause = "its slot is another node's now".to_owned();
+            runtime.end(shard, cell, DownReason::Failed { cause }, None);
+        } else {
+            runtime.collect_now(shard, cell);
+        }
+        *left += usize::from(is_here());
+    }
+    steps.next as usize >= types.cells.capacity()
+}
+
+impl Remote {
+    /// Has all actors leave whose slots were lost, and says so when they have.
+    pub(crate) fn have_them_leave(self: &Rc<Self>) {
+        if self.is_emptying.replace(true) {
+            return;
+        }
+        let remote = self.clone();
+        self.shard().spawn(async move {
+            while let Some((slots, until)) = remote.leaving() {
+                let is_over = remote.shard().read_clock() >= until;
+                let mut left = 0;
+                walk(|types, shard, runtime, steps| {
+                    types.leave_slots(shard, runtime, steps, &slots, is_over, &mut left)
+                })
+                .await;
+                // More may have been lost meanwhile.
+                let are_same = remote.leaving().is_some_and(|(now, _)| now == slots);
+                if left == 0 && are_same {
+                    remote.all_left();
+                } else {
+                    crate::sleep(LOOK_EVERY).await;
+                }
+            }
+            remote.is_emptying.set(false);
+            with_runtime(|shard, runtime| {
+                remote.say_let_go(shard, runtime);
+                remote.release(shard, runtime);
+            });
+        });
+    }
+}

@@ -1,0 +1,178 @@
+//! What one shard knows of who serves which slots.
+
+use std::cell::{Cell, RefCell};
+use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quark_net::cluster::{SlotSet, Table};
+use quark_shards::slots::{NodeId, slot_of};
+use quark_shards::time::Time;
+
+/// Who serves which slots, as the shard that keeps the node's part in its cluster has told all.
+pub(crate) struct Ownership {
+    pub(crate) table: Arc<Table>,
+    /// This node, if it is a member.
+    pub(crate) me: Option<NodeId>,
+    /// What this node serves while it has a lease.
+    pub(crate) mine: SlotSet,
+    /// How long the lease ran when this was so: turns in slots that were lost may go on as long.
+    pub(crate) lease_until: Time,
+    /// The table as clients are told of it, once one is.
+    pub(crate) encoded: OnceLock<Vec<u8>>,
+}
+
+/// Where messages to a key are to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whereabouts {
+    /// Its actor lives in this process.
+    Here,
+    /// It is this member's.
+    Member(NodeId),
+    /// It will be somebody's; nobody may serve it yet, or this node does not know who.
+    Wait,
+    /// It is this node's, which is cut off from the others and may have been replaced.
+    CutOff,
+}
+
+/// One shard's view of its cluster.
+pub(crate) struct View {
+    now: RefCell<Option<Arc<Ownership>>>,
+    /// Slots that were lost, whose actors have not all left yet, and until when they may stay.
+    leaving: RefCell<SlotSet>,
+    leave_until: Cell<Time>,
+    is_leaving: Cell<bool>,
+    /// The same for all shards.
+    lease: Lease,
+}
+
+/// Until when this node serves, in nanoseconds of the shards' time: written by one shard, and read
+/// by all.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lease(Arc<AtomicU64>);
+
+impl Lease {
+    pub(crate) fn renew(&self, until: Time) {
+        self.0.store(until.as_nanos(), Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn holds(&self, now: Time) -> bool {
+        now.as_nanos() < self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl View {
+    pub(crate) fn new(lease: Lease) -> Self {
+        View {
+            now: RefCell::default(),
+            leaving: RefCell::default(),
+            leave_until: Cell::new(Time::ZERO),
+            is_leaving: Cell::new(false),
+            lease,
+        }
+    }
+
+    /// Whether messages to keys of this hash are served in this process.
+    #[inline]
+    pub(crate) fn serves(&self, hash: u64, now: Time) -> bool {
+        let slot = slot_of(hash);
+        let known = self.now.borrow();
+        let is_mine = known.as_ref().is_some_and(|known| known.mine.contains(slot));
+        is_mine && self.lease.holds(now) && !self.is_left(slot)
+    }
+
+    /// Whether actors of an earlier time may still be here that are to leave.
+    #[inline]
+    fn is_left(&self, slot: u16) -> bool {
+        self.is_leaving.get() && self.leaving.borrow().contains(slot)
+    }
+
+    /// Where messages to keys of this hash go.
+    pub(crate) fn whereabouts(&self, hash: u64, now: Time) -> Whereabouts {
+        let slot = slot_of(hash);
+        let known = self.now.borrow();
+        let Some(known) = known.as_ref() else {
+            return Whereabouts::Wait;
+        };
+        match known.table.owner(slot) {
+            None => Whereabouts::Wait,
+            Some(owner) if Some(owner) != known.me => Whereabouts::Member(owner),
+            Some(_) if !self.lease.holds(now) => Whereabouts::CutOff,
+            Some(_) if known.mine.contains(slot) && !self.is_left(slot) => Whereabouts::Here,
+            Some(_) => Whereabouts::Wait,
+        }
+    }
+
+    /// Whether what a turn for a key of this hash has answered may leave: nobody else can have had
+    /// the key while it ran.
+    pub(crate) fn may_answer(&self, hash: u64, now: Time) -> bool {
+        if self.is_left(slot_of(hash)) {
+            return now < self.leave_until.get();
+        }
+        self.lease.holds(now)
+    }
+
+    /// What is so now, if anything is known.
+    pub(crate) fn known(&self) -> Option<Arc<Ownership>> {
+        self.now.borrow().clone()
+    }
+
+    pub(crate) fn has_lease(&self, now: Time) -> bool {
+        self.lease.holds(now)
+    }
+
+    pub(crate) fn table(&self) -> Option<Arc<Table>> {
+        let known = self.now.borrow();
+        known.as_ref().map(|known| known.table.clone())
+    }
+
+    /// The version of the table; zero while there is none.
+    pub(crate) fn version(&self) -> u64 {
+        let known = self.now.borrow();
+        known.as_ref().map_or(0, |known| known.table.version())
+    }
+
+    /// Since which version of the table a slot is this node's. Zero if it is another's, which every
+    /// store knows for an old one.
+    pub(crate) fn deed_of_mine(&self, slot: u16) -> u64 {
+        let known = self.now.borrow();
+        let mine = known
+            .as_ref()
+            .filter(|known| known.me.is_some() && known.table.owner(slot) == known.me);
+        mine.map_or(0, |known| known.table.deed(slot).since)
+    }
+
+    /// Takes what is so now. Whether slots were lost whose actors are to leave.
+    pub(crate) fn take(&self, next: Arc<Ownership>) -> bool {
+        let lost = match self.now.borrow().as_ref() {
+            None => SlotSet::new(),
+            Some(known) => known.mine.without(&next.mine),
+        };
+        if !lost.is_empty() {
+            // What was lost before may stay as long as then; it will not be long.
+            let until = if self.is_leaving.get() {
+                self.leave_until.get().min(next.lease_until)
+            } else {
+                next.lease_until
+            };
+            let leaving = self.leaving.borrow().with(&lost);
+            *self.leaving.borrow_mut() = leaving;
+            self.leave_until.set(until);
+            self.is_leaving.set(true);
+        }
+        *self.now.borrow_mut() = Some(next);
+        self.is_leaving.get()
+    }
+
+    /// The slots whose actors are to leave, and until when.
+    pub(crate) fn leaving(&self) -> Option<(SlotSet, Time)> {
+        let leaving = self.is_leaving.get();
+        leaving.then(|| (self.leaving.borrow().clone(), self.leave_until.get()))
+    }
+
+    /// All have left.
+    pub(crate) fn all_left(&self) {
+        *self.leaving.borrow_mut() = SlotSet::new();
+        self.is_leaving.set(false);
+    }
+}
