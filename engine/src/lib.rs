@@ -94,7 +94,7 @@ mod wire;
 pub use actor::ActivateError;
 pub use builder::EngineBuilder;
 pub use call::{Call, Send};
-pub use cluster::{Cluster, ClusterError, ClusterMember, ClusterStatus};
+pub use cluster::{Cluster, ClusterError, ClusterMember, ClusterStatus, FixedNode};
 pub use context::{Context, Cx};
 pub use dead_letter::{DeadLetter, DeadLetters, DeadReason};
 pub use density::Collected;
@@ -202,7 +202,6 @@ pub use quark_macros::message;
 pub use quark_macros::turn;
 pub use quark_macros::{Stateful, actor};
 /// Certificates, and whose are accepted.
-pub use quark_net::cluster as membership;
 pub use quark_net::tls;
 pub use quark_numa::{Topology, TopologyError};
 pub use quark_shards::idle::IdlePolicy;
@@ -226,6 +225,16 @@ pub use testing::{fault_point, fault_point_now};
 pub mod prelude {
     pub use crate::{
         Call, CallError, Cx, Engine, State, Stateful, Store, Topology, actor, message, turn,
+    };
+}
+
+/// Where the nodes of a [cluster](Cluster) keep what they agree on, and how long they wait for each
+/// other.
+pub mod membership {
+    #[cfg(feature = "redis")]
+    pub use crate::cluster::RedisTable;
+    pub use quark_net::cluster::{
+        MemoryTable, StoreAnswer, Table, TableStore, TableStoreError, Timing,
     };
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use quark::membership::{MemoryTable, Timing};
 use quark::prelude::*;
-use quark::{ActorOptions, Client, Cluster, IdlePolicy, Listen};
+use quark::{ActorOptions, Client, Cluster, FixedNode, IdlePolicy, Listen};
 
 #[derive(Default)]
 pub struct Counter {
@@ -48,16 +48,24 @@ fn timing() -> Timing {
 }
 
 fn node(name: &str, table: &MemoryTable, shards: usize) -> Engine {
-    let topology = Topology::detect().expect("a machine");
     let anywhere: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+    launch(
+        anywhere,
+        Cluster::new(name, table.clone()).timing(timing()),
+        shards,
+    )
+}
+
+fn launch(at: SocketAddr, cluster: Cluster, shards: usize) -> Engine {
+    let topology = Topology::detect().expect("a machine");
     Engine::builder()
         .topology(topology.shards(shards).oversubscribe(true))
         .idle(IdlePolicy::Park)
         .seed(77)
         .timeout(Duration::from_secs(15))
         .configure::<Counter>(ActorOptions::new())
-        .listen(Listen::at(anywhere).cluster("counters"))
-        .cluster(Cluster::new(name, table.clone()).timing(timing()))
+        .listen(Listen::at(at).cluster("counters"))
+        .cluster(cluster)
         .launch()
         .expect("it launches")
 }
@@ -78,9 +86,9 @@ fn assert_all_serve(nodes: &[Engine]) {
     loop {
         let statuses: Vec<_> = nodes.iter().filter_map(Engine::cluster).collect();
         let slots: usize = statuses.iter().map(|status| status.slots).sum();
-        let all = statuses.iter().all(|status| {
-            status.serves && status.members.len() == nodes.len() && status.slots > 0
-        });
+        let all = statuses
+            .iter()
+            .all(|status| status.serves && status.members.len() == nodes.len() && status.slots > 0);
         if all && slots == 65_536 && statuses.len() == nodes.len() {
             return;
         }
@@ -107,7 +115,11 @@ fn a_call_finds_its_actor_on_whichever_node_it_lives() {
             let count = node.actor::<Counter>(key).add(1).wait();
             assert_eq!(count, Ok(number as u64 + 1), "key {key}");
         }
-        assert_eq!(client.actor::<Counter>(key).add(1).wait(), Ok(4), "key {key}");
+        assert_eq!(
+            client.actor::<Counter>(key).add(1).wait(),
+            Ok(4),
+            "key {key}"
+        );
     }
     // Each lives once, and on every node some do.
     let counts: Vec<_> = nodes.iter().map(Engine::count).collect();
@@ -130,7 +142,10 @@ struct Load {
 
 impl Load {
     fn start(client: &Client, nodes: &[&Engine]) -> Self {
-        let (stops, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (stops, done) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicU64::new(0)),
+        );
         let mut load = Load {
             stops,
             done,
@@ -151,7 +166,7 @@ impl Load {
             while !stops.load(Ordering::Relaxed) {
                 key = key.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 let target = engine.actor::<Counter>(key % 500);
-                let outcome = if key % 7 == 0 {
+                let outcome = if key.is_multiple_of(7) {
                     target.add_slowly(1, 3).wait()
                 } else {
                     target.add(1).wait()
@@ -169,7 +184,10 @@ impl Load {
 
     /// Waits until so many more calls have been answered.
     fn wait_for(&self, calls: u64) {
-        let (until, goal) = (Instant::now() + SOON, self.done.load(Ordering::Relaxed) + calls);
+        let (until, goal) = (
+            Instant::now() + SOON,
+            self.done.load(Ordering::Relaxed) + calls,
+        );
         while self.done.load(Ordering::Relaxed) < goal {
             assert!(Instant::now() < until, "nothing is answered any more");
             thread::sleep(Duration::from_millis(2));
@@ -179,7 +197,9 @@ impl Load {
     fn stop(self) -> (u64, Vec<String>) {
         self.stops.store(true, Ordering::Relaxed);
         let failed = self.callers.into_iter();
-        let failed = failed.flat_map(|caller| caller.join().expect("it ends")).collect();
+        let failed = failed
+            .flat_map(|caller| caller.join().expect("it ends"))
+            .collect();
         (self.done.load(Ordering::Relaxed), failed)
     }
 }
@@ -203,5 +223,44 @@ fn nodes_join_and_leave_under_load_and_no_call_fails() {
     load.wait_for(200);
     assert_all_serve(&nodes);
     let (done, failed) = load.stop();
-    assert!(done > 800 && failed.is_empty(), "{done} done, {} failed: {:?}", failed.len(), failed.iter().take(20).collect::<Vec<_>>());
+    assert!(
+        done > 800 && failed.is_empty(),
+        "{done} done, {} failed: {:?}",
+        failed.len(),
+        failed.iter().take(20).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn nodes_of_a_fixed_list_need_no_table_kept_elsewhere() {
+    // Ports that were free a moment ago.
+    let ports: Vec<_> = (0..2)
+        .map(|_| std::net::TcpListener::bind("127.0.0.1:0").expect("a port"))
+        .collect();
+    let list: Vec<_> = ports
+        .iter()
+        .zip(["a", "b"])
+        .map(|(port, name)| FixedNode {
+            name: name.to_owned(),
+            addr: port.local_addr().expect("an address"),
+            shards: 1,
+        })
+        .collect();
+    drop(ports);
+    let nodes: Vec<_> = list
+        .iter()
+        .map(|node| {
+            let cluster = Cluster::fixed(&*node.name, &list).expect("it is in the list");
+            launch(node.addr, cluster, 1)
+        })
+        .collect();
+    assert_all_serve(&nodes);
+    let client = client(&nodes[1]);
+    for key in 0..40_u64 {
+        assert_eq!(nodes[0].actor::<Counter>(key).add(1).wait(), Ok(1));
+        assert_eq!(nodes[1].actor::<Counter>(key).add(1).wait(), Ok(2));
+        assert_eq!(client.actor::<Counter>(key).add(1).wait(), Ok(3));
+    }
+    assert!(nodes.iter().all(|node| node.count() > 5));
+    assert!(Cluster::fixed("c", &list).is_err() && Cluster::fixed("a", &[]).is_err());
 }

@@ -7,12 +7,17 @@
 
 mod leaving;
 mod node;
+#[cfg(feature = "redis")]
+mod redis;
 mod settings;
 mod status;
 mod view;
 
 pub(crate) use self::leaving::leave_slots;
 pub(crate) use self::node::{Node, say_let_go};
-pub use self::settings::{Cluster, ClusterError};
+#[cfg(feature = "redis")]
+pub use self::redis::RedisTable;
+pub(crate) use self::settings::Source;
+pub use self::settings::{Cluster, ClusterError, FixedNode};
 pub use self::status::{ClusterMember, ClusterStatus};
 pub(crate) use self::view::{Lease, Ownership, View, Whereabouts};

@@ -5,7 +5,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use quark_net::cluster::{
-    Address, Keeper, Member, Membership, Message, Newcomer, SlotSet, Surroundings,
+    Address, Keeper, Member, Membership, Message, Newcomer, SlotSet, Surroundings, TableStore,
 };
 use quark_net::session::Who;
 use quark_net::transport::Link;
@@ -41,6 +41,7 @@ impl Node {
         remote: &Rc<Remote>,
         engine: &Engine,
         cluster: &Cluster,
+        store: &Arc<dyn TableStore>,
         lease: &Lease,
         incarnation: u64,
     ) -> Self {
@@ -61,14 +62,14 @@ impl Node {
         };
         let keeper = Keeper::new(
             shard.clone(),
-            cluster.store.clone(),
+            store.clone(),
             Membership::new(who, cluster.timing),
             cluster.poll_every,
             office,
         );
         // Called by whoever hears of it first, on any thread.
         let rings = engine.unowned();
-        cluster.store.watch(Box::new(move || {
+        store.watch(Box::new(move || {
             run_on(&rings, 0, |_, runtime| {
                 if let Some(node) = runtime.remote().and_then(|remote| remote.node()) {
                     node.keeper.look();
@@ -158,7 +159,10 @@ impl Surroundings for Office {
         let Some(table) = membership.table() else {
             return;
         };
-        let now = self.remote.upgrade().map(|remote| remote.shard().read_clock());
+        let now = self
+            .remote
+            .upgrade()
+            .map(|remote| remote.shard().read_clock());
         let me = membership.me();
         tracing::info!(
             version = table.version(),

@@ -2,7 +2,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use quark_net::cluster::{TableStore, Timing};
+use quark_net::cluster::{Address, MemoryTable, Newcomer, Table, TableStore, Timing};
 use quark_net::session::NAME_MOST;
 
 use crate::remote::Listen;
@@ -16,11 +16,31 @@ use crate::remote::Listen;
 #[must_use = "an engine is no node until its builder is given this"]
 pub struct Cluster {
     pub(crate) name: String,
-    pub(crate) store: Arc<dyn TableStore>,
+    pub(crate) table: Source,
     pub(crate) advertised: Option<IpAddr>,
     pub(crate) timing: Timing,
     pub(crate) poll_every: Duration,
     pub(crate) leave_within: Duration,
+}
+
+/// Where the table is.
+#[derive(Clone)]
+pub(crate) enum Source {
+    /// Where the nodes agree on it.
+    Store(Arc<dyn TableStore>),
+    /// Here, and it does not change.
+    Fixed(Arc<Table>),
+}
+
+/// A node of a cluster whose members don't change: see [`Cluster::fixed`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FixedNode {
+    /// Its name.
+    pub name: String,
+    /// Where its first shard listens; each further one at the next port.
+    pub addr: SocketAddr,
+    /// How many shards it has.
+    pub shards: u16,
 }
 
 /// Why an engine can't be a node of a cluster as it is to.
@@ -39,6 +59,9 @@ pub enum ClusterError {
     /// Its name is too long, or none.
     #[error("a node's name has 1 to {NAME_MOST} bytes, not {0}")]
     Name(usize),
+    /// A list of nodes can't be a cluster's.
+    #[error("the list of a cluster's nodes: {0}")]
+    Fixed(String),
     /// Leases could run out between two questions.
     #[error(
         "a lease of {lease:?} has to be asked for several times while it lasts, and not every {ask_every:?} \
@@ -58,12 +81,51 @@ impl Cluster {
     pub fn new(name: impl Into<String>, store: impl TableStore + 'static) -> Self {
         Cluster {
             name: name.into(),
-            store: Arc::new(store),
+            table: Source::Store(Arc::new(store)),
             advertised: None,
             timing: Timing::default(),
             poll_every: Duration::from_secs(1),
             leave_within: Duration::from_secs(30),
         }
+    }
+
+    /// The node called `name` among `nodes`, which are the same list for all of them and never change:
+    /// nobody takes over what a node had that is gone. A client is told of them like of any others.
+    ///
+    /// # Errors
+    /// [`ClusterError::Fixed`] if the list can't be a cluster's, or `name` is not in it.
+    pub fn fixed(name: impl Into<String>, nodes: &[FixedNode]) -> Result<Self, ClusterError> {
+        let name = name.into();
+        if !nodes.iter().any(|node| node.name == name) {
+            let why = format!("\"{name}\" is not one of its nodes");
+            return Err(ClusterError::Fixed(why));
+        }
+        let nodes = nodes.iter().map(|node| {
+            let last = node
+                .shards
+                .checked_sub(1)
+                .and_then(|more| node.addr.port().checked_add(more));
+            let last = last.ok_or_else(|| {
+                ClusterError::Fixed(format!(
+                    "{} has no ports for {} shards",
+                    node.addr, node.shards
+                ))
+            })?;
+            Ok(Newcomer {
+                name: node.name.clone(),
+                incarnation: 0,
+                address: Address {
+                    ip: node.addr.ip(),
+                    ports: (node.addr.port()..=last).collect(),
+                },
+            })
+        });
+        let table = Table::fixed(nodes.collect::<Result<_, ClusterError>>()?);
+        let table = table.map_err(|error| ClusterError::Fixed(error.to_string()))?;
+        Ok(Cluster {
+            table: Source::Fixed(Arc::new(table)),
+            ..Cluster::new(name, MemoryTable::default())
+        })
     }
 
     /// Where the others reach this node, if that is not the address that it listens at.

@@ -50,7 +50,9 @@ impl ClusterMember {
         ClusterMember {
             id: member.id.0,
             name: member.name.clone(),
-            addresses: ports.map(|port| SocketAddr::new(address.ip, *port)).collect(),
+            addresses: ports
+                .map(|port| SocketAddr::new(address.ip, *port))
+                .collect(),
             is_draining: member.status == Status::Draining,
             slots: slots.copied().unwrap_or(0),
         }

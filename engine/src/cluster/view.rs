@@ -1,8 +1,8 @@
 //! What one shard knows of who serves which slots.
 
 use std::cell::{Cell, RefCell};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use quark_net::cluster::{SlotSet, Table};
 use quark_shards::slots::{NodeId, slot_of};
@@ -77,7 +77,9 @@ impl View {
     pub(crate) fn serves(&self, hash: u64, now: Time) -> bool {
         let slot = slot_of(hash);
         let known = self.now.borrow();
-        let is_mine = known.as_ref().is_some_and(|known| known.mine.contains(slot));
+        let is_mine = known
+            .as_ref()
+            .is_some_and(|known| known.mine.contains(slot));
         is_mine && self.lease.holds(now) && !self.is_left(slot)
     }
 

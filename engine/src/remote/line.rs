@@ -61,7 +61,9 @@ pub enum LineError {
         why: SessionError,
     },
     /// Another process answers there than the cluster's table says.
-    #[error("at {addr} answers another process than the cluster's table says: it may have been started again")]
+    #[error(
+        "at {addr} answers another process than the cluster's table says: it may have been started again"
+    )]
     SomebodyElse {
         /// Where.
         addr: SocketAddr,
@@ -330,7 +332,10 @@ impl Line {
                     *line.state.borrow_mut() = State::Idle;
                     match (&line.who, &error) {
                         // They may have another node before long, and have not been sent.
-                        (Some(_), LineError::Unreachable { .. } | LineError::SomebodyElse { .. }) => {
+                        (
+                            Some(_),
+                            LineError::Unreachable { .. } | LineError::SomebodyElse { .. },
+                        ) => {
                             with_runtime(|shard, runtime| line.hold_waiting(shard, runtime));
                         }
                         _ => line.refuse_waiting(&Refusal::Unreachable(error.to_string())),
@@ -373,7 +378,10 @@ impl Remote {
             None => return Err(unreachable("it does not answer".to_owned())),
         };
         let settings = self.settings();
-        let own = settings.listen.as_ref().and_then(|listen| listen.tls.as_ref());
+        let own = settings
+            .listen
+            .as_ref()
+            .and_then(|listen| listen.tls.as_ref());
         let shield = match (&settings.dials_by, own, who) {
             (Some((tls, name)), ..) => tls.dial(name),
             // What a node's certificate says is its name.

@@ -44,7 +44,9 @@ impl Identity {
     pub(super) fn answers(&self, link: &Link<RemoteHandler>) -> Option<u16> {
         let shard = link.with_peer(|peer| match &peer.terms.who {
             Who::Node(node) => {
-                let is = node.name == self.name && node.incarnation == self.incarnation;
+                // In a list that does not change, processes are not told apart.
+                let is_it = self.incarnation == 0 || node.incarnation == self.incarnation;
+                let is = node.name == self.name && is_it;
                 is.then_some(node.shard)
             }
             Who::Client => None,
@@ -104,7 +106,7 @@ impl Lines {
     }
 
     /// The line to the first shard of `member`, which may not be known yet.
-    pub(super) fn to_member(&mut self, member: &Member) -> Option<Rc<Line>> {
+    pub(super) fn lead_to(&mut self, member: &Member) -> Option<Rc<Line>> {
         let who = Some(Identity::of(member));
         let place = match self.0.binary_search_by_key(&member.id, |to| to.id) {
             Ok(place) if self.0[place].who == who => place,

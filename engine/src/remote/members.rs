@@ -14,11 +14,11 @@ use super::handler::RemoteHandler;
 use super::{Remote, View};
 use crate::actor::Method;
 use crate::cluster::{
-    self, ClusterMember, ClusterStatus, Ownership, Whereabouts, say_let_go,
+    self, ClusterMember, ClusterStatus, Ownership, Source, Whereabouts, say_let_go,
 };
 use crate::key::Key;
 use crate::message::Incoming;
-use crate::runtime::Runtime;
+use crate::runtime::{RUNTIME, Runtime};
 
 impl Remote {
     /// The node's part in its cluster, if this shard keeps it.
@@ -32,18 +32,42 @@ impl Remote {
             return;
         };
         let shard = self.shard();
-        if shard.id() != 0 {
-            return;
-        }
         let known = self.engine.acquaintance();
-        let incarnation = known.incarnation(&shard);
-        let node = cluster::Node::start(self, &self.engine, cluster, known.lease(), incarnation);
-        let _ = self.node.set(node);
+        match &cluster.table {
+            Source::Fixed(table) => {
+                let me = table.named(&cluster.name).map(|member| member.id);
+                let mut mine = SlotSet::new();
+                (0..=u16::MAX)
+                    .filter(|slot| table.owner(*slot) == me)
+                    .for_each(|slot| mine.insert(slot));
+                known.lease().renew(Time::MAX);
+                let ownership = Arc::new(Ownership {
+                    table: table.clone(),
+                    me,
+                    mine,
+                    lease_until: Time::MAX,
+                    encoded: OnceLock::new(),
+                });
+                shard.enter(|shard| {
+                    if let Some(runtime) = shard.attached(&RUNTIME) {
+                        self.take_ownership(shard, runtime, ownership);
+                    }
+                });
+            }
+            Source::Store(store) if shard.id() == 0 => {
+                let incarnation = known.incarnation(&shard);
+                let lease = known.lease();
+                let node =
+                    cluster::Node::start(self, &self.engine, cluster, store, lease, incarnation);
+                let _ = self.node.set(node);
+            }
+            Source::Store(_) => {}
+        }
     }
 
     /// Says something about the cluster to a member, if it can be reached just now.
     pub(crate) fn say_of_cluster(self: &Rc<Self>, to: &Member, message: &[u8]) {
-        let Some(line) = self.lines.borrow_mut().to_member(to) else {
+        let Some(line) = self.lines.borrow_mut().lead_to(to) else {
             return;
         };
         match line.link() {
@@ -174,7 +198,10 @@ impl Remote {
         version: u64,
     ) {
         if let Some(node) = self.node()
-            && self.view.as_ref().is_some_and(|view| view.version() < version)
+            && self
+                .view
+                .as_ref()
+                .is_some_and(|view| view.version() < version)
         {
             node.look();
         }
@@ -216,7 +243,9 @@ impl Remote {
     /// What this node knows of its cluster.
     pub(crate) fn status(&self, now: Time) -> ClusterStatus {
         let known = self.view.as_ref().and_then(View::known);
-        let members = known.as_ref().map_or(Vec::new(), |known| list(&known.table));
+        let members = known
+            .as_ref()
+            .map_or(Vec::new(), |known| list(&known.table));
         ClusterStatus {
             version: known.as_ref().map_or(0, |known| known.table.version()),
             members,

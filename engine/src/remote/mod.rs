@@ -41,8 +41,8 @@ use crate::engine::Engine;
 pub(crate) use handler::RemoteHandler;
 use limbo::Limbo;
 use line::Line;
-use lines::Lines;
 pub use line::LineError;
+use lines::Lines;
 
 /// One shard's part of all that leaves the process or comes from outside.
 pub(crate) struct Remote {

@@ -132,6 +132,33 @@ impl Table {
         }
     }
 
+    /// The only version of a cluster whose members do not change.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub fn fixed(nodes: Vec<Newcomer>) -> Result<Self, ChangeError> {
+        if nodes.len() > MEMBERS_MOST {
+            return Err(ChangeError::TooMany);
+        }
+        let ids: Vec<_> = (1..).map(NodeId).take(nodes.len()).collect();
+        let slots = SlotTable::assign(&ids)?;
+        let mut table = Table {
+            version: 1,
+            next_id: u32::try_from(nodes.len() + 1).expect("there are no more than that"),
+            members: Vec::new(),
+            slots: None,
+            deeds: vec![Deed::NONE; SLOTS].into(),
+        };
+        for (node, id) in nodes.into_iter().zip(ids) {
+            if table.named(&node.name).is_some() {
+                return Err(ChangeError::NameTaken(node.name));
+            }
+            table.members.push(node.into_member(id));
+        }
+        table.give(Some(slots));
+        Ok(table)
+    }
+
     /// Rises with every change.
     #[must_use]
     pub fn version(&self) -> u64 {
