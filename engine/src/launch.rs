@@ -38,7 +38,6 @@ use steps::{Ready, follow, make_ready, set_going};
 
 use crate::testing::Hooks;
 pub(crate) use steps::{Line, Opening, Said, Saying, Step, Up};
-#[cfg(feature = "glommio")]
 pub(crate) use steps::{bind, serve};
 
 /// Why an engine could not be launched; each says what to do.

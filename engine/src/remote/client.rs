@@ -165,15 +165,21 @@ impl ClientBuilder {
         self
     }
 
+    /// The engine that the client will be.
+    pub(crate) fn into_engine(self, addr: SocketAddr) -> EngineBuilder {
+        let mut builder = self.engine;
+        builder.settings.remote.peer = Some(addr);
+        builder
+    }
+
     /// Connects.
     ///
     /// # Errors
     /// [`ConnectError`], a line that says what is wrong.
     pub fn connect(self, addr: SocketAddr) -> Result<Client, ConnectError> {
-        let mut builder = self.engine;
-        check_name(&builder.settings.remote.cluster)
+        check_name(&self.engine.settings.remote.cluster)
             .map_err(|source| LaunchError::Listen { shard: 0, source })?;
-        builder.settings.remote.peer = Some(addr);
+        let mut builder = self.into_engine(addr);
         if builder.topology.is_none() {
             let topology = Topology::detect().map_err(LaunchError::from)?;
             builder = builder.topology(topology.shards(1));

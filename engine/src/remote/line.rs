@@ -416,7 +416,16 @@ impl Remote {
             Who::Client => None,
         });
         if who.is_some_and(|who| who.answers(&link).is_none()) {
-            link.close();
+            if self.hosts() {
+                link.close();
+            } else {
+                // It says who is who now, whoever it is.
+                let (shard, told) = (self.shard(), self.shard().sleep(ANSWER));
+                shard.spawn(async move {
+                    told.await;
+                    link.close();
+                });
+            }
             return Err(LineError::SomebodyElse { addr });
         }
         if self.hosts() && seed.flatten() != Some(self.engine.seed()) {

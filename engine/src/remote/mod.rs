@@ -24,6 +24,7 @@ mod status;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use quark_net::session::{Node, Offer, Terms, Who};
 use quark_net::transport::{Acceptor, Link};
@@ -160,6 +161,14 @@ impl Remote {
                 None if self.hosts() => Course::Wait,
                 None => Course::Nowhere,
             },
+        }
+    }
+
+    /// [Meets](Self::meet) the peer, as often as it takes.
+    pub(crate) async fn meet_at_last(self: Rc<Self>) {
+        const REST: Duration = Duration::from_millis(50);
+        while self.clone().meet().await.is_err() {
+            crate::sleep(REST).await;
         }
     }
 

@@ -47,10 +47,13 @@
 //! - [`fault_point`]: places in your own code where [`Sim::inject`] makes a turn panic, sleep or
 //!   get lost.
 //!
+//! [`SimCluster`] is for several engines in one world, the nodes of a cluster and their clients.
+//!
 //! All of it replays by the seed.
 //!
 //! What one thread can't show, the order of two cores' memory accesses, it does not find.
 
+mod cluster;
 mod disks;
 mod double;
 mod fault_point;
@@ -68,6 +71,7 @@ mod time_travel;
 mod times;
 mod watched;
 
+pub use cluster::SimCluster;
 pub use disks::SimDisks;
 pub use double::Double;
 pub use fault_point::{Fault, fault_point, fault_point_now};

@@ -61,7 +61,7 @@ pub struct Sim {
 
 /// The tasks that a test has started on shards.
 #[derive(Default)]
-struct Tasks {
+pub(super) struct Tasks {
     live: Cell<usize>,
     polls: Cell<u64>,
     failed: RefCell<Option<String>>,
@@ -305,11 +305,7 @@ impl Sim {
     /// If there is no such shard. A panic of the task itself ends the run, with the seed.
     pub fn spawn_on(&self, shard: u16, future: impl Future<Output = ()> + 'static) {
         let shard = &self.shards[usize::from(shard)];
-        self.tasks.live.set(self.tasks.live.get() + 1);
-        let task = Watched {
-            future: Box::pin(future),
-            tasks: self.tasks.clone(),
-        };
+        let task = Tasks::watched(&self.tasks, future);
         shard.enter(|shard| shard.spawn(task));
         self.ring(shard);
     }
@@ -505,8 +501,7 @@ impl Sim {
         if let Some(broken) = self.faults.broken().or_else(|| doubles.unexpected()) {
             self.fail(&broken);
         }
-        let failed = self.tasks.failed.borrow_mut().take();
-        if let Some(failed) = failed {
+        if let Some(failed) = self.tasks.take_failed() {
             self.fail(&failed);
         }
     }
@@ -554,6 +549,24 @@ impl std::fmt::Debug for Sim {
     }
 }
 
+impl Tasks {
+    /// A task that is counted while it lives, and told of if it panics.
+    pub(super) fn watched(
+        tasks: &Rc<Self>,
+        future: impl Future<Output = ()> + 'static,
+    ) -> impl Future<Output = ()> + 'static {
+        tasks.live.set(tasks.live.get() + 1);
+        Watched {
+            future: Box::pin(future),
+            tasks: tasks.clone(),
+        }
+    }
+
+    pub(super) fn take_failed(&self) -> Option<String> {
+        self.failed.borrow_mut().take()
+    }
+}
+
 struct Flag(AtomicBool);
 
 impl Wake for Flag {
@@ -594,6 +607,6 @@ impl<F> Drop for Watched<F> {
 /// A function of its own, so that instructions can be counted which are the shard's and not the
 /// simulator's.
 #[inline(never)]
-fn pass(shard: &Shard) -> bool {
+pub(super) fn pass(shard: &Shard) -> bool {
     shard.pass()
 }

@@ -153,6 +153,12 @@ impl World {
         if waits_on_a_socket(&flight.op) {
             return self.socket_due(number);
         }
+        if let Op::Connect { addr } = flight.op {
+            let shard = flight.shard;
+            if self.knocks_again(shard, addr, number) {
+                return;
+            }
+        }
         let Some(mut flight) = self.flights.remove(&number) else {
             return;
         };

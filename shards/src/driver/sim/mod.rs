@@ -18,6 +18,7 @@ mod flight;
 mod harm;
 mod names;
 mod network;
+mod nodes;
 #[cfg(test)]
 mod tests;
 mod world;

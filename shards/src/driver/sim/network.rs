@@ -56,6 +56,10 @@ struct Stream {
     last_arrival: Time,
     recvs: VecDeque<u64>,
     sends: VecDeque<u64>,
+    /// The nodes of both ends.
+    nodes: (u16, u16),
+    /// What has come while the way here was cut.
+    stalled: VecDeque<Event>,
 }
 
 impl Network {
@@ -213,9 +217,12 @@ impl World {
         let server_shard = server.shard;
         let local = SocketAddr::new(addr.ip(), self.network.port());
         let (near, far) = (self.handle(), self.handle());
-        let stream = Stream::new(shard, local, addr, far);
+        let (here, there) = (self.node_of(shard), self.node_of(server_shard));
+        let mut stream = Stream::new(shard, local, addr, far);
+        stream.nodes = (here, there);
         self.network.sockets.insert(near, Socket::Stream(stream));
-        let stream = Stream::new(server_shard, addr, local, near);
+        let mut stream = Stream::new(server_shard, addr, local, near);
+        stream.nodes = (there, here);
         self.network.sockets.insert(far, Socket::Stream(stream));
         if let Some(listener) = listener {
             if let Some(server) = self.network.listener(listener) {
@@ -224,6 +231,49 @@ impl World {
             self.pump_accepts(listener);
         }
         Ok(near)
+    }
+
+    /// The shard that listens at `addr`.
+    pub(super) fn listener_shard(&self, addr: SocketAddr) -> Option<u16> {
+        let handle = self.network.listener_at(addr)?;
+        match self.network.sockets.get(&handle) {
+            Some(Socket::Listener(listener)) => Some(listener.shard),
+            _ => None,
+        }
+    }
+
+    /// Keeps what has come by a way that is cut, in order; else gives it back.
+    pub(super) fn held_up(&mut self, event: Event) -> Option<Event> {
+        let (Event::Arrive(to, _) | Event::Fin(to) | Event::Reset(to)) = &event else {
+            return Some(event);
+        };
+        let Some(Socket::Stream(stream)) = self.network.sockets.get_mut(to) else {
+            return Some(event);
+        };
+        let (here, there) = stream.nodes;
+        if self.nodes.is_cut(there, here) || !stream.stalled.is_empty() {
+            stream.stalled.push_back(event);
+            return None;
+        }
+        Some(event)
+    }
+
+    /// What was kept on the way from one node to another comes now.
+    pub(super) fn let_through(&mut self, from: u16, to: u16) {
+        let mut stalled = Vec::new();
+        for (handle, socket) in &mut self.network.sockets {
+            if let Socket::Stream(stream) = socket
+                && stream.nodes == (to, from)
+            {
+                stalled.push((*handle, std::mem::take(&mut stream.stalled)));
+            }
+        }
+        for (handle, events) in stalled {
+            for event in events {
+                let at = self.arrival(handle);
+                self.schedule(at, event);
+            }
+        }
     }
 
     pub(super) fn arrive(&mut self, to: Handle, bytes: Bytes) {
@@ -429,6 +479,8 @@ impl Stream {
             last_arrival: Time::ZERO,
             recvs: VecDeque::new(),
             sends: VecDeque::new(),
+            nodes: (0, 0),
+            stalled: VecDeque::new(),
         }
     }
 }

@@ -12,6 +12,7 @@ use super::SimConfig;
 use super::disk::Disk;
 use super::flight::{Flight, OpenFile};
 use super::network::Network;
+use super::nodes::Nodes;
 use crate::driver::random::{SplitMix64, fold};
 use crate::driver::{Bell, Completion, Handle, Op, Outcome, Token};
 use crate::time::Time;
@@ -23,6 +24,7 @@ pub(super) struct World {
     pub(super) trace: u64,
     pub(super) delays: u64,
     pub(super) network: Network,
+    pub(super) nodes: Nodes,
     /// Operations not yet ended, by their number.
     pub(super) flights: BTreeMap<u64, Flight>,
     seed: u64,
@@ -87,6 +89,7 @@ impl World {
             trace: fold(0, seed),
             delays: 0,
             network: Network::default(),
+            nodes: Nodes::default(),
             flights: BTreeMap::new(),
             seed,
             now: Time::ZERO,
@@ -147,6 +150,7 @@ impl World {
         let parks = self
             .shards
             .values()
+            .filter(|shard| !self.nodes.is_paused(shard.node))
             .filter_map(|shard| shard.parked.flatten());
         event.into_iter().chain(parks).min()
     }
@@ -196,6 +200,7 @@ impl World {
         self.shards
             .get(&shard)
             .is_some_and(|state| match state.parked {
+                _ if self.nodes.is_paused(state.node) => false,
                 None => true,
                 Some(until) => {
                     until.is_some_and(|until| until <= self.now)
@@ -230,6 +235,8 @@ impl World {
     }
 
     pub(super) fn park(&mut self, shard: u16, until: Option<Time>) {
+        let node = self.node_of(shard);
+        let until = until.map(|until| self.nodes.true_time(node, until));
         let word = until.map_or(u64::MAX, Time::as_nanos);
         self.note_all(&[b'k'.into(), shard.into(), word]);
         if let Some(state) = self.shards.get_mut(&shard) {
@@ -418,6 +425,9 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) {
+        let Some(event) = self.held_up(event) else {
+            return;
+        };
         match event {
             Event::Due(number) => self.due(number),
             Event::Arrive(to, bytes) => self.arrive(to, bytes),
