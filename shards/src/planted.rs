@@ -103,6 +103,12 @@ pub enum Bug {
     NoLease,
     /// A slot that was handed over once is taken for handed over when it comes back.
     StaleHandover,
+    /// A node serves on when its lease is over.
+    EndlessLease,
+    /// A node runs what it sends back.
+    RunThoughMoved,
+    /// A node lets go of slots whose actors are there still.
+    LetGoAtOnce,
 }
 
 #[cfg(feature = "planted-bugs")]

@@ -6,9 +6,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use quark_net::cluster::SlotSet;
+use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
 use quark_shards::slots::slot_of;
 
+use super::Lease;
 use crate::activation::Phase;
 use crate::actor::Actor;
 use crate::density::{Steps, walk};
@@ -37,7 +39,7 @@ pub(crate) fn leave_slots<A: Actor>(
     }
     for cell in steps.cells(types) {
         let is_here = || !matches!(cell.phase(), Phase::Free | Phase::Gone);
-        if !is_here() || !slots.contains(slot_of(cell.hash())) {
+        if planted(Bug::LetGoAtOnce) || !is_here() || !slots.contains(slot_of(cell.hash())) {
             continue;
         }
         // Whoever calls it from now on is sent to where it will be.
@@ -57,7 +59,35 @@ pub(crate) fn leave_slots<A: Actor>(
     steps.next as usize >= types.cells.capacity()
 }
 
+/// How often a shard looks whether its node has a lease again.
+const LOOK_FOR_LEASE_EVERY: Duration = Duration::from_millis(5);
+
 impl Remote {
+    /// Has all actors leave whenever this node's lease ends: another may have their slots by then, and
+    /// turns run on only as long as the lease under which they began.
+    pub(crate) fn watch_lease(self: &Rc<Self>, lease: Lease) {
+        let remote = self.clone();
+        self.shard().spawn(async move {
+            let mut was_held = false;
+            loop {
+                let (now, until) = (remote.shard().read_clock(), lease.until());
+                if now < until {
+                    was_held = true;
+                    remote.shard().sleep_until(until).await;
+                    continue;
+                }
+                if std::mem::take(&mut was_held) && !planted(Bug::EndlessLease) {
+                    tracing::warn!(
+                        "this node's lease is over: it serves nothing until it has another"
+                    );
+                    remote.lose_all();
+                    remote.have_them_leave();
+                }
+                crate::sleep(LOOK_FOR_LEASE_EVERY).await;
+            }
+        });
+    }
+
     /// Has all actors leave whose slots were lost, and says so when they have.
     pub(crate) fn have_them_leave(self: &Rc<Self>) {
         if self.is_emptying.replace(true) {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use quark_net::cluster::{SlotSet, Table};
+use quark_shards::planted::{Bug, planted};
 use quark_shards::slots::{NodeId, slot_of};
 use quark_shards::time::Time;
 
@@ -55,9 +56,13 @@ impl Lease {
         self.0.store(until.as_nanos(), Ordering::Relaxed);
     }
 
+    pub(crate) fn until(&self) -> Time {
+        Time::from_nanos(self.0.load(Ordering::Relaxed))
+    }
+
     #[inline]
     fn holds(&self, now: Time) -> bool {
-        now.as_nanos() < self.0.load(Ordering::Relaxed)
+        planted(Bug::EndlessLease) || now.as_nanos() < self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -164,6 +169,18 @@ impl View {
         }
         *self.now.borrow_mut() = Some(next);
         self.is_leaving.get()
+    }
+
+    /// The lease is over: whatever this node had may be another's by now, with all its actors.
+    pub(crate) fn lose_all(&self) {
+        let mine = self.now.borrow().as_ref().map(|known| known.mine.clone());
+        let Some(mine) = mine.filter(|mine| !mine.is_empty()) else {
+            return;
+        };
+        let leaving = self.leaving.borrow().with(&mine);
+        *self.leaving.borrow_mut() = leaving;
+        self.leave_until.set(Time::ZERO);
+        self.is_leaving.set(true);
     }
 
     /// The slots whose actors are to leave, and until when.

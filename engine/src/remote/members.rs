@@ -33,6 +33,9 @@ impl Remote {
         };
         let shard = self.shard();
         let known = self.engine.acquaintance();
+        if let Source::Store(_) = &cluster.table {
+            self.watch_lease(known.lease().clone());
+        }
         match &cluster.table {
             Source::Fixed(table) => {
                 let me = table.named(&cluster.name).map(|member| member.id);
@@ -143,6 +146,13 @@ impl Remote {
     /// The slots whose actors are to leave, and until when.
     pub(crate) fn leaving(&self) -> Option<(SlotSet, Time)> {
         self.view.as_ref()?.leaving()
+    }
+
+    /// All of them are, from now on.
+    pub(crate) fn lose_all(&self) {
+        if let Some(view) = &self.view {
+            view.lose_all();
+        }
     }
 
     /// They have.

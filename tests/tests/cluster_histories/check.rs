@@ -23,6 +23,8 @@ pub enum Kind {
     Read(u64),
     /// An addition that may have happened, then or later, or not.
     Unknown,
+    /// It has not happened.
+    Nothing,
 }
 
 impl Op {
@@ -31,7 +33,7 @@ impl Op {
         match self.kind {
             Kind::Added(count) => Some(2 * count),
             Kind::Read(count) => Some(2 * count + 1),
-            Kind::Unknown => None,
+            Kind::Unknown | Kind::Nothing => None,
         }
     }
 }
@@ -77,7 +79,7 @@ fn every_number_is_somebodys(ops: &[Op]) -> Result<(), String> {
     for op in ops {
         match op.kind {
             Kind::Added(count) => numbers.push((count, op.ended)),
-            Kind::Read(_) | Kind::Unknown => {}
+            Kind::Read(_) | Kind::Unknown | Kind::Nothing => {}
         }
     }
     numbers.sort_unstable();
@@ -89,7 +91,7 @@ fn every_number_is_somebodys(ops: &[Op]) -> Result<(), String> {
         .iter()
         .filter_map(|op| match op.kind {
             Kind::Added(count) | Kind::Read(count) => Some((count, op.ended)),
-            Kind::Unknown => None,
+            Kind::Unknown | Kind::Nothing => None,
         })
         .collect();
     seen.sort_unstable();

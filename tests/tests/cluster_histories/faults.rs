@@ -109,8 +109,8 @@ impl Nodes {
         1 + (world.random() % u64::from(self.count)) as u16
     }
 
-    /// Something happens.
-    pub fn strike(&mut self, world: &mut SimCluster) {
+    /// Something happens. Says which nodes have begun a new life.
+    pub fn strike(&mut self, world: &mut SimCluster) -> Option<u16> {
         let (node, other) = (self.any(world), self.any(world));
         match world.random() % 16 {
             0 if world.is_up(node) => {
@@ -122,8 +122,9 @@ impl Nodes {
                 self.counts.leaves += 1;
                 world.shutdown(node);
             }
-            2..=5 => {
+            2..=5 if !world.is_up(node) => {
                 self.launch(world, node);
+                return Some(node);
             }
             6 if world.is_up(node) => {
                 self.counts.pauses += 1;
@@ -158,6 +159,7 @@ impl Nodes {
             14 => self.resume(world),
             _ => {}
         }
+        None
     }
 
     fn cut_table(&self, node: u16, is_cut: bool) {

@@ -8,6 +8,8 @@
 mod actors;
 mod check;
 mod faults;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod run;
 mod store;
 
