@@ -1,7 +1,11 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use super::{LoadError, Speech};
+
+/// How long it may take to connect.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One connection, which never blocks.
 pub(super) struct Connection<S> {
@@ -15,7 +19,7 @@ pub(super) struct Connection<S> {
 
 impl<S: Speech> Connection<S> {
     pub(super) fn open(to: SocketAddr, speech: S) -> Result<Self, LoadError> {
-        let socket = TcpStream::connect(to)?;
+        let socket = TcpStream::connect_timeout(&to, PATIENCE)?;
         socket.set_nodelay(true)?;
         socket.set_nonblocking(true)?;
         Ok(Connection {

@@ -13,6 +13,9 @@ pub enum LoadError {
     /// The server has closed a connection.
     #[error("the server has closed the connection")]
     Closed,
+    /// It does not answer.
+    #[error("the server has said nothing for {0} s")]
+    Silent(u64),
     /// Certificates can't be made, or are not accepted.
     #[error("TLS failed: {0}")]
     Tls(String),

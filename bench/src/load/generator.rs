@@ -16,6 +16,9 @@ const WARM_UP: u64 = 5_000;
 /// What is read at once.
 const READ: usize = 64 << 10;
 
+/// How many seconds a server may say nothing at all; and once somebody wants the run to end.
+const SILENCE: (u64, u64) = (10, 1);
+
 /// A load to be put on a server.
 #[derive(Clone, Debug)]
 pub struct Load {
@@ -40,6 +43,8 @@ pub struct Loaded {
     pub measured: Measured,
     /// From the making of each request until its answer was read, in nanoseconds.
     pub latency: Latency,
+    /// How often answers were read; each brings as many as lay there.
+    pub reads: u64,
     /// CPU time of the server meanwhile, zero where nobody knows.
     pub server: Duration,
     /// That of the generator: all of it, unless somebody else was on its core.
@@ -55,6 +60,12 @@ impl Loaded {
         } else {
             self.measured.count as f64 / self.server.as_secs_f64()
         }
+    }
+
+    /// Answers that one read brings.
+    #[must_use]
+    pub fn per_read(&self) -> f64 {
+        self.measured.count as f64 / self.reads.max(1) as f64
     }
 
     /// CPU time of the server, in percent of a core.
@@ -82,6 +93,8 @@ impl Load {
         }
         let mut running = Running {
             connections,
+            pace: self.pace.clone(),
+            heard: self.pace.clock().now(),
             clock: self.pace.clock().clone(),
             outstanding: self.outstanding,
             keys: self.keys,
@@ -89,13 +102,19 @@ impl Load {
             buffer: vec![0; READ],
             latency: Latency::new(),
             answered: 0,
+            reads: 0,
         };
         running.open()?;
+        running.begin()?;
         running.until(WARM_UP)?;
+        // From a clean slate: what was answered apart, while keys came to be, would be asked apart
+        // ever after.
+        running.end()?;
         running.latency.clear();
-        running.answered = 0;
+        (running.answered, running.reads) = (0, 0);
         let before = (server(), cpu_time::thread());
         let mut laps = self.pace.clone().start();
+        running.begin()?;
         let mut goal = 0;
         while let Some(lap) = laps.next(BATCH) {
             // What came beyond a lap counts for the next.
@@ -104,11 +123,12 @@ impl Load {
         }
         let measured = laps.end();
         let after = (server(), cpu_time::thread());
-        let latency = std::mem::take(&mut running.latency);
+        let (latency, reads) = (std::mem::take(&mut running.latency), running.reads);
         running.end()?;
         Ok(Loaded {
             measured,
             latency,
+            reads,
             server: after.0.saturating_sub(before.0),
             generator: after.1.saturating_sub(before.1),
         })
@@ -117,24 +137,30 @@ impl Load {
 
 struct Running<S> {
     connections: Vec<Connection<S>>,
+    pace: Pace,
     clock: Clock,
+    /// When the server last said anything.
+    heard: u64,
     outstanding: usize,
     keys: u64,
     rng: Rng,
     buffer: Vec<u8>,
     latency: Latency,
     answered: u64,
+    reads: u64,
 }
 
 impl<S: Speech> Running<S> {
-    /// Brings all handshakes to their end, and makes the first requests.
+    /// Brings all handshakes to their end.
     fn open(&mut self) -> Result<(), LoadError> {
         while !self.connections.iter().all(|one| one.speech.is_open()) {
-            for connection in &mut self.connections {
-                connection.hear(&mut self.buffer, || self.clock.now(), |_| {})?;
-                connection.send()?;
-            }
+            self.round(0)?;
         }
+        Ok(())
+    }
+
+    /// Makes the first requests.
+    fn begin(&mut self) -> Result<(), LoadError> {
         for connection in &mut self.connections {
             let now = self.clock.now();
             connection.ask(self.outstanding, now, || self.rng.below(self.keys))?;
@@ -162,6 +188,7 @@ impl<S: Speech> Running<S> {
 
     #[inline]
     fn round(&mut self, outstanding: usize) -> Result<(), LoadError> {
+        let reads = self.reads;
         for connection in &mut self.connections {
             let heard = connection.hear(
                 &mut self.buffer,
@@ -172,9 +199,27 @@ impl<S: Speech> Running<S> {
                 },
             )?;
             if let Some(now) = heard {
+                self.reads += 1;
+                self.heard = now;
                 connection.ask(outstanding, now, || self.rng.below(self.keys))?;
             }
             connection.send()?;
+        }
+        if self.reads == reads {
+            self.bear_silence()?;
+        }
+        Ok(())
+    }
+
+    fn bear_silence(&self) -> Result<(), LoadError> {
+        let (usual, interrupted) = SILENCE;
+        let most = if self.pace.is_interrupted() {
+            interrupted
+        } else {
+            usual
+        };
+        if self.clock.now().saturating_sub(self.heard) > most * 1_000_000_000 {
+            return Err(LoadError::Silent(most));
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use crate::floors::{Floor, Interleaved, median, pinned};
 use crate::latency::Latency;
 use crate::launch::{Needs, Plan, Ran, launch_error};
 use crate::load::certificates::{self, Certificates};
-use crate::load::{Cluster, Load, LoadError, Loaded, Sessions, Speech};
+use crate::load::{Cluster, Load, LoadError, Loaded, NAME, Sessions, Speech};
 use crate::pace::{Goal, Pace};
 use crate::report::Report;
 
@@ -44,8 +44,6 @@ const NEEDS: Needs = Needs {
     shards: 1,
     idle: Idle::Adaptive,
 };
-/// Whom the server's certificate is for.
-const NAME: &str = "quark-bench";
 
 fn remote_load(setup: &Setup) -> Result<Report, Error> {
     let certificates = certificates::make(NAME).map_err(launch_error)?;
@@ -81,6 +79,7 @@ fn remote_load(setup: &Setup) -> Result<Report, Error> {
     report = report
         .figure("calls_per_core_s", median(plain.per_core_s))
         .figure("server_cpu_percent", median(plain.percent))
+        .figure("calls_per_read", median(plain.per_read))
         .figure("tls_calls_per_s", median(tls.per_s))
         .figure("tls_calls_per_core_s", median(tls.per_core_s))
         .figure("tls_share", median(shares.clone()))
@@ -95,6 +94,7 @@ fn remote_load(setup: &Setup) -> Result<Report, Error> {
         report = report
             .figure("redis_calls_per_s", median(peers.per_s))
             .figure("redis_cpu_percent", median(peers.percent))
+            .figure("redis_calls_per_read", median(peers.per_read))
             .figure("redis_p50_us", summary.p50 as f64 / 1e3)
             .figure("redis_p99_us", summary.p99 as f64 / 1e3)
             .part("redis", peers.latency);
@@ -112,6 +112,7 @@ struct Parts {
     per_s: Vec<f64>,
     per_core_s: Vec<f64>,
     percent: Vec<f64>,
+    per_read: Vec<f64>,
 }
 
 impl Parts {
@@ -123,6 +124,7 @@ impl Parts {
             per_s: Vec::new(),
             per_core_s: Vec::new(),
             percent: Vec::new(),
+            per_read: Vec::new(),
         }
     }
 
@@ -133,6 +135,7 @@ impl Parts {
         self.per_s.push(one.measured.per_s());
         self.per_core_s.push(one.per_core_s());
         self.percent.push(one.server_percent());
+        self.per_read.push(one.per_read());
     }
 }
 
