@@ -11,7 +11,6 @@ use super::actors::Counter;
 use super::{Setup, Workload};
 use crate::busy::is_shard;
 use crate::cli::Idle;
-use crate::clock::Clock;
 use crate::cpu_time;
 use crate::error::Error;
 use crate::floors::{Floor, Interleaved, median, pinned};
@@ -217,8 +216,9 @@ fn put<S: Speech>(
 
 #[cfg(feature = "redis")]
 mod redis {
-    use super::{Clock, Error, Floor, NEEDS, PARTS, Pace, Parts, Plan, Setup, USUAL, WORKLOAD};
+    use super::{Error, Floor, NEEDS, PARTS, Pace, Parts, Plan, Setup, USUAL, WORKLOAD};
     use super::{FLOOR, generators_core, load, pinned, put};
+    use crate::clock::Clock;
     use crate::floors::redis;
     use crate::load::Resp;
     use crate::server::{Kind, Server};
