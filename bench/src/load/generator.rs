@@ -107,8 +107,7 @@ impl Load {
         running.open()?;
         running.begin()?;
         running.until(WARM_UP)?;
-        // From a clean slate: what was answered apart, while keys came to be, would be asked apart
-        // ever after.
+        // From a clean slate: what was answered apart, as keys came to be, would be asked apart again.
         running.end()?;
         running.latency.clear();
         (running.answered, running.reads) = (0, 0);
