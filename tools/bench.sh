@@ -16,6 +16,9 @@ for server in redis postgres; do
         features+=(--features "$server")
     fi
 done
+if [[ " $* " == *" remote-load "* ]]; then
+    features+=(--features redis)
+fi
 cargo build --locked --release -p quark-bench "${features[@]}"
 
 if [[ -n ${QUARK_LOBSTER:-} ]]; then

@@ -32,7 +32,7 @@ impl Busy {
 }
 
 /// Whether a thread is a shard's, by its name.
-fn is_shard(name: &str) -> bool {
+pub(crate) fn is_shard(name: &str) -> bool {
     name.strip_prefix("quark-")
         .is_some_and(|number| number.parse::<u16>().is_ok())
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::feed::Source;
 use crate::hgrm::Unit;
+use crate::load::{Generate, Serve};
 use crate::workloads::{self, Workload};
 
 /// More shards than any machine has cores for, so that a slip of the finger stays one.
@@ -37,6 +38,10 @@ pub enum Command {
     Replay(Replay),
     /// Play in a world.
     Game(Game),
+    /// Serve generators elsewhere.
+    Serve(Serve),
+    /// Load a server elsewhere.
+    Load(Generate),
     /// Draw files of earlier runs.
     Plot(Pictured),
 }
@@ -285,6 +290,12 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
             command: Some(Verb::Game(game)),
         }) => Ok(Command::Game(game)),
         Ok(Cli {
+            command: Some(Verb::Serve(serve)),
+        }) => Ok(Command::Serve(serve)),
+        Ok(Cli {
+            command: Some(Verb::Load(load)),
+        }) => Ok(Command::Load(load)),
+        Ok(Cli {
             command: Some(Verb::Plot(pictured)),
         }) => Ok(Command::Plot(pictured)),
         Err(error) if error.use_stderr() => Err(Stop::Usage(Error::Usage(one_line(&error)))),
@@ -321,6 +332,15 @@ enum Verb {
     /// otherwise; --rate sets how many are due in a second. A run fails if a player is lost, is
     /// in two squares, or is told of a tick twice, or if a coin is missing.
     Game(Game),
+    /// Serve counters to `quark-bench load` on another machine.
+    ///
+    /// Prints where it listens. Ctrl-C ends it once what is under way has been answered.
+    Serve(Serve),
+    /// Load a server on another machine, as the workload remote-load does.
+    ///
+    /// One thread that never sleeps keeps so many calls under way on each connection: an answer is
+    /// followed by the next call. Ctrl-C ends it with what was measured.
+    Load(Generate),
     /// Draw latency by percentile from files of earlier runs.
     ///
     /// One curve for each file, under the file's name.
@@ -349,7 +369,7 @@ fn workload() -> impl TypedValueParser<Value = &'static Workload> {
     })
 }
 
-fn shards(text: &str) -> Result<usize, String> {
+pub(crate) fn shards(text: &str) -> Result<usize, String> {
     match text.parse::<u64>() {
         Ok(0) => Err("an engine needs at least 1 shard".to_owned()),
         Ok(shards @ 1..=MOST_SHARDS) => Ok(shards as usize),
@@ -367,7 +387,7 @@ fn players(text: &str) -> Result<u32, String> {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         // Below a nanosecond a duration is none.
         Ok(seconds) if (1e-9..=MOST_SECONDS).contains(&seconds) => {
@@ -388,7 +408,7 @@ fn window(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn count(text: &str) -> Result<u64, String> {
+pub(crate) fn count(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(count @ 1..=MOST_UNITS) => Ok(count),
         _ => Err(format!("expected a whole number from 1 to {MOST_UNITS}")),
@@ -494,6 +514,27 @@ mod tests {
         };
         assert_eq!((game.players, game.search), (Some(500), true));
         assert_eq!(game.options.seconds, Some(Duration::from_secs(3)));
+        let Ok(Command::Serve(serve)) = parsed("serve --listen 0.0.0.0:4700 --insecure --shards 2")
+        else {
+            panic!("serve does not parse");
+        };
+        assert_eq!(
+            (serve.listen.port(), serve.insecure, serve.shards),
+            (4_700, true, 2)
+        );
+        let Ok(Command::Load(load)) =
+            parsed("load --connect 10.0.0.1:4700,10.0.0.1:4701 --connections 9 --tls-ca ca.pem")
+        else {
+            panic!("load does not parse");
+        };
+        assert_eq!(
+            (load.connect.len(), load.connections, load.outstanding),
+            (2, 9, 16)
+        );
+        assert_eq!(
+            (load.tls_ca, load.tls_name),
+            (Some("ca.pem".into()), "quark-bench".into())
+        );
         let Ok(Command::Plot(plot)) = parsed("plot --out all.svg one.hgrm two.hgrm --unit us")
         else {
             panic!("plot does not parse");
@@ -541,6 +582,13 @@ mod tests {
             ("run ring --format xml", "text, json"),
             ("run ring --name a/b", "expected letters, digits"),
             ("game --players 0", "a number of players from 1"),
+            ("serve", "--listen"),
+            ("serve --listen here", "--listen"),
+            ("load --connect 1.2.3.4:5 --connections 0", "--connections"),
+            (
+                "load --connect 1.2.3.4:5 --redis --tls-ca a",
+                "cannot be used with",
+            ),
             ("plot one.hgrm", "--out"),
             ("plot --out all.svg", "FILE.hgrm"),
             ("replay --feed synthetic:x", "a number of events from 1"),

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::cli::{Command, Replay};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::load::{command, serve};
 use crate::main_job;
 use crate::output::Output;
 use crate::records::{self, Records};
@@ -35,6 +36,8 @@ pub(crate) fn run(command: &Command, interrupt: &Interrupt) -> Result<(), Error>
             records.finish()
         }
         Command::Game(asked) => game::command(asked, interrupt, &mut out),
+        Command::Serve(asked) => serve::command(asked, interrupt, &mut out),
+        Command::Load(asked) => command::command(asked, interrupt, &mut out),
         Command::Plot(asked) => records::plot(asked),
     }
 }
@@ -55,8 +58,9 @@ fn list(out: &mut impl Write) -> Result<(), Error> {
     }
     writeln!(
         out,
-        "\ncommands of their own: replay, the main job (quark-bench replay --help), and game, a \
-         world of players (quark-bench game --help)"
+        "\ncommands of their own: replay, the main job (quark-bench replay --help), game, a \
+         world of players (quark-bench game --help), and serve and load, remote-load by two \
+         processes (quark-bench load --help)"
     )?;
     Ok(out.flush()?)
 }

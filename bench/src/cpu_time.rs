@@ -21,12 +21,20 @@ pub fn thread() -> Duration {
 /// system does not say.
 #[must_use]
 pub fn threads(wanted: impl Fn(&str) -> bool) -> Vec<(String, Duration)> {
+    threads_in("/proc/self/task", wanted)
+}
+
+/// CPU time so far of all threads of the process `id` that have not ended. Zero where the system
+/// does not say.
+#[must_use]
+pub fn of_process(id: u32) -> Duration {
+    let threads = threads_in(&format!("/proc/{id}/task"), |_| true);
+    threads.iter().map(|(_, used)| *used).sum()
+}
+
+fn threads_in(folder: &str, wanted: impl Fn(&str) -> bool) -> Vec<(String, Duration)> {
     let mut threads = Vec::new();
-    for task in fs::read_dir("/proc/self/task")
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
+    for task in fs::read_dir(folder).into_iter().flatten().flatten() {
         let read = |file| fs::read_to_string(task.path().join(file)).unwrap_or_default();
         let name = read("comm").trim_end().to_owned();
         let used = read("schedstat")
@@ -94,5 +102,7 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].0, "cpu-time-test");
         assert!(threads(|name| name == "no such thread").is_empty());
+        assert!(of_process(std::process::id()) > Duration::ZERO);
+        assert_eq!(of_process(u32::MAX), Duration::ZERO);
     }
 }

@@ -23,6 +23,7 @@ pub mod interrupt;
 pub mod json;
 pub mod latency;
 pub mod launch;
+pub mod load;
 pub mod machine;
 pub mod main_job;
 pub mod memory;

@@ -161,6 +161,12 @@ impl Pace {
         &self.clock
     }
 
+    /// Whether somebody wants the run to end.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupt.is_set()
+    }
+
     /// Draws progress, where somebody can see it, while `run` runs.
     pub fn watched<R>(&self, name: &str, run: impl FnOnce() -> R) -> R {
         Progress::beside(

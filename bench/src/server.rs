@@ -1,7 +1,7 @@
 //! Servers that stores stand on: one's own, or one started for a run alone and gone with it.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::cpu_time;
 use crate::error::Error;
 use crate::scratch::Scratch;
 
@@ -17,6 +18,8 @@ use crate::scratch::Scratch;
 pub enum Kind {
     /// Redis; it syncs its append-only file before it answers.
     Redis,
+    /// Redis that keeps nothing on disk.
+    RedisInMemory,
     /// PostgreSQL as it comes.
     Postgres,
 }
@@ -60,10 +63,14 @@ impl Server {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let port = free.map_err(|error| failed(&error))?.port();
         let mut command = match kind {
-            Kind::Redis => {
+            Kind::Redis | Kind::RedisInMemory => {
                 let mut command = kind.command("redis-server", &path)?;
                 command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
-                command.args(["--appendonly", "yes", "--appendfsync", "always"]);
+                if kind == Kind::Redis {
+                    command.args(["--appendonly", "yes", "--appendfsync", "always"]);
+                } else {
+                    command.args(["--appendonly", "no"]);
+                }
                 // Nothing in the background while it is measured.
                 command.args(["--save", "", "--auto-aof-rewrite-percentage", "0"]);
                 command
@@ -98,9 +105,21 @@ impl Server {
     pub fn url(&self) -> String {
         let port = self.port;
         match self.kind {
-            Kind::Redis => format!("redis://127.0.0.1:{port}"),
+            Kind::Redis | Kind::RedisInMemory => format!("redis://127.0.0.1:{port}"),
             Kind::Postgres => format!("postgres://quark@127.0.0.1:{port}/postgres?sslmode=disable"),
         }
+    }
+
+    /// The same, without words.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// CPU time of all its threads so far, where it has no processes beside its own.
+    #[must_use]
+    pub fn cpu_time(&self) -> Duration {
+        cpu_time::of_process(self.process.id())
     }
 
     fn listens(&mut self, path: &Path) -> Result<(), Error> {
@@ -124,7 +143,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         match self.kind {
-            Kind::Redis => drop(self.process.kill()),
+            Kind::Redis | Kind::RedisInMemory => drop(self.process.kill()),
             // At once, and all that it has started with it.
             Kind::Postgres => {
                 let id = self.process.id().to_string();
@@ -139,19 +158,18 @@ impl Kind {
     /// `program` of the kind, to be run in `folder`.
     fn command(self, program: &str, folder: &Path) -> Result<Command, Error> {
         let found = match self {
-            Kind::Redis => on_path(program),
+            Kind::Redis | Kind::RedisInMemory => on_path(program),
             Kind::Postgres => newest(program).or_else(|| on_path(program)),
         };
         let package = match self {
-            Kind::Redis => "redis-server",
+            Kind::Redis | Kind::RedisInMemory => "redis-server",
             Kind::Postgres => "postgresql",
         };
         let found = found.ok_or_else(|| {
-            let why = format!(
-                "{program} is not there; Debian's package {package} brings it, and {} takes a \
-                 server of your own",
-                self.option()
-            );
+            let mut why = format!("{program} is not there; Debian's package {package} brings it");
+            if let Some(option) = self.option() {
+                why += &format!(", and {option} takes a server of your own");
+            }
             Error::Launch(why)
         })?;
         let mut command = Command::new(found);
@@ -162,16 +180,17 @@ impl Kind {
         Ok(command)
     }
 
-    fn option(self) -> &'static str {
+    fn option(self) -> Option<&'static str> {
         match self {
-            Kind::Redis => "--redis-url",
-            Kind::Postgres => "--postgres-url",
+            Kind::Redis => Some("--redis-url"),
+            Kind::RedisInMemory => None,
+            Kind::Postgres => Some("--postgres-url"),
         }
     }
 
     fn failed(self, error: &dyn std::fmt::Display) -> Error {
         let name = match self {
-            Kind::Redis => "Redis",
+            Kind::Redis | Kind::RedisInMemory => "Redis",
             Kind::Postgres => "PostgreSQL",
         };
         Error::Launch(format!("{name} does not start: {error}"))
@@ -203,12 +222,13 @@ mod tests {
     fn what_is_missing_is_told_with_its_remedy() {
         for (kind, package) in [
             (Kind::Redis, "redis-server"),
+            (Kind::RedisInMemory, "redis-server"),
             (Kind::Postgres, "postgresql"),
         ] {
             let error = kind.command("no-such-program", Path::new("/")).unwrap_err();
             let text = error.to_string();
             assert!(
-                text.contains(package) && text.contains(kind.option()),
+                text.contains(package) && text.contains(kind.option().unwrap_or_default()),
                 "{text}"
             );
             assert_eq!(error.exit_code(), 2);

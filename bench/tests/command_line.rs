@@ -155,3 +155,65 @@ fn a_malformed_feed_is_refused_with_its_line() {
         "line 1, column 1: expected a time",
     );
 }
+
+#[test]
+fn two_processes_serve_and_load() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    for is_shielded in [false, true] {
+        let authority = Scratch::new("ca.pem", b"");
+        let mut arguments = vec!["serve", "--listen", "127.0.0.1:0", "--idle", "park"];
+        if is_shielded {
+            arguments.extend(["--tls-ca-out", authority.path()]);
+        }
+        let mut server = Command::new(env!("CARGO_BIN_EXE_quark-bench"))
+            .args(&arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        let mut said = BufReader::new(server.stdout.take().expect("it is piped"));
+        said.read_line(&mut line).expect("it says where it is");
+        let (_, at) = line.split_once("serves at ").expect("where it is");
+        let (at, _) = at.split_once(';').expect("how it ends");
+        let mut arguments = vec!["load", "--connect", at, "--count", "2000"];
+        arguments.extend(["--connections", "5", "--format", "json"]);
+        if is_shielded {
+            arguments.extend(["--tls-ca", authority.path()]);
+        }
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = quark_bench(&arguments);
+        assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+        let told: serde_json::Value = serde_json::from_slice(&stdout).expect("JSON");
+        assert_eq!(told["count"], 2_000);
+        assert!(told["latency_ns"]["p50"].as_u64() > Some(0), "{told}");
+        let id = rustix::process::Pid::from_child(&server);
+        rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it is there");
+        assert!(server.wait().expect("it ends").success());
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told() {
+    let Output { status, stderr, .. } = quark_bench(&["load", "--connect", "127.0.0.1:1"]);
+    assert_eq!(status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&stderr);
+    assert!(
+        stderr.contains("the connection to the server failed"),
+        "{stderr}"
+    );
+    refused(
+        &[
+            "load",
+            "--connect",
+            "127.0.0.1:1",
+            "--tls-ca",
+            "no-such.pem",
+        ],
+        "no-such.pem",
+    );
+}

@@ -18,6 +18,7 @@ pub mod recover;
 pub(crate) mod relay;
 pub mod reminders;
 pub mod remote_ask;
+pub mod remote_load;
 pub mod replay;
 pub mod ring;
 pub(crate) mod saves;
@@ -116,6 +117,7 @@ pub const ALL: &[&Workload] = &[
     &recover::WORKLOAD,
     &reminders::WORKLOAD,
     &remote_ask::WORKLOAD,
+    &remote_load::WORKLOAD,
 ];
 
 /// The workload called `name`.
@@ -303,6 +305,24 @@ mod tests {
     }
 
     #[test]
+    fn a_load_is_kept_up_and_answered() {
+        let report = few("remote-load", on_disk(count(3_003)));
+        // Five parts of as many each.
+        assert_eq!(report.count, 3_005);
+        assert!(report.latency_ns.is_some_and(|latency| latency.p50 > 0));
+        assert!(figure(&report, "calls_per_core_s") > 0.0);
+        assert!(figure(&report, "tls_share") > 0.0);
+        let redis = report.figures.0.iter().find(|figure| figure.0 == "redis");
+        let Some((_, Figure::Text(redis))) = redis else {
+            panic!("{redis:?}");
+        };
+        match &report.floor {
+            Some(_) => assert!(redis.contains("appendonly no"), "{redis}"),
+            None => assert!(redis.starts_with("not measured: "), "{redis}"),
+        }
+    }
+
+    #[test]
     fn what_is_not_built_in_is_told() {
         for workload in [durable_servers::REDIS, durable_servers::POSTGRES] {
             let feature = workload.name.trim_start_matches("durable-");
@@ -435,6 +455,7 @@ mod tests {
                 "recover",
                 "reminders",
                 "remote-ask",
+                "remote-load",
             ]
         );
     }
