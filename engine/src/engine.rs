@@ -281,6 +281,12 @@ impl Engine {
         self.shared.seed.store(seed, Ordering::Relaxed);
     }
 
+    /// Whether those who call it have to speak TLS.
+    pub(crate) fn speaks_tls(&self) -> bool {
+        let listen = self.settings().remote.listen.as_ref();
+        listen.is_some_and(|listen| listen.tls.is_some())
+    }
+
     /// Where its shards take calls from other processes, in order; nothing unless they do.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {

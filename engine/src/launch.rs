@@ -26,7 +26,7 @@ use crate::builder::{EngineBuilder, OnStall};
 use crate::cluster::ClusterError;
 use crate::density::MemoryWatcher;
 use crate::driver_kind::{DriverKind, DriverKindError};
-use crate::engine::Engine;
+use crate::engine::{Engine, Settings};
 use crate::error::RegisterError;
 use crate::neighbourhood::Neighbourhoods;
 use crate::remote::ListenError;
@@ -134,9 +134,9 @@ impl Launching {
         if let Some(refused) = builder.refused {
             return Err(refused.into());
         }
-        let remote = &builder.settings.remote;
+        let Settings { remote, stores, .. } = &builder.settings;
         if let Some(cluster) = &remote.joins {
-            cluster.check(remote.listen.as_ref())?;
+            cluster.check(remote.listen.as_ref(), stores)?;
         }
         let topology = match builder.topology {
             Some(topology) => topology,

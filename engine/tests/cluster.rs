@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use quark::membership::{MemoryTable, Timing};
 use quark::prelude::*;
+use quark::tls::{Pem, Source, Tls};
 use quark::{ActorOptions, Client, Cluster, FixedNode, IdlePolicy, Listen};
 
 #[derive(Default)]
@@ -57,6 +58,10 @@ fn node(name: &str, table: &MemoryTable, shards: usize) -> Engine {
 }
 
 fn launch(at: SocketAddr, cluster: Cluster, shards: usize) -> Engine {
+    launch_at(Listen::at(at), cluster, shards)
+}
+
+fn launch_at(listen: Listen, cluster: Cluster, shards: usize) -> Engine {
     let topology = Topology::detect().expect("a machine");
     Engine::builder()
         .topology(topology.shards(shards).oversubscribe(true))
@@ -64,7 +69,7 @@ fn launch(at: SocketAddr, cluster: Cluster, shards: usize) -> Engine {
         .seed(77)
         .timeout(Duration::from_secs(15))
         .configure::<Counter>(ActorOptions::new())
-        .listen(Listen::at(at).cluster("counters"))
+        .listen(listen.cluster("counters"))
         .cluster(cluster)
         .launch()
         .expect("it launches")
@@ -263,4 +268,87 @@ fn nodes_of_a_fixed_list_need_no_table_kept_elsewhere() {
     }
     assert!(nodes.iter().all(|node| node.count() > 5));
     assert!(Cluster::fixed("c", &list).is_err() && Cluster::fixed("a", &[]).is_err());
+}
+
+#[test]
+fn what_can_be_no_node_says_what_it_lacks() {
+    let at = |addr: &str| Listen::at(addr.parse().expect("an address")).insecure();
+    let cluster = |name: &str| Cluster::new(name, MemoryTable::default());
+    let launch =
+        |builder: quark::EngineBuilder| builder.launch().expect_err("it can't").to_string();
+    let begin = || Engine::builder().topology(Topology::detect().expect("a machine").shards(1));
+    let deaf = launch(begin().cluster(cluster("a")));
+    assert!(deaf.contains(".listen("), "{deaf}");
+    let anywhere = launch(begin().cluster(cluster("a")).listen(at("0.0.0.0:0")));
+    assert!(anywhere.contains(".advertise("), "{anywhere}");
+    let nameless = launch(begin().cluster(cluster("")).listen(at("127.0.0.1:0")));
+    assert!(nameless.contains("name"), "{nameless}");
+    let hasty = Timing {
+        ask_every: Duration::from_secs(2),
+        ..Timing::default()
+    };
+    let hasty = begin().cluster(cluster("a").timing(hasty));
+    let hasty = launch(hasty.listen(at("127.0.0.1:0")));
+    assert!(hasty.contains("lease"), "{hasty}");
+    let local = begin().cluster(cluster("a")).store(Store::memory());
+    let local = launch(local.listen(at("127.0.0.1:0")));
+    assert!(local.contains("Store::redis"), "{local}");
+}
+
+/// An authority, and the certificates that it gives out.
+struct Authority {
+    pem: String,
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut params = rcgen::CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).expect("a certificate");
+        Authority {
+            pem: certificate.pem(),
+            issuer: rcgen::Issuer::new(params, key),
+        }
+    }
+
+    /// For whoever is called `name`.
+    fn tls(&self, name: &str) -> Tls {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        let certificate = params.signed_by(&key, &self.issuer).expect("signed");
+        let pem = |text: String| Pem::Bytes(text.into_bytes());
+        Tls::new(Source {
+            authorities: pem(self.pem.clone()),
+            identity: Some((pem(certificate.pem()), pem(key.serialize_pem()))),
+            mutual: true,
+        })
+        .expect("certificates")
+    }
+}
+
+#[test]
+fn nodes_show_who_they_are_and_nobody_comes_in_by_another_name() {
+    let (table, authority) = (MemoryTable::default(), Authority::new());
+    let start = |name: &str, certified: &str| {
+        let listen = Listen::at("127.0.0.1:0".parse().expect("an address"));
+        let cluster = Cluster::new(name, table.clone()).timing(timing());
+        launch_at(listen.tls(authority.tls(certified)), cluster, 1)
+    };
+    let nodes = [start("a", "a"), start("b", "b")];
+    assert_all_serve(&nodes);
+    for key in 0..40_u64 {
+        assert_eq!(nodes[0].actor::<Counter>(key).add(1).wait(), Ok(1));
+        assert_eq!(nodes[1].actor::<Counter>(key).add(1).wait(), Ok(2));
+    }
+    assert!(nodes.iter().all(|node| node.count() > 5));
+    // A certificate of the same authority, for somebody else.
+    let impostor = start("c", "d");
+    assert!(!impostor.wait_until_serving(Duration::from_secs(2)));
+    let members = nodes[0].cluster().map(|status| status.members.len());
+    assert_eq!(members, Some(2));
+    drop(impostor);
+    let late = start("c", "c");
+    assert!(late.wait_until_serving(SOON));
 }

@@ -26,6 +26,8 @@ pub(crate) struct Node {
     /// The last version whose lost slots every shard has let go of, by shard.
     let_go: RefCell<Vec<u64>>,
     has_left: Rc<Cell<bool>>,
+    /// Nodes have to show who they are.
+    wants_certificates: bool,
 }
 
 /// What the keeper has to do with.
@@ -86,6 +88,7 @@ impl Node {
             keeper,
             let_go: RefCell::new(vec![0; usize::from(engine.shards())]),
             has_left,
+            wants_certificates: engine.speaks_tls(),
         }
     }
 
@@ -112,6 +115,10 @@ impl Node {
     /// A node has said this over `link`. It is who it says only if the session's peer is.
     pub(crate) fn hear(&self, link: &Rc<Link<RemoteHandler>>, from: NodeId, message: Message) {
         let is_said_by = |name: &str, incarnation: u64| {
+            if self.wants_certificates && !link.is_certified_as(name) {
+                tracing::warn!(name, "who calls itself so has no certificate that says it");
+                return false;
+            }
             let is = link.with_peer(|peer| match &peer.terms.who {
                 Who::Node(node) => node.name == name && node.incarnation == incarnation,
                 Who::Client => false,

@@ -6,6 +6,7 @@ use quark_net::cluster::{Address, MemoryTable, Newcomer, Table, TableStore, Timi
 use quark_net::session::NAME_MOST;
 
 use crate::remote::Listen;
+use crate::state::StoreChoices;
 
 /// Makes an engine a node of a cluster: see [`EngineBuilder::cluster`](crate::EngineBuilder::cluster).
 ///
@@ -59,6 +60,12 @@ pub enum ClusterError {
     /// Its name is too long, or none.
     #[error("a node's name has 1 to {NAME_MOST} bytes, not {0}")]
     Name(usize),
+    /// What an actor saves on one node would be missing on the next.
+    #[error(
+        "the store {0:?} stays with its node, and actors don't: give the nodes of a cluster one that they \
+         share (Store::redis, Store::postgres, Store::custom)"
+    )]
+    LocalStore(String),
     /// A list of nodes can't be a cluster's.
     #[error("the list of a cluster's nodes: {0}")]
     Fixed(String),
@@ -153,7 +160,14 @@ impl Cluster {
         self
     }
 
-    pub(crate) fn check(&self, listen: Option<&Listen>) -> Result<(), ClusterError> {
+    pub(crate) fn check(
+        &self,
+        listen: Option<&Listen>,
+        stores: &StoreChoices,
+    ) -> Result<(), ClusterError> {
+        if let Some(local) = stores.local() {
+            return Err(ClusterError::LocalStore(local.to_owned()));
+        }
         let listen = listen.ok_or(ClusterError::DoesNotListen)?;
         if self.advertised.is_none() && listen.addr.ip().is_unspecified() {
             return Err(ClusterError::NoAddress(listen.addr));

@@ -64,6 +64,8 @@
 //! - [`Disconnected`](crate::CallError::Disconnected): the connection broke before the answer had
 //!   come. Whether the turn ran is unknown; nothing is sent again by itself.
 //! - [`Unreachable`](crate::CallError::Unreachable): it has not left, and did not run.
+//! - [`CutOff`](crate::CallError::CutOff): its actor's node has lost sight of the cluster's majority; it
+//!   did not run.
 //! - [`NotRemote`](crate::CallError::NotRemote): it can't be understood there, and did not run.
 //! - [`Unreadable`](crate::CallError::Unreadable): it ran, but its answer can't be sent or read.
 //!
@@ -71,6 +73,71 @@
 //! wait for it, and for room: each side says how much it takes at once (1,024 messages in 16 MiB),
 //! and up to 4,096 more wait in order in the process that sends them. What would be more is refused
 //! with [`Overloaded`](crate::CallError::Overloaded).
+//!
+//! # Clusters
+//!
+//! Several engines that share a [`Cluster`](crate::Cluster) have all keys among them: each is a node
+//! that owns a part of the 65,536 *slots* into which keys fall, and a call from any node, or from a
+//! client, goes to the one that has its actor. Nothing changes in how actors are written or called.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use quark::membership::MemoryTable;
+//! use quark::prelude::*;
+//! use quark::{ActorOptions, Client, Cluster, Listen};
+//!
+//! #[derive(Default)]
+//! pub struct Room {
+//!     guests: u32,
+//! }
+//!
+//! #[actor]
+//! impl Room {
+//!     pub fn enter(&mut self) -> u32 {
+//!         self.guests += 1;
+//!         self.guests
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // For nodes of one process; on several machines it is a `RedisTable`, or a fixed list.
+//! let table = MemoryTable::default();
+//! let node = |name: &str| {
+//!     Engine::builder()
+//! #       .topology(Topology::detect()?.shards(1))
+//!         .seed(4711) // the same for all nodes, and a secret
+//!         .configure::<Room>(ActorOptions::new())
+//!         .listen(Listen::at("127.0.0.1:0".parse()?).cluster("hotel"))
+//!         .cluster(Cluster::new(name, table.clone()))
+//!         .launch()
+//!         .map_err(Box::<dyn std::error::Error>::from)
+//! };
+//! let (a, b) = (node("a")?, node("b")?);
+//! assert!(a.wait_until_serving(Duration::from_secs(10)));
+//!
+//! let client = Client::builder().cluster("hotel").connect(a.addresses()[0])?;
+//! for room in 0..10_u64 {
+//!     // Before long half of them live on either node, whoever calls.
+//!     client.actor::<Room>(room).enter().wait()?;
+//!     b.actor::<Room>(room).enter().wait()?;
+//! }
+//! b.shutdown(); // gives what it has to the other
+//! # a.shutdown();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A node that joins takes its fair share of slots, one that shuts down gives its own away first, and
+//! no call fails by that: their actors are put to sleep as ever, and wake up where the slots are. One
+//! that dies is missed after two seconds, and what it had is served by others some three seconds later
+//! ([`Timing`](crate::membership::Timing)); calls to its actors wait until then, as long as they may.
+//!
+//! What actors are to keep across that belongs into a [store](super::states) that all nodes reach.
+//! Among nodes that have lost sight of each other, only the side of the majority goes on; others
+//! answer [`CutOff`](crate::CallError::CutOff), and come back by themselves. Even where clocks or
+//! machines go wrong, of two nodes that take themselves for a slot's owner only the newer can save
+//! anything.
 //!
 //! # Two versions
 //!

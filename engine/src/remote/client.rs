@@ -27,7 +27,8 @@ use crate::launch::LaunchError;
 /// the connections end.
 ///
 /// A client runs one shard, on a thread of its own, which keeps a connection to each shard of the
-/// engine it calls, opened when it is first needed. One that breaks is opened again; calls that were
+/// engine it calls, opened when it is first needed; of a [cluster](crate::Cluster), to each shard of each
+/// node, and hears from them who serves what. One that breaks is opened again; calls that were
 /// under way are answered [`Disconnected`](crate::CallError::Disconnected), those that had not left
 /// [`Unreachable`](crate::CallError::Unreachable).
 ///

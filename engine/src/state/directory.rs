@@ -51,6 +51,10 @@ impl Directory {
 }
 
 impl Opening for Directory {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn prepare(&self, cx: StoreCx) -> Opened<'_, Prepared> {
         Box::pin(async move {
             let home = |record: &RecordKey| cx.keeper_of(record);

@@ -22,6 +22,11 @@ pub(crate) trait Opening: Send + Sync {
     /// A shard's access to the store. Runs on that shard.
     fn open(&self, cx: StoreCx) -> Opened<'_, Rc<dyn Provider>>;
 
+    /// Whether what it keeps stays with this engine: other nodes would not find it.
+    fn is_local(&self) -> bool {
+        false
+    }
+
     /// The shard whose [`due`](Provider::due) gives a reminder; `None` where that is the one that
     /// keeps its record.
     fn attendant_of(&self, _reminder: &RecordKey, _shards: u16) -> Option<u16> {

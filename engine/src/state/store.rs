@@ -153,6 +153,13 @@ impl StoreChoices {
         self.0.get(name)?.opening.attendant_of(reminder, of)
     }
 
+    /// The name of one that stays with its engine, if any does.
+    pub(crate) fn local(&self) -> Option<&str> {
+        let mut all = self.0.iter();
+        let found = all.find(|(_, store)| store.opening.is_local());
+        found.map(|(name, _)| name.as_str())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -165,6 +172,10 @@ impl StoreChoices {
 struct Memory;
 
 impl Opening for Memory {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn open(&self, _: StoreCx) -> Opened<'_, Rc<dyn Provider>> {
         Box::pin(async { Ok(Rc::new(MemoryStore::new()) as Rc<dyn Provider>) })
     }

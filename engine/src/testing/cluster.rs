@@ -22,7 +22,7 @@ use super::seeds::{fail, message_of};
 use super::sim::{Tasks, pass};
 use crate::builder::EngineBuilder;
 use crate::cluster::ClusterStatus;
-use crate::engine::{Engine, Stage};
+use crate::engine::{Engine, Settings, Stage};
 use crate::launch::{LaunchError, Opening, Said, bind, serve};
 use crate::neighbourhood::Neighbourhoods;
 use crate::remote::ClientBuilder;
@@ -145,9 +145,9 @@ impl SimCluster {
         if let Some(refused) = builder.refused {
             return Err(refused.into());
         }
-        let remote = &builder.settings.remote;
+        let Settings { remote, stores, .. } = &builder.settings;
         if let Some(cluster) = &remote.joins {
-            cluster.check(remote.listen.as_ref())?;
+            cluster.check(remote.listen.as_ref(), stores)?;
         }
         // Whatever was stopped there, this is another process.
         self.world.set_paused(node, false);

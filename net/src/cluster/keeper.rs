@@ -148,7 +148,6 @@ impl<S: Surroundings> Keeper<S> {
         let mut errand: Option<Errand> = None;
         let mut read_again = self.shard.read_clock();
         let mut resting_until = read_again;
-        let mut has_been_member = false;
         while !self.has_ended.get() {
             let now = self.shard.read_clock();
             self.membership.borrow_mut().tick(now);
@@ -177,11 +176,12 @@ impl<S: Surroundings> Keeper<S> {
                         self.tell();
                         return self.surroundings.replaced();
                     }
-                    let is_member = self.membership.borrow().me().is_some();
-                    if has_been_member && !is_member && self.membership.borrow().is_leaving() {
+                    let membership = self.membership.borrow();
+                    if membership.me().is_none() && membership.is_leaving() {
+                        drop(membership);
                         return self.tell();
                     }
-                    has_been_member |= is_member;
+                    drop(membership);
                     errand = self.enter(entry);
                 }
                 Ok(Done::Written) => self.is_rung.set(true),

@@ -1,4 +1,4 @@
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
@@ -9,6 +9,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use quark_shards::io::TcpStream;
 use quark_shards::shard::Shard;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::ParsedCertificate;
 use thiserror::Error;
 
 use super::Shield;
@@ -126,6 +128,8 @@ pub struct Link<H: Handler> {
     shard: Rc<Shard>,
     session: RefCell<Session<H::Ticket>>,
     shield: RefCell<Shield>,
+    /// What the peer has shown, where it has shown one.
+    certificate: OnceCell<CertificateDer<'static>>,
     reader: Cell<Option<Waker>>,
     writer: Cell<Option<Waker>>,
     keeper: Cell<Option<Waker>>,
@@ -165,6 +169,7 @@ impl<H: Handler> Link<H> {
         let link = Rc::new(Link {
             session: RefCell::new(session),
             shield: RefCell::new(shield),
+            certificate: OnceCell::new(),
             reader: Cell::default(),
             writer: Cell::default(),
             keeper: Cell::default(),
@@ -284,6 +289,20 @@ impl<H: Handler> Link<H> {
     #[inline]
     pub fn with_peer<R>(&self, look: impl FnOnce(&Peer) -> R) -> Option<R> {
         self.session.borrow().peer().map(look)
+    }
+
+    /// Whether the peer has shown a certificate for this name, signed by an authority that this side
+    /// trusts.
+    #[must_use]
+    pub fn is_certified_as(&self, name: &str) -> bool {
+        let Some(shown) = self.certificate.get() else {
+            return false;
+        };
+        let Ok(name) = ServerName::try_from(name) else {
+            return false;
+        };
+        ParsedCertificate::try_from(shown)
+            .is_ok_and(|shown| rustls::client::verify_server_name(&shown, &name).is_ok())
     }
 
     /// Asks what a type of the peer's looks like; see [`Session::ask_schema`].
@@ -429,6 +448,11 @@ impl<H: Handler> Link<H> {
     ) -> Result<Taken, LinkError> {
         let mut shield = self.shield.borrow_mut();
         let taken = shield.open(chunk, |plain| self.take_in(frames, plain));
+        if self.certificate.get().is_none()
+            && let Some(shown) = shield.peer_certificate()
+        {
+            let _ = self.certificate.set(shown);
+        }
         if shield.wants_to_write() {
             self.wake_writer();
         }

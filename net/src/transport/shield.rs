@@ -2,6 +2,7 @@ use std::io::{self, BufRead, Write};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use rustls::Connection;
+use rustls::pki_types::CertificateDer;
 
 use super::LinkError;
 use crate::session::Protection;
@@ -40,6 +41,15 @@ impl Shield {
             Shield::Plain => Protection::Plain,
             Shield::Tls(_) => Protection::Tls,
         }
+    }
+
+    /// The certificate that the peer has shown, once the handshake has checked it.
+    pub(super) fn peer_certificate(&self) -> Option<CertificateDer<'static>> {
+        let Shield::Tls(connection) = self else {
+            return None;
+        };
+        let shown = (!connection.is_handshaking()).then(|| connection.peer_certificates());
+        Some(shown??.first()?.clone().into_owned())
     }
 
     /// Whether it has something to say itself.
