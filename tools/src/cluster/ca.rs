@@ -1,6 +1,6 @@
 //! An authority of its own for each local cluster, made when that starts.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -119,12 +119,16 @@ fn key_of(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.key"))
 }
 
+/// Nobody ever finds half of it: other nodes may be reading what is there already.
 fn write(path: &Path, pem: &str) -> Result<(), AuthorityError> {
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let written = options
-        .open(path)
-        .and_then(|mut file| file.write_all(pem.as_bytes()));
+        .open(&fresh)
+        .and_then(|mut file| file.write_all(pem.as_bytes()))
+        .and_then(|()| fs::rename(&fresh, path));
     written.map_err(|source| AuthorityError::Io {
         path: path.to_owned(),
         source,

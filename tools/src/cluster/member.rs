@@ -157,7 +157,7 @@ impl Member {
 fn how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(0), _) => "ended".to_owned(),
-        (Some(code), _) => format!("failed with {code}"),
+        (Some(code), _) => format!("failed with {code}: its log says why"),
         (None, Some(9)) => "killed".to_owned(),
         (None, signal) => format!("ended by signal {}", signal.unwrap_or(0)),
     }

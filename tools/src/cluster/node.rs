@@ -15,6 +15,7 @@ use super::ca::tls_of;
 use super::counter::Counter;
 use super::figures::Figures;
 use super::interrupt::Interrupt;
+use super::log::log_to_stderr;
 
 /// What a node is, and whose.
 #[derive(Args)]
@@ -80,11 +81,13 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs a node until Ctrl-C, SIGTERM, or the end of whoever reads what it prints; it hands its slots
-/// over before it ends, within half a minute. A second signal ends it at once.
+/// over before it ends, within half a minute. A second signal ends it at once. What its engine traces
+/// goes to standard error, as much as `QUARK_LOG` says (`info` without it).
 ///
 /// # Errors
 /// If it can't be launched.
 pub fn run(options: &NodeOptions) -> Result<ExitCode, Box<dyn Error>> {
+    log_to_stderr();
     let interrupt = Interrupt::take_over()?;
     let engine = launch(options)?;
     let is_told = say_until_told(options, &engine, &interrupt);

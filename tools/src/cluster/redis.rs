@@ -105,6 +105,12 @@ impl OwnRedis {
         format!("redis+unix://{}", bytes.collect::<String>())
     }
 
+    /// Its process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.process.id()
+    }
+
     fn is_ready(&mut self) -> bool {
         let until = Instant::now() + READY_WITHIN;
         while Instant::now() < until && matches!(self.process.try_wait(), Ok(None)) {

@@ -10,7 +10,6 @@ use quark_tools::cluster::Counter;
 /// While this goes on, no call may fail.
 pub(crate) const ROLLING: &str = "restarted one after another";
 
-const CALLERS: u64 = 6;
 const KEYS: u64 = 200;
 const SOON: Duration = Duration::from_secs(30);
 
@@ -47,7 +46,11 @@ impl Callers {
             failed: Mutex::default(),
             longest: Mutex::default(),
         });
-        let threads = (1..=CALLERS).map(|caller| {
+        let callers = match std::env::var_os("QUARK_FULL") {
+            Some(_) => 24,
+            None => 6,
+        };
+        let threads = (1..=callers).map(|caller| {
             let (client, shared) = (client.clone(), shared.clone());
             thread::spawn(move || call(&client, &shared, caller))
         });

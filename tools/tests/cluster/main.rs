@@ -1,5 +1,5 @@
-//! Nodes that are processes of their own, on a real Redis and over TLS, while they are killed, paused
-//! and restarted: nothing acknowledged is lost, nothing is done twice, and who only wants to update
+//! Nodes that are processes of their own, on a real Redis and over TLS, while they and it are killed,
+//! paused and restarted: nothing acknowledged is lost, nothing is done twice, and who only wants to update
 //! its nodes one after another fails no call.
 
 mod callers;
@@ -20,6 +20,9 @@ fn rounds() -> usize {
 
 #[test]
 fn nodes_that_are_killed_and_paused_lose_nothing_and_rolling_restarts_fail_no_call() {
+    if std::env::var_os("QUARK_LOG").is_some() {
+        quark_tools::cluster::log_to_stderr();
+    }
     let mut nodes = Nodes::start(3);
     let callers = Callers::start(nodes.client());
     for round in 0..rounds() {
@@ -54,6 +57,16 @@ fn nodes_that_are_killed_and_paused_lose_nothing_and_rolling_restarts_fail_no_ca
         nodes.pause("node-2");
         std::thread::sleep(LEASE / 4);
         nodes.resume("node-2");
+        nodes.wait_until_all_serve();
+        callers.wait_for(300);
+
+        // The table and all states are on it; leases are not.
+        callers.phase("Redis paused");
+        nodes.pause_redis(LEASE * 2);
+        callers.wait_for(300);
+
+        callers.phase("Redis killed");
+        nodes.restart_redis();
         nodes.wait_until_all_serve();
         callers.wait_for(300);
 

@@ -19,7 +19,8 @@ const SOON: Duration = Duration::from_secs(30);
 /// The nodes of a cluster, each a process.
 pub(crate) struct Nodes {
     nodes: BTreeMap<String, Node>,
-    redis: OwnRedis,
+    /// Nothing while it is being started again.
+    redis: Option<OwnRedis>,
     authority: Authority,
     folder: TempDir,
 }
@@ -34,13 +35,13 @@ impl Nodes {
     /// So many that all serve.
     pub(crate) fn start(many: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder is made");
-        let redis = OwnRedis::start(quark(), &folder.path().join("redis")).expect("a Redis");
         let mut nodes = Nodes {
             nodes: BTreeMap::new(),
-            redis,
+            redis: None,
             authority: Authority::new(CLUSTER).expect("an authority"),
             folder,
         };
+        nodes.start_redis();
         for number in 1..=many {
             let name = format!("node-{number}");
             nodes.start_node(&name);
@@ -75,17 +76,14 @@ impl Nodes {
     fn start_node(&mut self, name: &str) {
         let folder = self.folder.path().join("tls");
         self.authority.equip(&folder, name).expect("a certificate");
+        let url = self.redis.as_ref().expect("it runs").url();
         let mut command = leashed(quark(), quark());
-        command.args([
-            "node",
-            "--figures",
-            "--name",
-            name,
-            "--redis",
-            &self.redis.url(),
-        ]);
+        command.args(["node", "--figures", "--name", name, "--redis", &url]);
         command.args(["--lease", &LEASE.as_millis().to_string()]);
         command.args(["--ask-every", "50", "--silence", "400"]);
+        if name == "node-2" {
+            command.args(["--shards", "2"]);
+        }
         command.arg("--tls").arg(folder);
         let log = self.folder.path().join(format!("{name}.log"));
         let log = File::options().create(true).append(true).open(log);
@@ -108,6 +106,27 @@ impl Nodes {
             latest,
         };
         self.nodes.insert(name.to_owned(), node);
+    }
+
+    fn start_redis(&mut self) {
+        let folder = self.folder.path().join("redis");
+        self.redis = Some(OwnRedis::start(quark(), &folder).expect("a Redis"));
+    }
+
+    /// Has it stand still for so long.
+    pub(crate) fn pause_redis(&self, length: Duration) {
+        let redis = self.redis.as_ref().expect("it runs");
+        let id = i32::try_from(redis.process()).ok().and_then(Pid::from_raw);
+        let signal = |what| kill_process(id.expect("a process"), what).expect("it is there");
+        signal(Signal::STOP);
+        thread::sleep(length);
+        signal(Signal::CONT);
+    }
+
+    /// Kills it, and starts it on what it has kept.
+    pub(crate) fn restart_redis(&mut self) {
+        self.redis = None;
+        self.start_redis();
     }
 
     pub(crate) fn kill(&mut self, name: &str) {
@@ -178,7 +197,9 @@ impl Nodes {
     }
 
     fn look(&mut self) {
-        for node in self.nodes.values_mut() {
+        for (name, node) in &mut self.nodes {
+            let ended = node.process.try_wait().expect("it is our child");
+            assert!(ended.is_none(), "{name} has ended: {ended:?}");
             if let Some(latest) = node.printed.try_iter().last() {
                 node.latest = latest;
             }
