@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use quark::{CallError, Client};
 use quark_tools::cluster::Counter;
@@ -147,6 +147,11 @@ fn call(client: &Client, shared: &Shared, caller: u64) -> BTreeMap<u64, Tally> {
             Err(error) => {
                 tally.unknown += u64::from(!error.never_ran());
                 note(shared, phase, &error);
+                if phase == ROLLING {
+                    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+                    let now = now.unwrap_or_default().as_secs_f64();
+                    eprintln!("{now:.3} counter {key} failed after {took:?}: {error:?}");
+                }
                 thread::sleep(Duration::from_millis(5));
             }
         }
