@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use quark::{Client, IdlePolicy};
@@ -14,10 +14,9 @@ use super::DEFAULT_CLUSTER;
 use super::ca::{Authority, tls_of};
 use super::counter::Counter;
 
-/// Callers that add to counters. Ends with this.
+/// Callers that add to counters. They call no more once this is dropped.
 pub(super) struct Load {
     is_over: Arc<AtomicBool>,
-    callers: Vec<JoinHandle<()>>,
 }
 
 /// How many counters there are.
@@ -41,7 +40,7 @@ impl Load {
             .timeout(Duration::from_secs(10))
             .connect(addr)?;
         let is_over = Arc::new(AtomicBool::new(false));
-        let callers = (0..u64::from(callers)).map(|caller| {
+        for caller in 0..u64::from(callers) {
             let (client, is_over) = (client.clone(), is_over.clone());
             thread::spawn(move || {
                 let mut key = caller;
@@ -52,18 +51,14 @@ impl Load {
                         thread::sleep(REST);
                     }
                 }
-            })
-        });
-        let callers = callers.collect();
-        Ok(Load { is_over, callers })
+            });
+        }
+        Ok(Load { is_over })
     }
 }
 
 impl Drop for Load {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
-        for caller in self.callers.drain(..) {
-            let _ = caller.join();
-        }
     }
 }

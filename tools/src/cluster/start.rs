@@ -193,14 +193,18 @@ impl<'a> Running<'a> {
                 }
             }
         }
-        let ready = self.members.iter().find_map(|member| {
+        let mut running = self
+            .members
+            .iter()
+            .filter(|member| member.ended().is_none());
+        let ready = running.find_map(|member| {
             let figures = member.figures().filter(|figures| figures.is_ready());
             figures.and_then(|figures| figures.addresses.first())
         });
         if let (None, 1.., Some(addr)) = (&self.load, self.options.load, ready) {
             let folder = self.folder.certificates();
-            let load = Load::start(&self.authority, &folder, *addr, self.options.load)?;
-            self.load = Some(load);
+            // A node that has ended meanwhile is nothing to end for: it is tried again.
+            self.load = Load::start(&self.authority, &folder, *addr, self.options.load).ok();
         }
         Ok(())
     }
