@@ -10,7 +10,7 @@ source tools/setup.sh
 LOOM_TESTS=loom_models
 EXAMPLES=(hello counter order_book game durable)
 # Built once with both drivers and all stores in it, and run on each driver.
-BOTH_DRIVERS=(--features quark-tests/glommio,quark-bench/glommio,quark-bench/redis,quark-bench/postgres,quark-tests/servers)
+BOTH_DRIVERS=(--features quark-tests/glommio,quark-bench/glommio,quark-bench/redis,quark-bench/postgres,quark-tests/servers,quark-tools/servers)
 # The programs whose tests launch engines, or quark-bench, which does: they run on glommio, too. All
 # other tests are of parts that no driver is under, of the simulator's, or run on both by themselves.
 mapfile -t ENGINES < <(grep -l '\.launch()' {tests,engine}/tests/*.rs && printf '%s\n' bench/tests/*.rs)

@@ -14,6 +14,7 @@ use std::{
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 use mimalloc::MiMalloc;
+use quark_tools::cluster::{self, ClusterCommand, Leashed, NodeOptions};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -21,7 +22,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 /// What a wrong request ends with; clap uses the same for bad flags.
 const REFUSED: u8 = 2;
 
-/// Looks after Quark: what the machine is, and whether the house keeps its rules.
+/// Looks after Quark: what the machine is, clusters on it, and whether the house keeps its rules.
 #[derive(Parser)]
 #[command(name = "quark", version, arg_required_else_help = true)]
 struct Quark {
@@ -39,6 +40,14 @@ enum Command {
         #[arg(default_value = ".")]
         root: PathBuf,
     },
+    /// Run a cluster on this machine, and have it go wrong.
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
+    /// Be one node of a cluster: what `quark cluster start` runs for each.
+    Node(NodeOptions),
+    /// Become another program, which ends with whoever started it.
+    #[command(hide = true)]
+    Leashed(Leashed),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +55,9 @@ fn main() -> ExitCode {
         Ok(quark) => match quark.command {
             Command::Topology(options) => topology::run(&options),
             Command::Check { root } => check::run(&root),
+            Command::Cluster(command) => cluster::run(&command),
+            Command::Node(options) => cluster::run_node(&options),
+            Command::Leashed(leashed) => cluster::become_leashed(&leashed),
         },
         Err(error) => refuse_or_help(&error),
     };
@@ -70,12 +82,4 @@ fn refuse_or_help(error: &clap::Error) -> Result<ExitCode, Box<dyn Error>> {
         .collect();
     let said = said.join(" ");
     Err(format!("{} (see --help)", said.trim_start_matches("error: ")).into())
-}
-
-/// Writes to standard output. A reader that has seen enough (`| head`) is no error.
-fn say(text: &str) -> Result<(), Box<dyn Error>> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
 }

@@ -4,8 +4,7 @@ use std::{error::Error, path::PathBuf, process::ExitCode, str::FromStr};
 
 use clap::Args;
 use quark_numa::{CpuList, Housekeeping, Topology};
-
-use crate::say;
+use quark_tools::say;
 
 /// What to place; without any option, what a launch does by itself.
 #[derive(Args)]

@@ -64,6 +64,12 @@ impl Lease {
     fn holds(&self, now: Time) -> bool {
         planted(Bug::EndlessLease) || now.as_nanos() < self.0.load(Ordering::Relaxed)
     }
+
+    /// Whether there was one that has run out: a node that has just joined has had none yet.
+    fn is_over(&self, now: Time) -> bool {
+        let until = self.0.load(Ordering::Relaxed);
+        until != 0 && until <= now.as_nanos()
+    }
 }
 
 impl View {
@@ -104,8 +110,12 @@ impl View {
         match known.table.owner(slot) {
             None => Whereabouts::Wait,
             Some(owner) if Some(owner) != known.me => Whereabouts::Member(owner),
-            Some(_) if !self.lease.holds(now) => Whereabouts::CutOff,
-            Some(_) if known.mine.contains(slot) && !self.is_left(slot) => Whereabouts::Here,
+            Some(_) if self.lease.is_over(now) => Whereabouts::CutOff,
+            Some(_)
+                if self.lease.holds(now) && known.mine.contains(slot) && !self.is_left(slot) =>
+            {
+                Whereabouts::Here
+            }
             Some(_) => Whereabouts::Wait,
         }
     }
@@ -193,5 +203,46 @@ impl View {
     pub(crate) fn all_left(&self) {
         *self.leaving.borrow_mut() = SlotSet::new();
         self.is_leaving.set(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use quark_net::cluster::{Address, Newcomer};
+
+    use super::*;
+
+    #[test]
+    fn who_has_had_no_lease_yet_is_not_cut_off() {
+        let table = Arc::new(Table::found(Newcomer {
+            name: "a".to_owned(),
+            incarnation: 1,
+            address: Address {
+                ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                ports: vec![1],
+            },
+        }));
+        let mut mine = SlotSet::new();
+        (0..=u16::MAX).for_each(|slot| mine.insert(slot));
+        let (lease, at) = (Lease::default(), Time::from_nanos);
+        let view = View::new(lease.clone());
+        let known = |mine: SlotSet| {
+            Arc::new(Ownership {
+                me: table.owner(0),
+                table: table.clone(),
+                mine,
+                lease_until: Time::ZERO,
+                encoded: OnceLock::new(),
+            })
+        };
+        view.take(known(SlotSet::new()));
+        assert_eq!(view.whereabouts(7, at(50)), Whereabouts::Wait);
+        view.take(known(mine));
+        assert_eq!(view.whereabouts(7, at(50)), Whereabouts::Wait);
+        lease.renew(at(100));
+        assert_eq!(view.whereabouts(7, at(50)), Whereabouts::Here);
+        assert_eq!(view.whereabouts(7, at(100)), Whereabouts::CutOff);
     }
 }

@@ -126,7 +126,8 @@ fn answer<M: Method>(
     hash: u64,
     reply: ReplyOf<M>,
 ) {
-    if !may_answer(hash) {
+    let has_run = !matches!(&reply, Err(error) if error.never_ran());
+    if has_run && !may_answer(hash) {
         return send_error::<()>(link, number, &CallError::Disconnected);
     }
     let reply = match reply {

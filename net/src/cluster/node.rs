@@ -439,12 +439,14 @@ impl Seat {
         };
         let known = std::mem::take(&mut seat.peers);
         let others = table.members().iter().filter(|member| member.id != me);
-        seat.peers = others
-            .map(|member| {
-                let peer = known.get(&member.id).cloned();
-                (member.id, peer.unwrap_or_else(|| Peer::new(now)))
-            })
-            .collect();
+        let peers = others.map(|member| {
+            // How long its last process was silent is not held against who was started again.
+            let was = seat.table.member(member.id);
+            let is_same = was.is_some_and(|was| was.incarnation == member.incarnation);
+            let peer = known.get(&member.id).filter(|_| is_same).cloned();
+            (member.id, peer.unwrap_or_else(|| Peer::new(now)))
+        });
+        seat.peers = peers.collect();
         seat.table = table;
         seat.began = now;
         if planted(Bug::EarlySettling) {

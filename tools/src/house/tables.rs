@@ -181,6 +181,11 @@ pub(super) const EXEMPT: &[Exempt] = &[
         reason: "the watch over stalls is a thread beside the shards",
     },
     Exempt {
+        path: "engine/src/cluster/status.rs",
+        services: &[Service::Clock, Service::Sleep],
+        reason: "threads outside wait for what a node becomes",
+    },
+    Exempt {
         path: "engine/src/density/memory.rs",
         services: &[Service::Sleep, Service::Io],
         reason: "the watch over memory is a thread beside the shards",

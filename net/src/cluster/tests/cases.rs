@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use quark_shards::slots::NodeId;
 use quark_shards::time::Time;
@@ -52,10 +53,14 @@ fn member(name: &str, table: &Arc<Table>) -> Membership {
 
 /// Has all others confirm what `member` asks.
 fn confirm(member: &mut Membership) {
+    confirm_at(member, NOW);
+}
+
+fn confirm_at(member: &mut Membership, now: Time) {
     for (to, message) in member.take_outgoing() {
         if let Message::Ask(ask) = message {
             let (version, round) = (ask.version, ask.round);
-            member.receive(to, Message::Confirm { version, round }, NOW);
+            member.receive(to, Message::Confirm { version, round }, now);
         }
     }
 }
@@ -163,6 +168,40 @@ pub(super) fn who_has_no_majority_behind_a_version_writes_none_after_it() {
     assert_eq!(member.change(NOW), None);
     confirm(&mut member);
     assert_eq!(member.change(NOW), Some(Change::Admit(newcomer("d"))));
+}
+
+#[test]
+fn who_was_started_again_has_time_to_speak() {
+    let again = Newcomer {
+        incarnation: 2,
+        ..newcomer("c")
+    };
+    let tables = history([
+        Change::Admit(newcomer("b")),
+        Change::Admit(newcomer("c")),
+        Change::Restart(NodeId(3), again),
+    ]);
+    let mut member = member("a", &tables[2]);
+    confirm(&mut member);
+    let later = NOW + Timing::default().silence + Duration::from_millis(1);
+    let finds_it_silent = |member: &mut Membership, version| {
+        let ask = Ask {
+            version,
+            round: 1,
+            has_lease: true,
+            is_settled: true,
+            let_go: Versions::NONE,
+            silent: vec![NodeId(3)],
+        };
+        member.receive(NodeId(2), Message::Ask(ask), later);
+        member.change(later)
+    };
+    let lost = Some(Change::Remove(NodeId(3)));
+    assert_eq!(finds_it_silent(&mut member, 3), lost);
+    // Its next process is in the table before it was removed.
+    member.read(Some(tables[3].clone()), later);
+    confirm_at(&mut member, later);
+    assert_eq!(finds_it_silent(&mut member, 4), None);
 }
 
 #[test]
