@@ -158,7 +158,8 @@ impl Remote {
             },
             Whereabouts::Wait => match self.lines.borrow().to_key_there(hash) {
                 Some(line) => Course::By(line),
-                None if self.hosts() => Course::Wait,
+                // Nobody owns it for the moment, or a node knows nobody yet.
+                None if self.hosts() || view.version() > 0 => Course::Wait,
                 None => Course::Nowhere,
             },
         }

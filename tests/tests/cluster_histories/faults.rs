@@ -142,6 +142,7 @@ impl Nodes {
             }
             9 => {
                 self.counts.isolations += 1;
+                self.cut_table(node, true);
                 for other in (1..=self.count).filter(|other| *other != node) {
                     world.world().set_cut(node, other, true);
                     world.world().set_cut(other, node, true);

@@ -15,8 +15,6 @@ const BUGS: &[(Bug, u32)] = &[
     (Bug::EndlessLease, 1),
     (Bug::RunThoughMoved, 1),
     (Bug::LetGoAtOnce, 1),
-    (Bug::UnsettledSlots, 1),
-    (Bug::HalfMajority, 1),
 ];
 
 #[test]

@@ -77,10 +77,13 @@ pub fn run(seed: u64) -> Done {
             start_worker(&world, client, worker, &history);
         }
     }
+    for node in 1..=nodes.count {
+        start_worker(&world, node, 0, &history);
+    }
     let until = world.now() + FAULTS;
     while world.now() < until {
         world.run_for(Duration::from_millis(20 + world.random() % 300));
-        for fresh in nodes.strike(&mut world) {
+        if let Some(fresh) = nodes.strike(&mut world) {
             // Callers that live with what they call.
             start_worker(&world, fresh, 0, &history);
         }
@@ -140,7 +143,7 @@ fn start_worker(world: &SimCluster, on: u16, worker: u64, history: &Rc<History>)
     world.spawn_on(on, 0, async move {
         while !history.stops.get() {
             draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let (key, adds) = ((draw >> 33) % KEYS, (draw >> 17) % 4 != 0);
+            let (key, adds) = ((draw >> 33) % KEYS, !(draw >> 17).is_multiple_of(4));
             let (began, place) = (clock.now(), history.begin(key, adds, clock.now()));
             let outcome = call(&engine, key, adds).await;
             let ended = clock.now();
