@@ -3,7 +3,7 @@
 //! `start` brings it up and stays: a Redis unless one is named, an authority with a certificate for
 //! each node, and the nodes, each a process that runs `quark node`. What runs is written into a
 //! folder, where `status`, `kill`, `pause` and `resume` find it. Nothing outlives `start`: all that
-//! it has started is on its [leash](process).
+//! it has started is on its leash (`process`).
 
 mod ca;
 mod control;
