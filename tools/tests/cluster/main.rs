@@ -1,6 +1,11 @@
 //! Nodes that are processes of their own, on a real Redis and over TLS, while they and it are killed,
 //! paused and restarted: nothing acknowledged is lost, nothing is done twice, and who only wants to update
 //! its nodes one after another fails no call.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what a long run tells"
+)]
 
 mod callers;
 mod nodes;
