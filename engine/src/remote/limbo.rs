@@ -17,8 +17,10 @@ use crate::runtime::{Runtime, with_runtime};
 /// Messages that may wait so on one shard.
 const WAITING_MOST: usize = 16_384;
 
-/// How long they wait at most until they are looked at again.
+/// How long they wait until they are looked at again: so long at least, and the longer the more they
+/// are, so that looking takes no more than a part of the shard's time.
 const REST: Duration = Duration::from_millis(5);
+const REST_FOR_EACH: Duration = Duration::from_micros(5);
 
 #[derive(Default)]
 pub(super) struct Limbo {
@@ -61,7 +63,8 @@ impl Remote {
         let remote = self.clone();
         shard.spawn(async move {
             while !remote.limbo.is_empty() {
-                crate::sleep(REST).await;
+                let waiting = u32::try_from(remote.limbo.waiting.len()).unwrap_or(u32::MAX);
+                crate::sleep(REST.max(REST_FOR_EACH * waiting)).await;
                 with_runtime(|shard, runtime| remote.release(shard, runtime));
             }
             remote.limbo.is_watched.set(false);

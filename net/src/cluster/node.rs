@@ -215,14 +215,12 @@ impl Membership {
         let Some(named) = table.named(&self.who.name) else {
             self.lose_seat();
             self.was_member = false;
-            if table.members().is_empty() {
-                self.outside = Some(table);
+            let is_empty = table.members().is_empty();
+            self.outside = Some(table);
+            if is_empty {
                 return Entry::Enter(Change::Admit(self.who.clone()));
             }
-            let members = table.members().iter();
-            self.outgoing
-                .extend(members.map(|member| (member.id, Message::Join(self.who.clone()))));
-            self.outside = Some(table);
+            self.knock();
             return Entry::Asked;
         };
         if named.incarnation != self.who.incarnation {
@@ -315,9 +313,23 @@ impl Membership {
         self.next_tick.min(settles)
     }
 
+    /// Asks the members to be admitted, if it is not among them. They forget it with each new version.
+    fn knock(&mut self) {
+        let Some(table) = self.outside.as_ref().filter(|_| !self.is_leaving) else {
+            return;
+        };
+        if table.named(&self.who.name).is_none() {
+            let members = table.members().iter();
+            self.outgoing
+                .extend(members.map(|member| (member.id, Message::Join(self.who.clone()))));
+        }
+    }
+
     fn ask(&mut self, now: Time) {
         self.next_tick = now + self.timing.ask_every;
-        let Some(seat) = &mut self.seat else { return };
+        let Some(seat) = &mut self.seat else {
+            return self.knock();
+        };
         self.round += 1;
         seat.lease.ask(self.round, now);
         seat.renew(&self.timing, now);
@@ -471,6 +483,10 @@ impl Seat {
 
     /// Whether all is held alone that the table says is this member's.
     fn is_settled(&self, now: Time) -> bool {
+        // Every deed is of this version or an earlier one.
+        if self.settled >= self.table.version() {
+            return true;
+        }
         (0..=u16::MAX)
             .filter(|slot| self.table.owner(*slot) == Some(self.me))
             .all(|slot| self.is_mine_alone(slot, now))
@@ -490,6 +506,9 @@ impl Seat {
     fn let_go_by(&self, next: &Table) -> Versions {
         let is_next = next.version() == self.table.version() + 1 || planted(Bug::MissedVersions);
         let held_all = || {
+            if self.settled >= self.table.version() {
+                return true;
+            }
             (0..=u16::MAX)
                 .filter(|slot| self.table.owner(*slot) == Some(self.me))
                 .filter(|slot| next.deed(*slot).since == next.version())

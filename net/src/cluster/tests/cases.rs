@@ -229,3 +229,24 @@ fn a_store_that_forgot_takes_nothing_back() {
     assert_eq!(member.read(Some(tables[0].clone()), NOW), Entry::Member);
     assert_eq!(member.table().map(|table| table.version()), Some(2));
 }
+
+#[test]
+fn who_wants_to_be_a_member_says_so_until_it_is_one() {
+    let tables = history([Change::Admit(newcomer("b"))]);
+    let mut member = Membership::new(newcomer("c"), Timing::default());
+    let asks = |member: &mut Membership| {
+        let said = member.take_outgoing().into_iter();
+        said.filter(|(_, message)| matches!(message, Message::Join(_)))
+            .count()
+    };
+    let entry = member.read(Some(tables[1].clone()), NOW);
+    assert_eq!((entry, asks(&mut member)), (Entry::Asked, 2));
+    member.tick(member.next_tick());
+    let _ = asks(&mut member);
+    let soon = NOW + Timing::default().ask_every;
+    member.tick(soon);
+    assert_eq!(asks(&mut member), 2);
+    member.leave();
+    member.tick(soon + Timing::default().ask_every);
+    assert_eq!(asks(&mut member), 0);
+}
