@@ -52,6 +52,8 @@ install_packages() {
     for tool in "$@"; do
         # Its programs are on nobody's path.
         [[ $tool == postgresql ]] && compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null && continue
+        # Its program is called otherwise.
+        [[ $tool == iproute2 ]] && command -v ip >/dev/null && continue
         command -v "$tool" >/dev/null || missing+=("$tool")
     done
     ((${#missing[@]})) || return 0

@@ -84,7 +84,7 @@ models() {
 
 # valgrind counts instructions in a test; stores are tested against the servers themselves, with
 # certificates by openssl.
-run "set-up" set_up rustfmt clippy -- valgrind redis-server postgresql openssl
+run "set-up" set_up rustfmt clippy -- valgrind redis-server postgresql openssl iproute2
 run "format" cargo fmt --all --check
 run "clippy" clippy_all
 run "clippy without hwloc" clippy_bare

@@ -6,7 +6,6 @@
 #![allow(clippy::print_stdout)] // what has happened, in the test's output
 
 mod actors;
-mod check;
 mod faults;
 #[cfg(feature = "planted-bugs")]
 mod planted;

@@ -9,8 +9,9 @@ use std::time::Duration;
 use quark::testing::{SimCluster, SimOptions};
 use quark::{CallError, Client, Engine, Time};
 
+use quark_tools::cluster::{Kind, Op, check_history};
+
 use super::actors::Counter;
-use super::check::{Kind, Op, check};
 use super::faults::{FaultCounts, Nodes};
 use super::store;
 
@@ -117,7 +118,7 @@ pub fn run(seed: u64) -> Done {
         ..Done::default()
     };
     for (key, ops) in &history.by_key() {
-        if let Err(why) = check(ops) {
+        if let Err(why) = check_history(ops) {
             let mut ops = ops.clone();
             ops.sort_by_key(|op| op.began);
             panic!("counter {key}: {why}\n{ops:#?}");

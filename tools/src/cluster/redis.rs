@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ use super::process::{leashed, wait_or_kill};
 pub struct OwnRedis {
     process: Child,
     socket: PathBuf,
+    /// Where others reach it, too.
+    addr: Option<SocketAddr>,
 }
 
 /// Why there is none.
@@ -61,6 +64,18 @@ impl OwnRedis {
     /// # Errors
     /// [`RedisError`].
     pub fn start(quark: &Path, folder: &Path) -> Result<Self, RedisError> {
+        Self::start_at(quark, folder, None)
+    }
+
+    /// The same, which whoever is on the network reaches at `addr`, too, without a password.
+    ///
+    /// # Errors
+    /// [`RedisError`].
+    pub fn start_at(
+        quark: &Path,
+        folder: &Path,
+        addr: Option<SocketAddr>,
+    ) -> Result<Self, RedisError> {
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| RedisError::Io { path, source }
@@ -78,13 +93,24 @@ impl OwnRedis {
         let output = File::create(&log).map_err(io(&log))?;
         let errors = output.try_clone().map_err(io(&log))?;
         let mut command = leashed(quark, "redis-server");
-        command.args(["--port", "0", "--unixsocketperm", "700", "--save", ""]);
+        command.args(["--unixsocketperm", "700", "--save", ""]);
+        match addr {
+            None => command.args(["--port", "0"]),
+            Some(addr) => command
+                .args(["--bind", &addr.ip().to_string()])
+                .args(["--port", &addr.port().to_string()])
+                .args(["--protected-mode", "no"]),
+        };
         command.args(["--appendonly", "yes", "--appendfsync", "always"]);
         command.arg("--unixsocket").arg(&socket);
         command.arg("--dir").arg(&folder);
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
         let process = command.spawn().map_err(io(quark))?;
-        let mut redis = OwnRedis { process, socket };
+        let mut redis = OwnRedis {
+            process,
+            socket,
+            addr,
+        };
         if redis.is_ready() {
             Ok(redis)
         } else {
@@ -95,6 +121,9 @@ impl OwnRedis {
     /// Where stores find it.
     #[must_use]
     pub fn url(&self) -> String {
+        if let Some(addr) = self.addr {
+            return format!("redis://{addr}");
+        }
         // What means something else in a URL is written by its number.
         let path = self.socket.as_os_str().as_bytes();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use quark::{CallError, Client};
-use quark_tools::cluster::Counter;
+use quark::{CallError, Client, Time};
+use quark_tools::cluster::{Counter, Kind, Op, check_history};
 
 /// While this goes on, no call may fail.
 pub(crate) const ROLLING: &str = "restarted one after another";
@@ -16,10 +16,11 @@ const SOON: Duration = Duration::from_secs(30);
 /// Threads that add to counters, and remember what they were told.
 pub(crate) struct Callers {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<BTreeMap<u64, Tally>>>,
+    threads: Vec<JoinHandle<Told>>,
 }
 
 struct Shared {
+    begun: Instant,
     is_over: AtomicBool,
     done: AtomicU64,
     phase: Mutex<&'static str>,
@@ -27,6 +28,13 @@ struct Shared {
     failed: Mutex<BTreeMap<(&'static str, String), u64>>,
     /// The longest that a call has taken, by the phase in which it began.
     longest: Mutex<BTreeMap<&'static str, Duration>>,
+}
+
+/// What one caller was told, by counter.
+#[derive(Default)]
+struct Told {
+    tallies: BTreeMap<u64, Tally>,
+    ops: BTreeMap<u64, Vec<Op>>,
 }
 
 /// What one caller knows of one counter.
@@ -40,6 +48,7 @@ struct Tally {
 impl Callers {
     pub(crate) fn start(client: Client) -> Self {
         let shared = Arc::new(Shared {
+            begun: Instant::now(),
             is_over: AtomicBool::new(false),
             done: AtomicU64::new(0),
             phase: Mutex::new("calm"),
@@ -88,17 +97,32 @@ impl Callers {
     pub(crate) fn end_and_check(self, client: &Client) {
         self.shared.is_over.store(true, Ordering::Relaxed);
         let mut all = BTreeMap::<u64, Tally>::new();
+        let mut ops = BTreeMap::<u64, Vec<Op>>::new();
         for caller in self.threads {
-            for (key, told) in caller.join().expect("results of a caller rise") {
+            let told = caller.join().expect("results of a caller rise");
+            for (key, told) in told.tallies {
                 let tally = all.entry(key).or_default();
                 tally.acknowledged += told.acknowledged;
                 tally.unknown += told.unknown;
+            }
+            for (key, more) in told.ops {
+                ops.entry(key).or_default().extend(more);
             }
         }
         assert_eq!(all.len() as u64, KEYS);
         for (key, told) in all {
             let counter = client.actor::<Counter>(key);
+            let began = self.shared.now();
             let value = counter.count().wait().expect("all is calm now");
+            let ops = ops.entry(key).or_default();
+            ops.push(Op {
+                kind: Kind::Read(value),
+                began,
+                ended: self.shared.now(),
+            });
+            if let Err(why) = check_history(ops) {
+                panic!("counter {key}: {why}");
+            }
             let Tally {
                 acknowledged,
                 unknown,
@@ -116,8 +140,15 @@ impl Callers {
     }
 }
 
-fn call(client: &Client, shared: &Shared, caller: u64) -> BTreeMap<u64, Tally> {
-    let mut tallies = BTreeMap::<u64, Tally>::new();
+impl Shared {
+    fn now(&self) -> Time {
+        let nanos = self.begun.elapsed().as_nanos();
+        Time::from_nanos(u64::try_from(nanos).expect("a test is shorter"))
+    }
+}
+
+fn call(client: &Client, shared: &Shared, caller: u64) -> Told {
+    let mut all = Told::default();
     let mut random = caller;
     while !shared.is_over.load(Ordering::Relaxed) {
         random = random
@@ -125,14 +156,22 @@ fn call(client: &Client, shared: &Shared, caller: u64) -> BTreeMap<u64, Tally> {
             .wrapping_add(1);
         let key = (random >> 33) % KEYS;
         let phase = *shared.phase.lock().expect("no panic");
-        let begun = Instant::now();
+        let began = shared.now();
         let outcome = client.actor::<Counter>(key).add(1).wait();
-        let took = begun.elapsed();
+        let ended = shared.now();
+        let took = ended.since(began);
+        let kind = match &outcome {
+            Ok(count) => Kind::Added(*count),
+            Err(error) if error.never_ran() => Kind::Nothing,
+            Err(_) => Kind::Unknown,
+        };
+        let op = Op { kind, began, ended };
+        all.ops.entry(key).or_default().push(op);
         let mut longest = shared.longest.lock().expect("no panic");
         let most = longest.entry(phase).or_default();
         *most = took.max(*most);
         drop(longest);
-        let tally = tallies.entry(key).or_default();
+        let tally = all.tallies.entry(key).or_default();
         match outcome {
             Ok(count) => {
                 assert!(
@@ -156,7 +195,7 @@ fn call(client: &Client, shared: &Shared, caller: u64) -> BTreeMap<u64, Tally> {
             }
         }
     }
-    tallies
+    all
 }
 
 fn note(shared: &Shared, phase: &'static str, error: &CallError) {

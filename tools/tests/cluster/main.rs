@@ -8,6 +8,7 @@
 )]
 
 mod callers;
+mod lan;
 mod nodes;
 
 use std::time::Duration;
@@ -87,6 +88,46 @@ fn nodes_that_are_killed_and_paused_lose_nothing_and_rolling_restarts_fail_no_ca
     }
     // Those that began before its end.
     std::thread::sleep(Duration::from_millis(100));
+    callers.end_and_check(&nodes.client());
+    nodes.end_all();
+}
+
+/// In network namespaces, which takes root: one node's cable is pulled, it is killed while nobody can
+/// reach it, and comes back.
+#[test]
+fn a_node_that_is_cut_off_then_killed_and_then_back_has_harmed_nobody() {
+    let Some(lan) = lan::Lan::new(3) else { return };
+    let mut nodes = Nodes::start_on(Some(lan), 3);
+    let callers = Callers::start(nodes.client());
+    for round in 0..rounds() {
+        callers.phase("calm");
+        callers.wait_for(300);
+
+        callers.phase("cut off");
+        nodes.cut("node-2");
+        nodes.wait_for_owners(&["node-1", "node-3"]);
+        callers.wait_for(300);
+
+        callers.phase("killed while cut off");
+        nodes.kill("node-2");
+        callers.wait_for(300);
+        nodes.heal("node-2");
+        nodes.start_again("node-2");
+        nodes.wait_until_all_serve();
+        callers.wait_for(300);
+
+        // It finds out by itself that it has been replaced, and joins again.
+        callers.phase("cut off, and back");
+        nodes.cut("node-3");
+        nodes.wait_for_owners(&["node-1", "node-2"]);
+        callers.wait_for(300);
+        nodes.heal("node-3");
+        nodes.wait_until_all_serve();
+        callers.wait_for(300);
+        println!("round {round}: {}", callers.so_far());
+    }
+    callers.phase("calm");
+    callers.wait_for(100);
     callers.end_and_check(&nodes.client());
     nodes.end_all();
 }

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -11,6 +12,8 @@ use quark::{Client, IdlePolicy};
 use quark_tools::cluster::{Authority, Figures, OwnRedis, leashed, tls_of};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+use super::lan::Lan;
 
 pub(crate) const LEASE: Duration = Duration::from_millis(600);
 const CLUSTER: &str = "quark";
@@ -23,6 +26,8 @@ pub(crate) struct Nodes {
     redis: Option<OwnRedis>,
     authority: Authority,
     folder: TempDir,
+    /// What they are on, if not on loopback.
+    lan: Option<Lan>,
 }
 
 struct Node {
@@ -34,12 +39,18 @@ struct Node {
 impl Nodes {
     /// So many that all serve.
     pub(crate) fn start(many: usize) -> Self {
+        Self::start_on(None, many)
+    }
+
+    /// The same on a network of their own.
+    pub(crate) fn start_on(lan: Option<Lan>, many: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder is made");
         let mut nodes = Nodes {
             nodes: BTreeMap::new(),
             redis: None,
             authority: Authority::new(CLUSTER).expect("an authority"),
             folder,
+            lan,
         };
         nodes.start_redis();
         for number in 1..=many {
@@ -77,10 +88,24 @@ impl Nodes {
         let folder = self.folder.path().join("tls");
         self.authority.equip(&folder, name).expect("a certificate");
         let url = self.redis.as_ref().expect("it runs").url();
-        let mut command = leashed(quark(), quark());
+        let mut command = match &self.lan {
+            None => leashed(quark(), quark()),
+            Some(lan) => {
+                let node = number(name);
+                let mut command = leashed(quark(), "ip");
+                command
+                    .args(["netns", "exec", &lan.namespace(node)])
+                    .arg(quark());
+                command
+            }
+        };
         command.args(["node", "--figures", "--name", name, "--redis", &url]);
         command.args(["--lease", &LEASE.as_millis().to_string()]);
         command.args(["--ask-every", "50", "--silence", "400"]);
+        if let Some(lan) = &self.lan {
+            let addr = SocketAddr::new(lan.addr(number(name)), 7000);
+            command.args(["--listen", &addr.to_string()]);
+        }
         if name == "node-2" {
             command.args(["--shards", "2"]);
         }
@@ -110,7 +135,11 @@ impl Nodes {
 
     fn start_redis(&mut self) {
         let folder = self.folder.path().join("redis");
-        self.redis = Some(OwnRedis::start(quark(), &folder).expect("a Redis"));
+        let addr = self
+            .lan
+            .as_ref()
+            .map(|lan| SocketAddr::new(lan.here(), 6379));
+        self.redis = Some(OwnRedis::start_at(quark(), &folder, addr).expect("a Redis"));
     }
 
     /// Has it stand still for so long.
@@ -127,6 +156,16 @@ impl Nodes {
     pub(crate) fn restart_redis(&mut self) {
         self.redis = None;
         self.start_redis();
+    }
+
+    /// Pulls its cable: it reaches nobody, and nobody reaches it.
+    pub(crate) fn cut(&self, name: &str) {
+        self.lan.as_ref().expect("it is on one").cut(number(name));
+    }
+
+    /// Puts it in again.
+    pub(crate) fn heal(&self, name: &str) {
+        self.lan.as_ref().expect("it is on one").heal(number(name));
     }
 
     pub(crate) fn kill(&mut self, name: &str) {
@@ -170,13 +209,17 @@ impl Nodes {
         self.wait_for_owners(&names);
     }
 
-    /// Waits until these, which run, own all slots, and serve them.
+    /// Waits until these own all slots and serve them, as they all say themselves.
     pub(crate) fn wait_for_owners(&mut self, names: &[&str]) {
         let until = Instant::now() + SOON;
         loop {
             // What it has printed before says nothing.
             self.look();
-            let all = self.nodes.values().all(|node| {
+            let asked = self
+                .nodes
+                .iter()
+                .filter(|(name, _)| names.contains(&name.as_str()));
+            let all = asked.map(|(_, node)| node).all(|node| {
                 let Figures { serves, owners, .. } = &node.latest;
                 *serves
                     && owners.keys().eq(names)
@@ -235,6 +278,14 @@ impl Drop for Nodes {
             let _ = std::io::stderr().write_all(&log.unwrap_or_default());
         }
     }
+}
+
+/// The number in a node's name.
+fn number(name: &str) -> u8 {
+    let number = name
+        .rsplit_once('-')
+        .and_then(|(_, number)| number.parse().ok());
+    number.expect("names end with numbers")
 }
 
 fn quark() -> &'static Path {

@@ -1,4 +1,4 @@
-//! Whether a history of one counter is linearizable.
+//! Whether a history of one counter is linearizable, for those who try clusters.
 //!
 //! Every addition that was answered says its place in the order, and so does every reading. What is
 //! left is whether the order agrees with time, and whether the additions that nobody has heard of
@@ -6,15 +6,18 @@
 
 use quark::Time;
 
-/// What a client has done to a counter.
+/// What a caller has done to a counter.
 #[derive(Clone, Copy, Debug)]
 pub struct Op {
+    /// What has come of it.
     pub kind: Kind,
+    /// When it was sent.
     pub began: Time,
     /// When its answer came; for one of unknown outcome, when the client gave up.
     pub ended: Time,
 }
 
+/// What has come of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// It has made the counter so much.
@@ -38,11 +41,11 @@ impl Op {
     }
 }
 
-/// Whether one counter's history could have happened one by one.
+/// Whether one counter's history could have happened one by one: it began with nothing.
 ///
 /// # Errors
 /// Why not.
-pub fn check(ops: &[Op]) -> Result<(), String> {
+pub fn check_history(ops: &[Op]) -> Result<(), String> {
     order_agrees_with_time(ops)?;
     every_number_is_somebodys(ops)
 }
@@ -132,6 +135,7 @@ fn every_number_is_somebodys(ops: &[Op]) -> Result<(), String> {
     Ok(())
 }
 
+#[cfg(test)]
 #[test]
 fn histories_that_could_not_have_been_are_found() {
     let at = |millis: u64| Time::from_nanos(millis * 1_000_000);
@@ -148,7 +152,7 @@ fn histories_that_could_not_have_been_are_found() {
         vec![op(Read(0), 0, 9), op(Added(1), 1, 2)],
     ];
     for history in good {
-        assert_eq!(check(&history), Ok(()), "{history:?}");
+        assert_eq!(check_history(&history), Ok(()), "{history:?}");
     }
     let bad = [
         vec![op(Added(1), 0, 5), op(Added(1), 6, 7)],
@@ -160,6 +164,6 @@ fn histories_that_could_not_have_been_are_found() {
         vec![op(Read(1), 1, 2), op(Read(0), 3, 4), op(Added(1), 0, 9)],
     ];
     for history in bad {
-        assert!(check(&history).is_err(), "{history:?}");
+        assert!(check_history(&history).is_err(), "{history:?}");
     }
 }
