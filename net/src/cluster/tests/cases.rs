@@ -250,3 +250,16 @@ fn who_wants_to_be_a_member_says_so_until_it_is_one() {
     member.tick(soon + Timing::default().ask_every);
     assert_eq!(asks(&mut member), 0);
 }
+
+#[test]
+pub(super) fn who_takes_over_waits_for_the_slowest_clock_by_the_fastest() {
+    let timing = Timing {
+        lease: Duration::from_secs(99),
+        drift_per_mille: 10,
+        ..Timing::default()
+    };
+    // A lease that a slow clock takes for 99 seconds lasts 100; a fast one counts 101 meanwhile.
+    let wait = timing.settling();
+    assert!(wait >= Duration::from_secs(101), "{wait:?}");
+    assert!(wait < Duration::from_millis(101_001), "{wait:?}");
+}

@@ -13,6 +13,10 @@ const EVENTS: u64 = 6_000;
 /// Bugs that chance comes by too seldom, and what finds them.
 const BUGS_IN_CASES: &[(Bug, fn())] = &[
     (
+        Bug::DriftForgotten,
+        cases::who_takes_over_waits_for_the_slowest_clock_by_the_fastest,
+    ),
+    (
         Bug::BorrowedSlots,
         cases::who_did_not_hold_a_slot_alone_does_not_hand_it_over,
     ),
@@ -34,7 +38,6 @@ const BUGS: &[Bug] = &[
     Bug::OldVersionConfirmed,
     Bug::LateLease,
     Bug::UnsettledSlots,
-    Bug::DriftForgotten,
     Bug::EarlySettling,
     Bug::HastyLettingGo,
     Bug::HalfMajority,
