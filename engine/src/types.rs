@@ -9,14 +9,13 @@ use std::task::Waker;
 use std::time::Duration;
 
 use hashbrown::HashTable;
-use quark_net::cluster::SlotSet;
 use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
 use quark_shards::time::Time;
 
 use crate::activation::{Phase, Resident, Slab};
 use crate::actor::{ActivateError, Actor, TypeToken};
-use crate::cluster::leave_slots;
+use crate::cluster::{Leaving, leave_slots};
 use crate::coalesce::Flights;
 use crate::density::{self, Ages, Cut, Steps};
 use crate::engine::Engine;
@@ -411,9 +410,7 @@ pub(crate) trait AnyType {
         shard: &Shard,
         runtime: &Runtime,
         steps: &mut Steps,
-        slots: &SlotSet,
-        is_over: bool,
-        left: &mut usize,
+        leaving: &mut Leaving<'_>,
     ) -> bool;
     /// Begins to put every idle actor to sleep; true once none is left.
     fn close(&self, shard: &Shard, runtime: &Runtime) -> bool;
@@ -591,11 +588,9 @@ impl<A: Actor> AnyType for TypeShard<A> {
         shard: &Shard,
         runtime: &Runtime,
         steps: &mut Steps,
-        slots: &SlotSet,
-        is_over: bool,
-        left: &mut usize,
+        leaving: &mut Leaving<'_>,
     ) -> bool {
-        leave_slots(shard, runtime, self, steps, slots, is_over, left)
+        leave_slots(shard, runtime, self, steps, leaving)
     }
 
     fn close(&self, shard: &Shard, runtime: &Runtime) -> bool {

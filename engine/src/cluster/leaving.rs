@@ -22,16 +22,23 @@ use crate::types::TypeShard;
 /// How often those are looked at that are not gone yet.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
-/// Has the actors of one type leave that live in one of `slots`, and counts those that have not;
-/// `is_over`: they have no more time. True once all were looked at.
+/// Who is to leave a shard, as one walk over its actors sees it.
+pub(crate) struct Leaving<'a> {
+    /// Those who live in one of these.
+    slots: &'a SlotSet,
+    /// They have no more time.
+    is_over: bool,
+    /// Those who have not left so far.
+    left: usize,
+}
+
+/// Has the actors of one type leave that are to. True once all were looked at.
 pub(crate) fn leave_slots<A: Actor>(
     shard: &Shard,
     runtime: &Runtime,
     types: &TypeShard<A>,
     steps: &mut Steps,
-    slots: &SlotSet,
-    is_over: bool,
-    left: &mut usize,
+    leaving: &mut Leaving<'_>,
 ) -> bool {
     if types.pools.are_used() {
         // Workers have no identity, and no slots.
@@ -39,7 +46,8 @@ pub(crate) fn leave_slots<A: Actor>(
     }
     for cell in steps.cells(types) {
         let is_here = || !matches!(cell.phase(), Phase::Free | Phase::Gone);
-        if planted(Bug::LetGoAtOnce) || !is_here() || !slots.contains(slot_of(cell.hash())) {
+        if planted(Bug::LetGoAtOnce) || !is_here() || !leaving.slots.contains(slot_of(cell.hash()))
+        {
             continue;
         }
         // Whoever calls it from now on is sent to where it will be.
@@ -47,14 +55,14 @@ pub(crate) fn leave_slots<A: Actor>(
         if found.is_some_and(|found| found.index() == cell.index()) {
             types.hide(cell);
         }
-        if is_over {
+        if leaving.is_over {
             runtime.hand_over_mail(shard, cell);
             let cause = "its slot is another node's now".to_owned();
             runtime.end(shard, cell, DownReason::Failed { cause }, None);
         } else {
             runtime.collect_now(shard, cell);
         }
-        *left += usize::from(is_here());
+        leaving.left += usize::from(is_here());
     }
     steps.next as usize >= types.cells.capacity()
 }
@@ -96,12 +104,16 @@ impl Remote {
         let remote = self.clone();
         self.shard().spawn(async move {
             while let Some((slots, until)) = remote.leaving() {
-                let is_over = remote.shard().read_clock() >= until;
-                let mut left = 0;
+                let mut leaving = Leaving {
+                    slots: &slots,
+                    is_over: remote.shard().read_clock() >= until,
+                    left: 0,
+                };
                 walk(|types, shard, runtime, steps| {
-                    types.leave_slots(shard, runtime, steps, &slots, is_over, &mut left)
+                    types.leave_slots(shard, runtime, steps, &mut leaving)
                 })
                 .await;
+                let left = leaving.left;
                 // More may have been lost meanwhile.
                 let are_same = remote.leaving().is_some_and(|(now, _)| now == slots);
                 if left == 0 && are_same {

@@ -13,7 +13,7 @@ mod settings;
 mod status;
 mod view;
 
-pub(crate) use self::leaving::leave_slots;
+pub(crate) use self::leaving::{Leaving, leave_slots};
 pub(crate) use self::node::{Node, say_let_go};
 #[cfg(feature = "redis")]
 pub use self::redis::RedisTable;

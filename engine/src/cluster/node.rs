@@ -1,8 +1,9 @@
 //! The first shard's part: it keeps the node's part in its cluster, and tells the other shards.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use quark_net::cluster::{
     Address, Keeper, Member, Membership, Message, Newcomer, SlotSet, Surroundings, TableStore,
@@ -22,16 +23,21 @@ use crate::runtime::{RUNTIME, Runtime, with_runtime};
 
 /// The node's part in its cluster, on the shard that keeps it.
 pub(crate) struct Node {
-    keeper: Rc<Keeper<Office>>,
+    keeper: Rc<Keeper<EngineSurroundings>>,
     /// The last version whose lost slots every shard has let go of, by shard.
     let_go: RefCell<Vec<u64>>,
     has_left: Rc<Cell<bool>>,
     /// Nodes have to show who they are.
     wants_certificates: bool,
+    /// Names whose certificates were not shown, each told of once.
+    uncertified: RefCell<BTreeSet<String>>,
 }
 
+/// Names that are told of at most.
+const UNCERTIFIED_MOST: usize = 64;
+
 /// What the keeper has to do with.
-pub(crate) struct Office {
+pub(crate) struct EngineSurroundings {
     remote: Weak<Remote>,
     engine: Engine,
     lease: Lease,
@@ -57,7 +63,7 @@ impl Node {
             },
         };
         let shard = remote.shard();
-        let office = Office {
+        let office = EngineSurroundings {
             remote: Rc::downgrade(remote),
             engine: engine.unowned(),
             lease: lease.clone(),
@@ -89,6 +95,7 @@ impl Node {
             let_go: RefCell::new(vec![0; usize::from(engine.shards())]),
             has_left,
             wants_certificates: engine.speaks_tls(),
+            uncertified: RefCell::default(),
         }
     }
 
@@ -116,7 +123,7 @@ impl Node {
     pub(crate) fn hear(&self, link: &Rc<Link<RemoteHandler>>, from: NodeId, message: Message) {
         let is_said_by = |name: &str, incarnation: u64| {
             if self.wants_certificates && !link.is_certified_as(name) {
-                tracing::warn!(name, "who calls itself so has no certificate that says it");
+                self.tell_of_uncertified(name);
                 return false;
             }
             let is = link.with_peer(|peer| match &peer.terms.who {
@@ -140,6 +147,14 @@ impl Node {
         }
     }
 
+    /// Says once that somebody has called himself so: he will go on to.
+    fn tell_of_uncertified(&self, name: &str) {
+        let mut told = self.uncertified.borrow_mut();
+        if told.len() < UNCERTIFIED_MOST && told.insert(name.to_owned()) {
+            tracing::warn!(name, "who calls itself so has no certificate that says it");
+        }
+    }
+
     /// The shard `by` has let go of all that `version` took from this node.
     fn heard_let_go(&self, by: u16, version: u64) {
         let mut all = self.let_go.borrow_mut();
@@ -152,7 +167,7 @@ impl Node {
     }
 }
 
-impl Surroundings for Office {
+impl Surroundings for EngineSurroundings {
     fn say(&self, from: NodeId, to: &Member, message: Message) {
         let Some(remote) = self.remote.upgrade() else {
             return;
@@ -182,7 +197,7 @@ impl Surroundings for Office {
             me,
             mine: now.map_or_else(SlotSet::new, |now| membership.mine(now)),
             lease_until,
-            encoded: std::sync::OnceLock::new(),
+            encoded: OnceLock::new(),
         });
         with_runtime(|shard, runtime| {
             for lane in 0..self.engine.shards() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use quark::testing::{SimCluster, SimOptions};
 use quark::{CallError, Client, Engine, Time};
 
-use quark_tools::cluster::{Kind, Op, check_history};
+use quark_tools::cluster::history::{Kind, Op, check};
 
 use super::actors::Counter;
 use super::faults::{FaultCounts, Nodes};
@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const FAULTS: Duration = Duration::from_secs(12);
 /// How long the cluster may take to be whole again once they have stopped.
 const HEALS_WITHIN: Duration = Duration::from_secs(15);
+/// Every run is as long as this at least.
+const PASSES_LEAST: u64 = 10_000;
 const KEYS: u64 = 12;
 /// Clients are nodes of these numbers.
 const CLIENTS: [u16; 2] = [100, 101];
@@ -112,13 +114,16 @@ pub fn run(seed: u64) -> Done {
     if let Some(broken) = store::broken() {
         panic!("{broken}");
     }
+    let passes = world.passes();
+    assert!(passes >= PASSES_LEAST, "only {passes} passes");
     let mut done = Done {
+        passes,
         healed_within_ms: u64::try_from(healed.as_millis()).unwrap_or(u64::MAX),
         faults: nodes.counts,
         ..Done::default()
     };
     for (key, ops) in &history.by_key() {
-        if let Err(why) = check_history(ops) {
+        if let Err(why) = check(ops) {
             let mut ops = ops.clone();
             ops.sort_by_key(|op| op.began);
             panic!("counter {key}: {why}\n{ops:#?}");

@@ -45,7 +45,7 @@ impl Op {
 ///
 /// # Errors
 /// Why not.
-pub fn check_history(ops: &[Op]) -> Result<(), String> {
+pub fn check(ops: &[Op]) -> Result<(), String> {
     order_agrees_with_time(ops)?;
     every_number_is_somebodys(ops)
 }
@@ -152,7 +152,7 @@ fn histories_that_could_not_have_been_are_found() {
         vec![op(Read(0), 0, 9), op(Added(1), 1, 2)],
     ];
     for history in good {
-        assert_eq!(check_history(&history), Ok(()), "{history:?}");
+        assert_eq!(check(&history), Ok(()), "{history:?}");
     }
     let bad = [
         vec![op(Added(1), 0, 5), op(Added(1), 6, 7)],
@@ -164,6 +164,6 @@ fn histories_that_could_not_have_been_are_found() {
         vec![op(Read(1), 1, 2), op(Read(0), 3, 4), op(Added(1), 0, 9)],
     ];
     for history in bad {
-        assert!(check_history(&history).is_err(), "{history:?}");
+        assert!(check(&history).is_err(), "{history:?}");
     }
 }

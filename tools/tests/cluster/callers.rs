@@ -5,7 +5,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use quark::{CallError, Client, Time};
-use quark_tools::cluster::{Counter, Kind, Op, check_history};
+use quark_tools::cluster::Counter;
+use quark_tools::cluster::history::{Kind, Op, check};
 
 /// While this goes on, no call may fail.
 pub(crate) const ROLLING: &str = "restarted one after another";
@@ -120,7 +121,7 @@ impl Callers {
                 began,
                 ended: self.shared.now(),
             });
-            if let Err(why) = check_history(ops) {
+            if let Err(why) = check(ops) {
                 panic!("counter {key}: {why}");
             }
             let Tally {
