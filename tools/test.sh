@@ -58,7 +58,7 @@ on_glommio() {
 }
 planted_bugs() {
     cargo test --locked -p quark-tests --features planted-bugs --test planted -- --show-output
-    cargo test --locked -p quark-tests --features planted-bugs --test durable_histories planted -- --show-output
+    cargo test --locked -p quark-tests --features planted-bugs --test durable_histories --test cluster_histories planted -- --show-output
     cargo test --locked -p quark-storage --features planted-bugs --lib planted -- --show-output
     cargo test --locked -p quark-net --features planted-bugs --lib planted -- --show-output
 }
