@@ -180,6 +180,17 @@ impl Runtime {
         resident.set_mail(false);
     }
 
+    /// Whether this node may have its actors run: it has a lease, if it needs one. Looked at wherever a
+    /// message meets its actor: a shard that has stood still finds its actors as they were, and
+    /// somebody else may have had them meanwhile.
+    #[inline(always)]
+    pub(crate) fn has_lease(&self, shard: &Shard) -> bool {
+        match &self.lease {
+            None => true,
+            Some(lease) => lease.holds(shard.clock_of_pass()),
+        }
+    }
+
     /// Whether actors of this hash may begin a life in this process now.
     pub(crate) fn serves(&self, shard: &Shard, hash: u64) -> bool {
         let remote = self.remote();

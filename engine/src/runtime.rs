@@ -14,6 +14,7 @@ use quark_shards::stall::Pulse;
 use crate::activation::{Head, Phase, Resident, used_tick};
 use crate::actor::{Actor, Method, Receiver};
 use crate::call::Call;
+use crate::cluster::Lease;
 use crate::context::Turn;
 use crate::dead_letter::Graveyard;
 use crate::density::Density;
@@ -40,6 +41,8 @@ pub(crate) static RUNTIME: Attachment<Runtime> = Attachment::new();
 pub(crate) struct Runtime {
     engine: Engine,
     engine_id: EngineId,
+    /// What a node of a cluster needs to serve.
+    pub(crate) lease: Option<Lease>,
     pub(crate) types: Types,
     current: Cell<Option<TurnRef>>,
     /// First polls nested on the stack.
@@ -106,10 +109,13 @@ pub(crate) fn try_with_runtime<R>(f: impl FnOnce(Option<(&Shard, &Runtime)>) -> 
 
 impl Runtime {
     pub(crate) fn new(engine: Engine, hooks: Hooks, pulse: Arc<Pulse>) -> Self {
+        let is_leased = engine.settings().remote.joins.is_some();
+        let lease = is_leased.then(|| engine.acquaintance().lease().clone());
         let dead_letters = RefCell::new(Graveyard::new(engine.settings().dead_letters));
         Runtime {
             density: Density::new(engine.actors_per_shard()),
             engine_id: engine.id(),
+            lease,
             engine,
             types: Types::default(),
             current: Cell::new(None),

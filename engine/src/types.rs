@@ -347,6 +347,9 @@ impl Runtime {
         core: &RefCore,
     ) -> Result<Resident<A>, Refusal> {
         debug_assert!(core.engine == self.engine().id() && core.shard == shard.id());
+        if !self.has_lease(shard) {
+            return Err(Refusal::Elsewhere);
+        }
         // As `resolve`, but the reference learns what was found.
         // SAFETY: as in `resolve`.
         match unsafe { Resident::find(core.hint(), &core.key) } {
@@ -372,6 +375,9 @@ impl Runtime {
         key: &Key,
         hash: impl FnOnce() -> u64,
     ) -> Result<Resident<A>, Refusal> {
+        if !self.has_lease(shard) {
+            return Err(Refusal::Elsewhere);
+        }
         // SAFETY: references only remember hints that their actor's own shard gave out, a call's
         // message is of its reference's type (checked when the call is made), and a reference is
         // used by its own engine only (checked when the call begins).

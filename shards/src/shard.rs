@@ -102,6 +102,8 @@ pub struct Shard {
     local: LocalRing<Shard>,
     timers: Timers,
     now: Cell<Time>,
+    /// Whether that was in this pass.
+    read_in_pass: Cell<bool>,
     clock_age: Cell<u32>,
     /// The tick of the last sweep over calls' deadlines.
     swept: Cell<u64>,
@@ -165,6 +167,7 @@ impl Shard {
             local: LocalRing::new(),
             timers: Timers::default(),
             now: Cell::new(now),
+            read_in_pass: Cell::new(false),
             clock_age: Cell::new(0),
             swept: Cell::new(0),
             simulated: driver.is_simulated(),
@@ -206,6 +209,7 @@ impl Shard {
         self.pulse.pass();
         // What ran last runs no more; turns don't take their labels back one by one.
         self.pulse.run(None);
+        self.read_in_pass.set(false);
         current::enter(self, || {
             // The way of a message comes first: what it wakes runs, and what that sends leaves,
             // before anything else is looked at, which then happens while the peers work.
@@ -337,7 +341,20 @@ impl Shard {
     pub fn read_clock(&self) -> Time {
         let now = self.driver.borrow_mut().now();
         self.now.set(now);
+        self.read_in_pass.set(true);
         now
+    }
+
+    /// The clock as read in this very pass: for what must not be done too late, should the shard have
+    /// stood still between two of them.
+    #[must_use]
+    #[inline]
+    pub fn clock_of_pass(&self) -> Time {
+        if self.read_in_pass.get() {
+            self.now.get()
+        } else {
+            self.read_clock()
+        }
     }
 
     /// A word of the shard's seeded randomness.

@@ -22,6 +22,22 @@ pub(crate) struct Ownership {
     pub(crate) encoded: OnceLock<Vec<u8>>,
 }
 
+impl Ownership {
+    /// The slots whose actors are not to be here by `next`: those that are not this node's any more,
+    /// and those that are its own again. Who has been cut off may not have heard of another's time.
+    fn lost_by(&self, next: &Ownership) -> SlotSet {
+        let mut lost = self.mine.without(&next.mine);
+        if self.table.version() != next.table.version() {
+            let is_new = |slot: &u16| self.table.deed(*slot).since != next.table.deed(*slot).since;
+            (0..=u16::MAX)
+                .filter(|slot| self.mine.contains(*slot))
+                .filter(is_new)
+                .for_each(|slot| lost.insert(slot));
+        }
+        lost
+    }
+}
+
 /// Where messages to a key are to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whereabouts {
@@ -61,7 +77,7 @@ impl Lease {
     }
 
     #[inline]
-    fn holds(&self, now: Time) -> bool {
+    pub(crate) fn holds(&self, now: Time) -> bool {
         planted(Bug::EndlessLease) || now.as_nanos() < self.0.load(Ordering::Relaxed)
     }
 
@@ -163,7 +179,7 @@ impl View {
     pub(crate) fn take(&self, next: Arc<Ownership>) -> bool {
         let lost = match self.now.borrow().as_ref() {
             None => SlotSet::new(),
-            Some(known) => known.mine.without(&next.mine),
+            Some(known) => known.lost_by(&next),
         };
         if !lost.is_empty() {
             // What was lost before may stay as long as then; it will not be long.
@@ -210,39 +226,72 @@ impl View {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use quark_net::cluster::{Address, Newcomer};
+    use quark_net::cluster::{Address, Change, Newcomer};
 
     use super::*;
 
-    #[test]
-    fn who_has_had_no_lease_yet_is_not_cut_off() {
-        let table = Arc::new(Table::found(Newcomer {
-            name: "a".to_owned(),
+    fn newcomer(name: &str) -> Newcomer {
+        Newcomer {
+            name: name.to_owned(),
             incarnation: 1,
             address: Address {
                 ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
                 ports: vec![1],
             },
-        }));
-        let mut mine = SlotSet::new();
-        (0..=u16::MAX).for_each(|slot| mine.insert(slot));
+        }
+    }
+
+    fn ownership(table: &Table, me: NodeId, mine: SlotSet) -> Arc<Ownership> {
+        Arc::new(Ownership {
+            me: Some(me),
+            table: Arc::new(table.clone()),
+            mine,
+            lease_until: Time::ZERO,
+            encoded: OnceLock::new(),
+        })
+    }
+
+    fn all() -> SlotSet {
+        let mut all = SlotSet::new();
+        (0..=u16::MAX).for_each(|slot| all.insert(slot));
+        all
+    }
+
+    #[test]
+    fn who_has_had_no_lease_yet_is_not_cut_off() {
+        let table = Table::found(newcomer("a"));
+        let me = table.owner(0).expect("it has one member");
         let (lease, at) = (Lease::default(), Time::from_nanos);
         let view = View::new(lease.clone());
-        let known = |mine: SlotSet| {
-            Arc::new(Ownership {
-                me: table.owner(0),
-                table: table.clone(),
-                mine,
-                lease_until: Time::ZERO,
-                encoded: OnceLock::new(),
-            })
-        };
-        view.take(known(SlotSet::new()));
+        view.take(ownership(&table, me, SlotSet::new()));
         assert_eq!(view.whereabouts(7, at(50)), Whereabouts::Wait);
-        view.take(known(mine));
+        view.take(ownership(&table, me, all()));
         assert_eq!(view.whereabouts(7, at(50)), Whereabouts::Wait);
         lease.renew(at(100));
         assert_eq!(view.whereabouts(7, at(50)), Whereabouts::Here);
         assert_eq!(view.whereabouts(7, at(100)), Whereabouts::CutOff);
+    }
+
+    #[test]
+    fn who_was_anothers_meanwhile_leaves_before_he_is_served_again() {
+        let first = Table::found(newcomer("a"));
+        let me = first.owner(0).expect("it has one member");
+        let second = first.changed(&Change::Admit(newcomer("b")));
+        let second = second.expect("there is room");
+        let other = second.named("b").expect("it was admitted").id;
+        let third = second.changed(&Change::Remove(other));
+        let third = third.expect("it is a member");
+        let lease = Lease::default();
+        lease.renew(Time::from_nanos(100));
+        let view = View::new(lease);
+        assert!(!view.take(ownership(&first, me, all())));
+        // It was cut off while the second held.
+        assert!(view.take(ownership(&third, me, all())));
+        let (leaving, _) = view.leaving().expect("some leave");
+        let was_lost = |slot: u16| second.owner(slot) == Some(other);
+        assert!((0..=u16::MAX).all(|slot| leaving.contains(slot) == was_lost(slot)));
+        assert!(!leaving.is_empty());
+        view.all_left();
+        assert!(!view.take(ownership(&third, me, all())));
     }
 }

@@ -47,7 +47,7 @@ impl<A: Actor> Ways<'_, A> {
     pub(super) fn way(&self, key: &Key, hash: u64) -> Way {
         let remote = self.runtime.remote();
         if let Some(remote) = remote
-            && !remote.serves(hash, self.shard.now())
+            && !remote.serves(hash, self.shard.clock_of_pass())
             // Workers are wherever they are called.
             && !(remote.hosts() && self.types.pools.are_used())
         {
