@@ -45,6 +45,25 @@ impl Context {
         }))
     }
 
+    /// One with these entries, no two of a name.
+    pub(crate) fn of(request_id: u64, metadata: Vec<(Arc<str>, Arc<str>)>) -> Self {
+        Context(Arc::new(ContextData {
+            request_id,
+            metadata,
+            ..ContextData::default()
+        }))
+    }
+
+    /// What it was made of [with](Self::with).
+    pub(crate) fn entries(&self) -> &[(Arc<str>, Arc<str>)] {
+        &self.0.metadata
+    }
+
+    /// Whether it was made for a test's sake alone, to know who sends what.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.0.is_hidden
+    }
+
     /// What a turn of `sender` inherits, so that its messages tell who sends them.
     pub(crate) fn sent_by(inherited: Option<Context>, sender: ActorId) -> Self {
         let is_hidden = inherited.is_none();
@@ -196,7 +215,7 @@ impl<A: Actor> Cx<A> {
     #[must_use]
     pub fn context(&self) -> Option<&Context> {
         let context = self.turn.context.as_ref();
-        context.filter(|context| !context.0.is_hidden)
+        context.filter(|context| !context.is_hidden())
     }
 
     /// The id of the request this turn is part of, if its chain was given one.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use quark::prelude::*;
 use quark::tls::{Pem, Source, Tls};
-use quark::{ActorOptions, Client, ConnectError, IdlePolicy, Listen, NotRemote};
+use quark::{ActorOptions, Client, ConnectError, Context, IdlePolicy, Listen, NotRemote};
 
 #[derive(Default)]
 pub struct Account {
@@ -72,6 +72,22 @@ impl Account {
 
     pub fn fill(&self, bytes: u64) -> Vec<u8> {
         vec![7; bytes as usize]
+    }
+
+    pub fn asked_by(&self, cx: &Cx<Self>) -> (Option<u64>, Option<String>) {
+        let user = cx.context().and_then(|context| context.get("user"));
+        (cx.request_id(), user.map(str::to_owned))
+    }
+
+    pub async fn asked_by_another(
+        &self,
+        cx: &Cx<Self>,
+        other: u64,
+    ) -> (Option<u64>, Option<String>) {
+        cx.actor::<Account>(other)
+            .asked_by()
+            .await
+            .unwrap_or_default()
     }
 
     pub fn hide(&mut self, _secret: Secret) {}
@@ -143,6 +159,30 @@ fn a_client_calls_what_lives_on_every_shard_of_a_server() {
         assert_eq!(server.actor::<Account>(key).deposit(1).wait(), Ok(6));
         assert_eq!(there.deposit(1).wait(), Ok(7));
     }
+}
+
+#[test]
+fn what_hangs_on_a_call_goes_along_with_it() {
+    let server = serve(3, anywhere());
+    let client = connect(&server);
+    let alice = || Context::new(42).with("user", "alice").with("", "");
+    let expected = (Some(42), Some("alice".to_owned()));
+    for key in 0..20_u64 {
+        let there = client.actor::<Account>(key);
+        assert_eq!(there.asked_by().wait(), Ok((None, None)));
+        let told = there.asked_by().context(alice()).wait();
+        assert_eq!(told.as_ref(), Ok(&expected));
+        // And with what that calls, wherever it lives.
+        let told = there.asked_by_another(key + 1).context(alice()).wait();
+        assert_eq!(told.as_ref(), Ok(&expected));
+    }
+    let too_long = Context::new(1).with("user", &"a".repeat(100_000));
+    let account = client.actor::<Account>(1_u64);
+    let refused = account.asked_by().context(too_long).wait();
+    assert!(
+        matches!(refused, Err(CallError::NotRemote(_))),
+        "{refused:?}"
+    );
 }
 
 #[test]

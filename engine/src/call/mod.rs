@@ -3,6 +3,7 @@
 //! thread.
 
 mod ask;
+mod here;
 pub(crate) mod outside;
 mod send;
 mod tell;
@@ -20,6 +21,7 @@ use crate::key::ActorId;
 use crate::message::ReplyOf;
 use crate::reference::RefCore;
 pub(crate) use ask::{cost, slots};
+pub(crate) use here::run_here;
 use outside::OutsideCell;
 pub use send::Send;
 pub(crate) use tell::Patience;
@@ -106,6 +108,12 @@ impl<'r, M: Method> Call<'r, M> {
     /// long, that counts.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// The same with the context that it came with, if any.
+    pub(crate) fn maybe_context(mut self, context: Option<Context>) -> Self {
+        self.context = context;
         self
     }
 

@@ -1,5 +1,6 @@
 //! Messages that come from other processes, on their way to their turns and back.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use quark_net::codec::Codec;
@@ -9,11 +10,12 @@ use quark_net::transport::Link;
 use quark_shards::planted::{Bug, planted};
 use quark_shards::slots;
 
+use super::along;
 use super::handler::{RemoteHandler, refuse};
 use super::moved::send_back;
 use super::status;
 use crate::actor::{Actor, Method};
-use crate::call::Call;
+use crate::call::{Call, run_here};
 use crate::error::{CallError, NotRemote};
 use crate::key::Key;
 use crate::message::ReplyOf;
@@ -69,6 +71,24 @@ pub(crate) fn invoke<M: Method>(
         }
     }
     let codec = codec(request.is_exact);
+    let context = match request.context {
+        [] => None,
+        bytes => match along::read(bytes) {
+            Some(context) => Some(context),
+            None if is_ask => {
+                let why = NotRemote::There("its context can't be read".to_owned());
+                return refuse(link, request.number, &why);
+            }
+            None => {
+                tracing::warn!(
+                    actor = M::Actor::NAME,
+                    method = M::NAME,
+                    "the context of a message from elsewhere can't be read"
+                );
+                return link.consume(request.frame_bytes);
+            }
+        },
+    };
     let message = match (wire.decode)(request.args, codec) {
         Ok(message) => message,
         Err(error) if is_ask => {
@@ -79,15 +99,31 @@ pub(crate) fn invoke<M: Method>(
             return link.consume(request.frame_bytes);
         }
     };
-    with_runtime(|shard, _| {
+    with_runtime(|shard, runtime| {
         if !is_ask {
-            bury_refused(Call::new(&core, message));
+            bury_refused(Call::new(&core, message).maybe_context(context));
             return link.consume(request.frame_bytes);
         }
-        let (link, number, left) = (link.clone(), request.number, request.left);
+        let (number, left) = (request.number, request.left);
+        let mut duty = Duty(Some((link.clone(), number)));
+        let message = match run_here(shard, runtime, &core, message, left, context.as_ref()) {
+            Ok(reply) => {
+                // Nothing but this answer may be lost by a panic.
+                let ended = catch_unwind(AssertUnwindSafe(|| {
+                    answer::<M>(link, number, codec, core.hash, reply);
+                }));
+                match ended {
+                    Ok(()) => duty.0 = None,
+                    // A payload may panic on its way out, too.
+                    Err(panic) => std::mem::forget(panic),
+                }
+                return;
+            }
+            Err(message) => message,
+        };
         shard.tasks().spawn_now(async move {
-            let mut duty = Duty(Some((link, number)));
-            let mut call = Call::new(&core, message);
+            let mut duty = duty;
+            let mut call = Call::new(&core, message).maybe_context(context);
             if let Some(left) = left {
                 call = call.timeout(left);
             }

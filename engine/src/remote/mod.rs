@@ -7,6 +7,7 @@
 //! another or on a thread outside.
 
 mod acquaintance;
+mod along;
 mod client;
 mod handler;
 mod incoming;

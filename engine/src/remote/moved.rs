@@ -4,16 +4,19 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use quark_net::session::{Request, SendError};
 use quark_net::transport::Link;
 use quark_shards::calls::Deadline;
 use quark_shards::shard::Shard;
 use quark_shards::slots;
 
+use super::along;
 use super::handler::RemoteHandler;
 use super::incoming::codec;
 use super::status;
 use crate::actor::{Actor, Method};
+use crate::context::Context;
 use crate::error::CallError;
 use crate::key::Key;
 use crate::limits::Permit;
@@ -27,25 +30,8 @@ const STR: u8 = 1;
 
 /// Sends a call back: this node has the table's `version`, by which it is not its own to serve.
 pub(super) fn send_back(link: &Rc<Link<RemoteHandler>>, request: &Request<'_>, version: u64) {
-    let left = request.left.map_or(u64::MAX, |left| {
-        u64::try_from(left.as_nanos()).unwrap_or(u64::MAX - 1)
-    });
     let sent = link.reply::<SendError>(request.number, status::MOVED, request.is_exact, |out| {
-        out.extend_from_slice(&version.to_le_bytes());
-        out.extend_from_slice(&left.to_le_bytes());
-        match request.key {
-            slots::Key::Int(key) => {
-                out.extend_from_slice(&[INT]);
-                out.extend_from_slice(&key.to_le_bytes());
-            }
-            slots::Key::Str(key) => {
-                let long = u32::try_from(key.len()).unwrap_or(u32::MAX);
-                out.extend_from_slice(&[STR]);
-                out.extend_from_slice(&long.to_le_bytes());
-                out.extend_from_slice(key.as_bytes());
-            }
-        }
-        out.extend_from_slice(request.args);
+        write(out, request, version);
         Ok(())
     });
     if sent.is_err() {
@@ -54,6 +40,31 @@ pub(super) fn send_back(link: &Rc<Link<RemoteHandler>>, request: &Request<'_>, v
         let error: CallError<()> = CallError::Unreachable(Box::new(why.to_owned()));
         super::incoming::send_error(link, request.number, &error);
     }
+}
+
+/// Appends what [`Again::read`] reads.
+fn write(out: &mut BytesMut, request: &Request<'_>, version: u64) {
+    let left = request.left.map_or(u64::MAX, |left| {
+        u64::try_from(left.as_nanos()).unwrap_or(u64::MAX - 1)
+    });
+    out.extend_from_slice(&version.to_le_bytes());
+    out.extend_from_slice(&left.to_le_bytes());
+    let long = u32::try_from(request.context.len()).unwrap_or(u32::MAX);
+    out.extend_from_slice(&long.to_le_bytes());
+    out.extend_from_slice(request.context);
+    match request.key {
+        slots::Key::Int(key) => {
+            out.extend_from_slice(&[INT]);
+            out.extend_from_slice(&key.to_le_bytes());
+        }
+        slots::Key::Str(key) => {
+            let long = u32::try_from(key.len()).unwrap_or(u32::MAX);
+            out.extend_from_slice(&[STR]);
+            out.extend_from_slice(&long.to_le_bytes());
+            out.extend_from_slice(key.as_bytes());
+        }
+    }
+    out.extend_from_slice(request.args);
 }
 
 /// A call was sent back: it is sent again when this side knows more.
@@ -76,7 +87,7 @@ pub(super) fn send_again<M: Method>(shard: &Shard, to: ReplyTo, is_exact: bool, 
         },
         // A chain may lead by here, and is looked at where that is so.
         depth: 1,
-        context: None,
+        context: again.context,
         toll: Toll::default(),
         permit: Permit::Unasked,
         is_relayed: false,
@@ -94,6 +105,7 @@ pub(super) fn send_again<M: Method>(shard: &Shard, to: ReplyTo, is_exact: bool, 
 struct Again<'a> {
     version: u64,
     left: Option<Duration>,
+    context: Option<Context>,
     key: Key,
     args: &'a [u8],
 }
@@ -102,6 +114,13 @@ impl<'a> Again<'a> {
     fn read(body: &'a [u8]) -> Option<Self> {
         let (version, body) = body.split_first_chunk()?;
         let (left, body) = body.split_first_chunk()?;
+        let (long, body) = body.split_first_chunk()?;
+        let long = usize::try_from(u32::from_le_bytes(*long)).ok()?;
+        let (context, body) = body.split_at_checked(long)?;
+        let context = match context {
+            [] => None,
+            context => Some(along::read(context)?),
+        };
         let (kind, body) = body.split_first()?;
         let (key, args) = match *kind {
             INT => {
@@ -120,8 +139,53 @@ impl<'a> Again<'a> {
         Some(Again {
             version: u64::from_le_bytes(*version),
             left: (left != u64::MAX).then(|| Duration::from_nanos(left)),
+            context,
             key,
             args,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_is_sent_back_comes_back_whole() {
+        let context = Context::new(7).with("user", "ann");
+        let mut along = Vec::new();
+        along::write(&context, &mut along);
+        let left = Duration::from_millis(40);
+        for (key, context, left) in [
+            (slots::Key::Int(3), Some(context), Some(left)),
+            (slots::Key::Str("bob"), None, None),
+        ] {
+            let request = Request {
+                number: 1,
+                frame_bytes: 0,
+                left,
+                actor: 0,
+                method: 0,
+                is_exact: true,
+                key,
+                context: if context.is_some() { &along } else { &[] },
+                args: b"args",
+            };
+            let mut out = BytesMut::new();
+            write(&mut out, &request, 9);
+            let again = Again::read(&out).expect("it was written whole");
+            let is_key = match (&again.key, key) {
+                (Key::Int(is), slots::Key::Int(was)) => *is == was,
+                (Key::Str(is), slots::Key::Str(was)) => **is == *was,
+                _ => false,
+            };
+            assert!(is_key, "{:?}", again.key);
+            assert_eq!((again.version, again.left), (9, left));
+            assert_eq!(again.context, context);
+            assert_eq!(again.args, b"args");
+            for cut in 0..out.len() - again.args.len() {
+                assert!(Again::read(&out[..cut]).is_none(), "cut at {cut}");
+            }
+        }
     }
 }

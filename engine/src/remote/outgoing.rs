@@ -8,6 +8,7 @@ use quark_shards::calls::Deadline;
 use quark_shards::shard::Shard;
 use quark_shards::slots;
 
+use super::along;
 use super::incoming::codec;
 use super::line::Line;
 use super::moved::send_again;
@@ -146,6 +147,12 @@ impl<M: Method> Away<M> {
             Some(Err(why)) => return self.refuse(shard, runtime, Refusal::NotRemote(why)),
             None => return line.wait_first(shard, runtime, self),
         };
+        let mut along = Vec::new();
+        if let Some(context) = &self.incoming.context
+            && !context.is_hidden()
+        {
+            along::write(context, &mut along);
+        }
         let message = Outgoing {
             way,
             method,
@@ -154,7 +161,7 @@ impl<M: Method> Away<M> {
                 Key::Int(key) => slots::Key::Int(*key),
                 Key::Str(key) => slots::Key::Str(key),
             },
-            context: &[],
+            context: &along,
         };
         let mut args = Some(self.incoming.args);
         let encode = |out: &mut bytes::BytesMut| {
