@@ -293,3 +293,57 @@ fn what_one_version_keeps_the_other_reads() {
     assert_all_serve([&node].into_iter());
     assert_eq!(node.actor::<old::Account>("ann").cents().wait(), Ok(105));
 }
+
+/// Calls that wait behind a turn which outlasts the lease are sent on by the node that has them, in its
+/// own words: as if it had served them itself, what only the other version knows is left out.
+#[test]
+fn calls_that_a_node_sends_on_are_read_as_that_node_has_read_them() {
+    for (first, second) in [(Version::Old, Version::New), (Version::New, Version::Old)] {
+        let place = Place::default();
+        let node = place.launch("a", first, 1);
+        assert!(node.wait_until_serving(SOON));
+        let (old_client, new_client) = (client(&node), client(&node));
+        let old_desk = old_client.actor::<old::Desk>("held");
+        let new_desk = new_client.actor::<new::Desk>("held");
+        let holding = {
+            let desk = old_desk.clone();
+            thread::spawn(move || desk.hold(30_000).wait())
+        };
+        thread::sleep(Duration::from_millis(100));
+        let (order, ticket) = (
+            old::Order {
+                symbol: "QRK".to_owned(),
+                lots: 5,
+            },
+            old::Ticket {
+                number: 9,
+                trader: "ann".to_owned(),
+            },
+        );
+        let urgent = new::Order {
+            symbol: "QRK".to_owned(),
+            lots: 5,
+            urgent: true,
+        };
+        let other = old_desk.clone();
+        let ordered = thread::spawn(move || old_desk.place(order).wait());
+        let shown = thread::spawn(move || other.show(ticket).wait());
+        let hurried = thread::spawn(move || new_desk.place(urgent).wait());
+        thread::sleep(Duration::from_millis(100));
+        let next = place.launch("b", second, 1);
+        assert!(next.wait_until_serving(SOON));
+        node.shutdown();
+        let held = holding.join().expect("no panic");
+        assert!(matches!(held, Err(error) if !error.never_ran()));
+        assert_eq!(ordered.join().expect("no panic"), Ok(5));
+        assert_eq!(hurried.join().expect("no panic"), Ok(5));
+        let shown = shown.join().expect("no panic");
+        if second == Version::New {
+            assert_eq!(shown, Ok("9".to_owned()));
+        } else {
+            let refused = why(shown);
+            let names = ["trader", "Ticket", "show"];
+            assert!(names.iter().all(|name| refused.contains(name)), "{refused}");
+        }
+    }
+}

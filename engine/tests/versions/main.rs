@@ -6,6 +6,7 @@
 )]
 
 mod cluster;
+mod early;
 mod kept;
 mod load;
 mod session;

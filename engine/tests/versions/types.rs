@@ -47,6 +47,11 @@ pub mod old {
             word
         }
 
+        /// Keeps all others waiting for so long.
+        pub async fn hold(&mut self, millis: u64) {
+            quark::sleep(Duration::from_millis(millis)).await;
+        }
+
         pub fn ticket(&self) -> Ticket {
             Ticket {
                 number: 9,
@@ -171,6 +176,11 @@ pub mod new {
 
         pub fn same(&self, word: String) -> String {
             word
+        }
+
+        /// Keeps all others waiting for so long.
+        pub async fn hold(&mut self, millis: u64) {
+            quark::sleep(Duration::from_millis(millis)).await;
         }
 
         pub fn ticket(&self) -> Ticket {
