@@ -97,7 +97,7 @@ impl Cluster {
         let mut process = bench()
             .args(["node", "--figures", "--name", name, "--redis"])
             .arg(self.redis.url())
-            .args(["--lease", "600", "--ask-every", "50", "--silence", "400"])
+            .args(["--ask-every", "100"])
             .arg("--tls")
             .arg(folder)
             .stdin(Stdio::null())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use quark::membership::MemoryTable;
 use quark::testing::{SimCluster, SimOptions, for_seeds};
-use quark::{ActorOptions, Client, Cluster, Engine, Listen};
+use quark::{ActorOptions, CallError, Client, Cluster, Engine, Listen};
 
 use super::types::{new, old};
 
@@ -35,7 +35,13 @@ fn who_asks_before_the_members_are_known_is_not_cut_off_later() {
             world.spawn_on(CLIENT, 0, async move {
                 // Longer than an answer about a schema may take.
                 for _ in 0..50 {
-                    let held = engine.actor::<new::Desk>(key).hold(100).await;
+                    let desk = engine.actor::<new::Desk>(key);
+                    let mut held = desk.hold(100).await;
+                    // It has not met the node yet.
+                    while answered.get() == 0 && matches!(held, Err(CallError::Unreachable(_))) {
+                        quark::sleep(Duration::from_micros(20)).await;
+                        held = desk.hold(100).await;
+                    }
                     assert_eq!(held, Ok(()));
                     answered.set(answered.get() + 1);
                 }
