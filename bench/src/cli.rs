@@ -9,6 +9,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use quark::DriverKind;
 use quark_numa::CpuList;
+#[cfg(feature = "redis")]
+use quark_tools::cluster::NodeOptions;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -42,6 +44,9 @@ pub enum Command {
     Serve(Serve),
     /// Load a server elsewhere.
     Load(Generate),
+    /// Be a node of a cluster.
+    #[cfg(feature = "redis")]
+    Node(NodeOptions),
     /// Draw files of earlier runs.
     Plot(Pictured),
 }
@@ -295,6 +300,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
         Ok(Cli {
             command: Some(Verb::Load(load)),
         }) => Ok(Command::Load(load)),
+        #[cfg(feature = "redis")]
+        Ok(Cli {
+            command: Some(Verb::Node(node)),
+        }) => Ok(Command::Node(node)),
         Ok(Cli {
             command: Some(Verb::Plot(pictured)),
         }) => Ok(Command::Plot(pictured)),
@@ -341,6 +350,9 @@ enum Verb {
     /// One thread that never sleeps keeps so many calls under way on each connection: an answer is
     /// followed by the next call. Ctrl-C ends it with what was measured.
     Load(Generate),
+    /// Be one node of a cluster for `quark-bench load --durable`, as `quark node` is.
+    #[cfg(feature = "redis")]
+    Node(NodeOptions),
     /// Draw latency by percentile from files of earlier runs.
     ///
     /// One curve for each file, under the file's name.
@@ -587,6 +599,10 @@ mod tests {
             ("load --connect 1.2.3.4:5 --connections 0", "--connections"),
             (
                 "load --connect 1.2.3.4:5 --redis --tls-ca a",
+                "cannot be used with",
+            ),
+            (
+                "load --connect 1.2.3.4:5 --durable --redis",
                 "cannot be used with",
             ),
             ("plot one.hgrm", "--out"),

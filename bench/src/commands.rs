@@ -1,10 +1,13 @@
 //! What each command does, in order.
 
+use std::cell::LazyCell;
 use std::io::{self, Write};
 
 use crate::cli::{Command, Replay};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+#[cfg(feature = "redis")]
+use crate::launch::launch_error;
 use crate::load::{command, serve};
 use crate::main_job;
 use crate::output::Output;
@@ -12,7 +15,9 @@ use crate::records::{self, Records};
 use crate::workloads::{self, Setup, game, replay};
 
 /// Carries a command out.
-pub(crate) fn run(command: &Command, interrupt: &Interrupt) -> Result<(), Error> {
+pub(crate) fn run(command: &Command) -> Result<(), Error> {
+    // A node takes signals over itself.
+    let interrupt = &LazyCell::new(Interrupt::on_ctrl_c);
     let mut out = io::stdout().lock();
     match command {
         Command::Main => main_job::run(&Replay::default(), interrupt, &mut out),
@@ -23,7 +28,7 @@ pub(crate) fn run(command: &Command, interrupt: &Interrupt) -> Result<(), Error>
             let mut output = Output::new(asked.options.format, out);
             let setup = Setup {
                 options: asked.options.clone(),
-                interrupt: interrupt.clone(),
+                interrupt: Interrupt::clone(interrupt),
             };
             for workload in &asked.workloads {
                 if interrupt.is_set() {
@@ -38,6 +43,10 @@ pub(crate) fn run(command: &Command, interrupt: &Interrupt) -> Result<(), Error>
         Command::Game(asked) => game::command(asked, interrupt, &mut out),
         Command::Serve(asked) => serve::command(asked, interrupt, &mut out),
         Command::Load(asked) => command::command(asked, interrupt, &mut out),
+        #[cfg(feature = "redis")]
+        Command::Node(asked) => quark_tools::cluster::run_node(asked)
+            .map(drop)
+            .map_err(launch_error),
         Command::Plot(asked) => records::plot(asked),
     }
 }

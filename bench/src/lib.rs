@@ -53,7 +53,7 @@ pub fn main() -> ExitCode {
         Err(cli::Stop::Help(text)) => return finish(show(&text)),
         Err(cli::Stop::Usage(error)) => return finish(Err(error)),
     };
-    finish(commands::run(&command, &interrupt::Interrupt::on_ctrl_c()))
+    finish(commands::run(&command))
 }
 
 fn show(text: &str) -> Result<(), error::Error> {

@@ -1,5 +1,6 @@
 //! `quark-bench load`: the generator by itself, for a server elsewhere.
 
+use std::fmt;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,7 +28,8 @@ pub struct Generate {
     /// Where the server listens: each of its shards, as `quark-bench serve` names them.
     #[arg(long, value_name = "ADDR,…", required = true, value_delimiter = ',')]
     pub connect: Vec<SocketAddr>,
-    /// How many connections, over all addresses.
+    /// How many connections, over all addresses; with --durable how many clients, each of which
+    /// has a connection to every shard.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=CONNECTIONS_MOST))]
     pub connections: u32,
     /// How many calls are under way on each; Quark's servers take 1024 at most.
@@ -45,6 +47,15 @@ pub struct Generate {
     /// The name that the server's certificate is for.
     #[arg(long, value_name = "NAME", default_value = NAME, requires = "tls_ca")]
     pub tls_name: String,
+    /// The servers are nodes of a cluster, as `quark cluster start` or `quark-bench node` runs them:
+    /// calls go by its own clients to wherever its durable counters are, also while its nodes come and
+    /// go, and what was acknowledged is compared with what there is at the end. Nobody else may add to
+    /// these counters meanwhile. It fails if a call does, or if something is lost.
+    #[arg(long, conflicts_with_all = ["redis", "tls_ca", "cpu"])]
+    pub durable: bool,
+    /// The folder with the certificates of the cluster and its client `load`.
+    #[arg(long, value_name = "DIR", requires = "durable")]
+    pub tls_dir: Option<PathBuf>,
     /// Which cpu the generator keeps busy [default: any].
     #[arg(long, value_name = "N")]
     pub cpu: Option<usize>,
@@ -76,6 +87,16 @@ pub(crate) fn command(
     interrupt: &Interrupt,
     out: &mut impl Write,
 ) -> Result<(), Error> {
+    let clock = Clock::new();
+    let options = Options {
+        count: asked.count,
+        seconds: asked.seconds,
+        ..Options::default()
+    };
+    let pace = Pace::new(&clock, interrupt, &options, USUAL);
+    if asked.durable {
+        return durable(asked, &pace, out);
+    }
     let tls = asked.tls_ca.clone().map(|path| {
         Tls::new(Source {
             authorities: Pem::File(path),
@@ -88,19 +109,13 @@ pub(crate) fn command(
         name: "quark".to_owned(),
         tls: tls.map(|tls| (tls, asked.tls_name.clone())),
     };
-    let clock = Clock::new();
-    let options = Options {
-        count: asked.count,
-        seconds: asked.seconds,
-        ..Options::default()
-    };
     let load = Load {
         to: asked.connect.clone(),
         connections: asked.connections as usize,
         outstanding: asked.outstanding as usize,
         keys: asked.keys,
         seed: asked.seed,
-        pace: Pace::new(&clock, interrupt, &options, USUAL),
+        pace,
     };
     let run = || run(&load, asked.redis, &cluster);
     let loaded = match asked.cpu {
@@ -112,6 +127,15 @@ pub(crate) fn command(
         reason: error.to_string(),
     })?;
     tell(asked, &loaded, out)
+}
+
+#[cfg(feature = "redis")]
+use super::durable::command as durable;
+
+#[cfg(not(feature = "redis"))]
+fn durable(_: &Generate, _: &Pace, _: &mut impl Write) -> Result<(), Error> {
+    let how = "--durable is not built in: build quark-bench with --features redis";
+    Err(Error::Usage(how.to_owned()))
 }
 
 fn run(load: &Load, is_redis: bool, cluster: &Cluster) -> Result<Loaded, LoadError> {
@@ -165,7 +189,24 @@ fn tell(asked: &Generate, loaded: &Loaded, out: &mut impl Write) -> Result<(), E
         quantity(told.count as f64, "calls"),
         time(told.seconds * 1e9),
     )?;
-    if let Some(latency) = &told.latency_ns {
+    writeln!(
+        out,
+        "{} · {} answers a read · generator busy for {} %",
+        Latencies(told.latency_ns),
+        significant(told.calls_per_read),
+        significant(told.generator_cpu_percent)
+    )?;
+    Ok(out.flush()?)
+}
+
+/// A distribution at the end of a line.
+pub(super) struct Latencies(pub(super) Option<Summary>);
+
+impl fmt::Display for Latencies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(latency) = &self.0 else {
+            return Ok(());
+        };
         for (name, ns) in [
             ("p50", latency.p50),
             ("p90", latency.p90),
@@ -173,14 +214,8 @@ fn tell(asked: &Generate, loaded: &Loaded, out: &mut impl Write) -> Result<(), E
             ("p999", latency.p999),
             ("max", latency.max),
         ] {
-            write!(out, " · {name} {}", time(ns as f64))?;
+            write!(f, " · {name} {}", time(ns as f64))?;
         }
+        Ok(())
     }
-    writeln!(
-        out,
-        " · {} answers a read · generator busy for {} %",
-        significant(told.calls_per_read),
-        significant(told.generator_cpu_percent)
-    )?;
-    Ok(out.flush()?)
 }

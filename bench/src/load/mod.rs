@@ -5,6 +5,8 @@
 pub mod certificates;
 pub(crate) mod command;
 mod connection;
+#[cfg(feature = "redis")]
+mod durable;
 mod error;
 mod generator;
 mod resp;

@@ -245,6 +245,11 @@ impl Line {
         *self.state.borrow_mut() = State::Open(link);
     }
 
+    /// It leads nowhere any more; another may have its link, and asks there for itself.
+    pub(super) fn retire(&self) {
+        self.asked.set(None);
+    }
+
     /// Sends what waits, as far as there is room.
     pub(super) fn go_on(&self) {
         with_runtime(|shard, runtime| {

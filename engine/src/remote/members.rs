@@ -131,6 +131,7 @@ impl Remote {
         let is_emptying = view.take(ownership);
         let before: Vec<_> = self.lines.borrow().iter().cloned().collect();
         let others = self.lines.borrow_mut().take_table(&table);
+        others.iter().for_each(|line| line.retire());
         for line in before.iter().chain(&others) {
             line.look_again(shard, runtime);
         }

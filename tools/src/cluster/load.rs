@@ -11,7 +11,7 @@ use std::time::Duration;
 use quark::{Client, IdlePolicy};
 
 use super::DEFAULT_CLUSTER;
-use super::ca::{Authority, tls_of};
+use super::ca::tls_of;
 use super::counter::Counter;
 
 /// Callers that add to counters. They call no more once this is dropped.
@@ -25,17 +25,18 @@ const KEYS: u64 = 1000;
 const REST: Duration = Duration::from_millis(20);
 
 impl Load {
+    /// Whose certificate callers show.
+    pub(super) const NAME: &str = "load";
+
     /// Starts `callers` of them, by the node at `addr`.
     pub(super) fn start(
-        authority: &Authority,
         folder: &Path,
         addr: SocketAddr,
         callers: u16,
     ) -> Result<Self, Box<dyn Error>> {
-        authority.equip(folder, "load")?;
         let client = Client::builder()
             .cluster(DEFAULT_CLUSTER)
-            .tls(tls_of(folder, "load")?, DEFAULT_CLUSTER)
+            .tls(tls_of(folder, Self::NAME)?, DEFAULT_CLUSTER)
             .idle(IdlePolicy::Park)
             .timeout(Duration::from_secs(10))
             .connect(addr)?;

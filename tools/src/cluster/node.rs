@@ -18,7 +18,7 @@ use super::interrupt::Interrupt;
 use super::log::log_to_stderr;
 
 /// What a node is, and whose.
-#[derive(Args)]
+#[derive(Args, Clone, Debug)]
 pub struct NodeOptions {
     /// What it is called, as no other node of its cluster is.
     #[arg(long)]
@@ -58,7 +58,7 @@ pub struct NodeOptions {
 }
 
 /// How long nodes wait for each other: the same for all of a cluster.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Debug)]
 pub(super) struct TimingOptions {
     /// How long a lease is, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 3000)]

@@ -124,6 +124,9 @@ impl<'a> Running<'a> {
             let member = running.start_node(number)?;
             running.members.push(member);
         }
+        // For callers, ours and others.
+        let certificates = folder.certificates();
+        running.authority.equip(&certificates, Load::NAME)?;
         // Other commands find it from now on.
         folder.tell(&running.shown())?;
         Ok(running)
@@ -204,7 +207,7 @@ impl<'a> Running<'a> {
         if let (None, 1.., Some(addr)) = (&self.load, self.options.load, ready) {
             let folder = self.folder.certificates();
             // A node that has ended meanwhile is nothing to end for: it is tried again.
-            self.load = Load::start(&self.authority, &folder, *addr, self.options.load).ok();
+            self.load = Load::start(&folder, *addr, self.options.load).ok();
         }
         Ok(())
     }

@@ -37,6 +37,7 @@ pub(super) const CRATES: &[Crate] = &[
             "quark-numa",
             "quark-shards",
             "quark-storage",
+            "quark-tools",
         ],
         library: false,
     },

@@ -1,120 +1,12 @@
-//! Two versions of a program that call each other.
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    reason = "what tests call explains itself"
-)]
+//! A client and a server.
 
 use std::net::SocketAddr;
 
 use quark::prelude::*;
-use quark::{ActorOptions, Client, EngineBuilder, IdlePolicy, Listen, NotRemote};
+use quark::{ActorOptions, Client, EngineBuilder, IdlePolicy, Listen};
 
-mod old {
-    use super::*;
-
-    #[message]
-    #[derive(Debug, Clone, PartialEq)]
-    pub struct Order {
-        pub symbol: String,
-        pub lots: u32,
-    }
-
-    #[message]
-    #[derive(Debug, Clone, PartialEq)]
-    pub struct Ticket {
-        pub number: u64,
-        pub trader: String,
-    }
-
-    #[derive(Default)]
-    pub struct Desk;
-
-    #[actor(name = "desk")]
-    impl Desk {
-        pub fn place(&mut self, order: Order) -> u32 {
-            order.lots
-        }
-
-        pub fn last(&self) -> Order {
-            Order {
-                symbol: "QRK".to_owned(),
-                lots: 3,
-            }
-        }
-
-        pub fn same(&self, word: String) -> String {
-            word
-        }
-
-        pub fn ticket(&self) -> Ticket {
-            Ticket {
-                number: 9,
-                trader: "ann".to_owned(),
-            }
-        }
-
-        pub fn show(&self, ticket: Ticket) -> String {
-            ticket.trader
-        }
-    }
-}
-
-mod new {
-    use super::*;
-
-    #[message]
-    #[derive(Debug, Clone, PartialEq)]
-    pub struct Order {
-        pub symbol: String,
-        pub lots: u32,
-        /// Came with this version.
-        #[message(default)]
-        pub urgent: bool,
-    }
-
-    /// Lost its trader in this version.
-    #[message]
-    #[derive(Debug, Clone, PartialEq)]
-    pub struct Ticket {
-        pub number: u64,
-    }
-
-    #[derive(Default)]
-    pub struct Desk;
-
-    #[actor(name = "desk")]
-    impl Desk {
-        /// Came with this version, before all others.
-        pub fn cancel(&mut self, number: u64) -> u64 {
-            number
-        }
-
-        pub fn place(&mut self, order: Order) -> u32 {
-            order.lots + u32::from(order.urgent) * 1000
-        }
-
-        pub fn last(&self) -> Order {
-            Order {
-                symbol: "QRK".to_owned(),
-                lots: 3,
-                urgent: true,
-            }
-        }
-
-        pub fn same(&self, word: String) -> String {
-            word
-        }
-
-        pub fn ticket(&self) -> Ticket {
-            Ticket { number: 9 }
-        }
-
-        pub fn show(&self, ticket: Ticket) -> String {
-            ticket.number.to_string()
-        }
-    }
-}
+use super::types::{new, old};
+use super::why;
 
 fn serve(knows: impl FnOnce(EngineBuilder) -> EngineBuilder) -> (Engine, Client) {
     let topology = || {
@@ -205,15 +97,5 @@ fn messages_sent_before_the_other_version_is_known_stay_in_order() {
         .collect();
     for thread in threads {
         thread.join().expect("all are answered");
-    }
-}
-
-fn why<T: std::fmt::Debug>(refused: Result<T, CallError>) -> String {
-    match refused {
-        Err(CallError::NotRemote(why)) => match *why {
-            NotRemote::Versions(why) => why,
-            other => panic!("{other:?}"),
-        },
-        other => panic!("{other:?}"),
     }
 }
