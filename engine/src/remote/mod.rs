@@ -8,6 +8,9 @@
 
 mod acquaintance;
 mod client;
+mod connections;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod handler;
 mod incoming;
 mod limbo;
@@ -34,6 +37,7 @@ use quark_shards::time::Time;
 
 pub(crate) use self::acquaintance::Acquaintance;
 pub use self::client::{Client, ClientBuilder, ConnectError};
+pub use self::connections::Connections;
 pub(crate) use self::incoming::{Invoke, Served, invoke};
 pub(crate) use self::settings::RemoteSettings;
 pub use self::settings::{Listen, ListenError};

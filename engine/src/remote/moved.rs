@@ -4,6 +4,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use quark_net::session::{Request, SendError};
 use quark_net::transport::Link;
 use quark_shards::calls::Deadline;
@@ -27,25 +28,14 @@ const STR: u8 = 1;
 
 /// Sends a call back: this node has the table's `version`, by which it is not its own to serve.
 pub(super) fn send_back(link: &Rc<Link<RemoteHandler>>, request: &Request<'_>, version: u64) {
-    let left = request.left.map_or(u64::MAX, |left| {
-        u64::try_from(left.as_nanos()).unwrap_or(u64::MAX - 1)
-    });
+    let again = Again {
+        version,
+        left: request.left,
+        key: request.key,
+        args: request.args,
+    };
     let sent = link.reply::<SendError>(request.number, status::MOVED, request.is_exact, |out| {
-        out.extend_from_slice(&version.to_le_bytes());
-        out.extend_from_slice(&left.to_le_bytes());
-        match request.key {
-            slots::Key::Int(key) => {
-                out.extend_from_slice(&[INT]);
-                out.extend_from_slice(&key.to_le_bytes());
-            }
-            slots::Key::Str(key) => {
-                let long = u32::try_from(key.len()).unwrap_or(u32::MAX);
-                out.extend_from_slice(&[STR]);
-                out.extend_from_slice(&long.to_le_bytes());
-                out.extend_from_slice(key.as_bytes());
-            }
-        }
-        out.extend_from_slice(request.args);
+        again.write(out);
         Ok(())
     });
     if sent.is_err() {
@@ -85,34 +75,60 @@ pub(super) fn send_again<M: Method>(shard: &Shard, to: ReplyTo, is_exact: bool, 
         let Some(remote) = runtime.remote() else {
             return;
         };
-        let hash = runtime.engine().hash_of(M::Actor::token(), &again.key);
-        remote.come_back(shard, runtime, again.key, hash, incoming, again.version);
+        let key = match again.key {
+            slots::Key::Int(key) => Key::Int(key),
+            slots::Key::Str(key) => Key::Str(key.into()),
+        };
+        let hash = runtime.engine().hash_of(M::Actor::token(), &key);
+        remote.come_back(shard, runtime, key, hash, incoming, again.version);
     });
 }
 
-/// What was sent back.
-struct Again<'a> {
+/// What is sent back.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Again<'a> {
     version: u64,
     left: Option<Duration>,
-    key: Key,
+    key: slots::Key<'a>,
     args: &'a [u8],
 }
 
 impl<'a> Again<'a> {
-    fn read(body: &'a [u8]) -> Option<Self> {
+    pub(crate) fn write(&self, out: &mut BytesMut) {
+        let left = self.left.map_or(u64::MAX, |left| {
+            u64::try_from(left.as_nanos()).map_or(u64::MAX - 1, |left| left.min(u64::MAX - 1))
+        });
+        out.extend_from_slice(&self.version.to_le_bytes());
+        out.extend_from_slice(&left.to_le_bytes());
+        match self.key {
+            slots::Key::Int(key) => {
+                out.extend_from_slice(&[INT]);
+                out.extend_from_slice(&key.to_le_bytes());
+            }
+            slots::Key::Str(key) => {
+                let long = u32::try_from(key.len()).unwrap_or(u32::MAX);
+                out.extend_from_slice(&[STR]);
+                out.extend_from_slice(&long.to_le_bytes());
+                out.extend_from_slice(key.as_bytes());
+            }
+        }
+        out.extend_from_slice(self.args);
+    }
+
+    pub(crate) fn read(body: &'a [u8]) -> Option<Self> {
         let (version, body) = body.split_first_chunk()?;
         let (left, body) = body.split_first_chunk()?;
         let (kind, body) = body.split_first()?;
         let (key, args) = match *kind {
             INT => {
                 let (key, args) = body.split_first_chunk()?;
-                (Key::Int(u64::from_le_bytes(*key)), args)
+                (slots::Key::Int(u64::from_le_bytes(*key)), args)
             }
             STR => {
                 let (long, body) = body.split_first_chunk()?;
                 let long = usize::try_from(u32::from_le_bytes(*long)).ok()?;
                 let (key, args) = body.split_at_checked(long)?;
-                (Key::Str(std::str::from_utf8(key).ok()?.into()), args)
+                (slots::Key::Str(std::str::from_utf8(key).ok()?), args)
             }
             _ => return None,
         };
