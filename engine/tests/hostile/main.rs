@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use quark::prelude::*;
 use quark::tls::{Pem, Source, Tls};
 use quark::{ActorOptions, Client, ClientBuilder, Connections, IdlePolicy, Listen};
+use quark_net::codec::{Arguments, Codec};
 use quark_net::frame::Kind;
 use quark_net::session::{Outgoing, SendError, Way};
 use quark_shards::slots;
@@ -134,10 +135,10 @@ fn of_ten_thousand_who_say_nothing_the_oldest_go_for_the_newest() {
     let good = Bystander::of(&server);
     let had = descriptors();
     let crowd = Crowd::visit(&server.addresses()[1..], MANY);
-    assert!(
-        descriptors() <= had + 256 + 20,
-        "no more are held than may be"
-    );
+    println!("{} descriptors more", descriptors() - had);
+    until("no more are held than may be", || {
+        descriptors() <= had + 256 + 20
+    });
     assert!(lets_in(&server));
     crowd.are_closed();
     let Connections {
@@ -429,6 +430,7 @@ fn whoever_has_a_server_keep_the_most_is_cut_off_when_it_is_too_much() {
     });
     assert_eq!(warnings().len(), 1, "{:?}", warnings());
     // Answers that are not taken.
+    let cut_off = server.connections().cut_off;
     let mut deaf = Vec::new();
     for _ in 0..8 {
         let mut hand = Hand::shaken(addr);
@@ -438,8 +440,8 @@ fn whoever_has_a_server_keep_the_most_is_cut_off_when_it_is_too_much() {
         };
         for call in 0..50 {
             let sent = hand.session.call::<SendError>(fill, call, |out| {
-                // A map from the argument's name to a million.
-                out.extend_from_slice(b"\x81\xa5bytes\xce\x00\x0d\xbb\xa0");
+                let encoded = (900_000_u64,).encode_arguments(&["bytes"], Codec::Tolerant, out);
+                encoded.expect("it is small");
                 Ok(())
             });
             sent.expect("there is room");
@@ -448,7 +450,7 @@ fn whoever_has_a_server_keep_the_most_is_cut_off_when_it_is_too_much() {
         deaf.push(hand);
     }
     until("all who don't listen are cut off", || {
-        server.connections().cut_off >= 64 + 6
+        server.connections().cut_off >= cut_off + 8
     });
     let more = resident().saturating_sub(memory);
     println!("{} MiB more, with sockets' own", more >> 20);
