@@ -1,6 +1,7 @@
 //! Those who mean no good, over real sockets: what they take is bounded, the log has a line about them,
 //! and a good client that calls all along is unharmed.
 #![allow(missing_docs, reason = "what tests call explains itself")]
+#![allow(clippy::print_stdout)] // what has been measured, in the tests' output
 
 mod bystander;
 mod log;
@@ -96,6 +97,7 @@ fn ten_thousand_who_say_nothing_are_held_in_little_memory_until_their_time_is_up
     let good = Bystander::of(&server);
     let (memory, had) = (resident(), descriptors());
 
+    let begun = Instant::now();
     let crowd = Crowd::visit(server.addresses(), many);
     until("all are accepted", || {
         server.connections().accepted >= many as u64
@@ -111,6 +113,7 @@ fn ten_thousand_who_say_nothing_are_held_in_little_memory_until_their_time_is_up
     assert!(lets_in(&server));
 
     crowd.are_closed();
+    println!("they are gone after {:?}", begun.elapsed());
     until("descriptors are back", || descriptors() < had + FEW);
     let Connections {
         slow,
@@ -188,6 +191,7 @@ fn head(length: u32, version: u8, kind: u8) -> Vec<u8> {
 
 #[test]
 fn what_is_no_hello_is_not_let_in() {
+    const ROUNDS: usize = 20;
     let _alone = alone();
     let server = serve(1, anywhere());
     let good = Bystander::of(&server);
@@ -211,7 +215,6 @@ fn what_is_no_hello_is_not_let_in() {
         damaged,
         casino,
     ];
-    const ROUNDS: usize = 20;
     for _ in 0..ROUNDS {
         for said in &strangers {
             let mut stream = TcpStream::connect(server.addresses()[0]).expect("a port");
@@ -248,11 +251,11 @@ fn to(key: &str) -> Outgoing<'_> {
 
 #[test]
 fn who_was_let_in_and_breaks_the_rules_is_cut_off() {
+    const ROUNDS: u64 = 20;
     let _alone = alone();
     let server = serve(1, anywhere());
     let good = Bystander::of(&server);
     let addr = server.addresses()[0];
-    const ROUNDS: u64 = 20;
     for _ in 0..ROUNDS {
         for said in [
             head((1 << 20) + 1, 1, Kind::Call as u8),
@@ -358,6 +361,7 @@ fn a_session_that_was_recorded_runs_nothing_again() {
 
 #[test]
 fn what_strangers_do_to_tls_harms_nobody() {
+    const ROUNDS: u64 = 20;
     let _alone = alone();
     let (ours, theirs) = (Authority::new(), Authority::new());
     let tls = ours.tls("bank");
@@ -373,7 +377,6 @@ fn what_strangers_do_to_tls_harms_nobody() {
         identity: None,
         ..ours.source("bank", None)
     };
-    const ROUNDS: u64 = 20;
     for source in [stranger, nameless] {
         let bad = Tls::new(source).expect("good certificates");
         for _ in 0..ROUNDS {

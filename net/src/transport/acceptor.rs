@@ -145,10 +145,6 @@ impl<H: Handler> Acceptor<H> {
     fn take(&self, shard: &Rc<Shard>, stream: TcpStream) -> Result<(), TlsError> {
         let Door { report, links, .. } = &*self.door;
         add_one(&report.accepted);
-        links.sort_out();
-        if links.len() >= self.limits.sessions {
-            links.forget_ended();
-        }
         if links.len() >= self.limits.sessions {
             report.turn_away(&self.limits, shard.now());
             return Ok(());

@@ -4,6 +4,9 @@ use std::rc::{Rc, Weak};
 
 use super::{Handler, Link, LinkError, ListenReport};
 
+/// Links that have ended and may be in a list yet, beside as many as have not.
+const FORGOTTEN: usize = 16;
+
 /// What a listening side knows of all its links together: which there are, what became of those that
 /// ended, and what they hold.
 pub(super) struct Door<H: Handler> {
@@ -41,54 +44,92 @@ impl<H: Handler> Door<H> {
     }
 }
 
-/// The links of one acceptor, the oldest first.
+/// The links of one acceptor, the oldest first. Those that have ended are forgotten by and by, so that
+/// none costs more than another however many there are; what counts is counted.
 pub(super) struct Links<H: Handler> {
+    /// Those whose handshake is not known to be over.
     opening: RefCell<VecDeque<Weak<Link<H>>>>,
-    open: RefCell<Vec<Weak<Link<H>>>>,
+    others: RefCell<Vec<Weak<Link<H>>>>,
+    /// How many handshakes are under way, and how many sessions are open.
+    counts: Cell<Counts>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    opening: usize,
+    open: usize,
 }
 
 impl<H: Handler> Default for Links<H> {
     fn default() -> Self {
         Links {
             opening: RefCell::default(),
-            open: RefCell::default(),
+            others: RefCell::default(),
+            counts: Cell::default(),
         }
     }
 }
 
 impl<H: Handler> Links<H> {
     pub(super) fn add(&self, link: &Rc<Link<H>>) {
-        self.opening.borrow_mut().push_back(Rc::downgrade(link));
+        let Counts { opening, open } = self.counts.get();
+        self.counts.set(Counts {
+            opening: opening + 1,
+            open,
+        });
+        let mut all = self.opening.borrow_mut();
+        if all.len() > 2 * opening + FORGOTTEN {
+            self.sort_out(&mut all);
+        }
+        all.push_back(Rc::downgrade(link));
     }
 
-    /// Counts those that have opened as open, and forgets handshakes that have ended.
-    pub(super) fn sort_out(&self) {
-        let mut open = self.open.borrow_mut();
-        self.opening.borrow_mut().retain(|link| {
-            let Some(known) = link.upgrade().filter(|link| !link.has_ended()) else {
-                return false;
-            };
-            let is_open = known.is_open();
-            if is_open {
-                open.push(link.clone());
-            }
-            !is_open
+    /// A handshake has come to its end.
+    pub(super) fn opened(&self) {
+        let Counts { opening, open } = self.counts.get();
+        self.counts.set(Counts {
+            opening: opening - 1,
+            open: open + 1,
         });
     }
 
-    /// Forgets sessions that have ended.
-    pub(super) fn forget_ended(&self) {
-        let is_alive = |link: &Weak<Link<H>>| link.upgrade().is_some_and(|link| !link.has_ended());
-        self.open.borrow_mut().retain(is_alive);
+    /// A link has ended, which was open or not.
+    pub(super) fn ended(&self, was_open: bool) {
+        let mut counts = self.counts.get();
+        if was_open {
+            counts.open -= 1;
+        } else {
+            counts.opening -= 1;
+        }
+        self.counts.set(counts);
+    }
+
+    fn sort_out(&self, opening: &mut VecDeque<Weak<Link<H>>>) {
+        opening.retain(|link| {
+            let known = link.upgrade().filter(|link| !link.has_ended());
+            let is_opening = known.as_ref().is_some_and(|link| !link.has_peer());
+            if known.is_some() && !is_opening {
+                self.keep(link.clone());
+            }
+            is_opening
+        });
+    }
+
+    fn keep(&self, link: Weak<Link<H>>) {
+        let mut others = self.others.borrow_mut();
+        if others.len() > 2 * self.counts.get().open + FORGOTTEN {
+            others.retain(|link| link.upgrade().is_some_and(|link| !link.has_ended()));
+        }
+        others.push(link);
     }
 
     /// Calls `f` with each that has not ended.
     pub(super) fn each(&self, mut f: impl FnMut(&Rc<Link<H>>)) {
         let all: Vec<_> = {
-            let (opening, open) = (self.opening.borrow(), self.open.borrow());
+            let (opening, others) = (self.opening.borrow(), self.others.borrow());
             opening
                 .iter()
-                .chain(&*open)
+                .chain(&*others)
                 .filter_map(Weak::upgrade)
                 .collect()
         };
@@ -96,21 +137,29 @@ impl<H: Handler> Links<H> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.open.borrow().len() + self.opening()
+        let Counts { opening, open } = self.counts.get();
+        opening + open
     }
 
     pub(super) fn opening(&self) -> usize {
-        self.opening.borrow().len()
+        self.counts.get().opening
     }
 
     /// Gives the oldest handshake up; false if there is none.
     pub(super) fn crowd_out(&self) -> bool {
-        let oldest = self.opening.borrow_mut().pop_front();
-        let Some(oldest) = oldest else { return false };
-        if let Some(link) = oldest.upgrade() {
+        loop {
+            let oldest = self.opening.borrow_mut().pop_front();
+            let Some(oldest) = oldest else { return false };
+            let Some(link) = oldest.upgrade().filter(|link| !link.has_ended()) else {
+                continue;
+            };
+            if link.has_peer() {
+                self.keep(oldest);
+                continue;
+            }
             link.close();
+            return true;
         }
-        true
     }
 
     /// Who holds the most; nobody if none holds anything.

@@ -319,6 +319,11 @@ impl<H: Handler> Link<H> {
         self.session.borrow().is_open()
     }
 
+    /// Whether its handshake is over, and it is not.
+    pub(super) fn has_peer(&self) -> bool {
+        self.session.borrow().peer().is_some()
+    }
+
     /// Whether one more message of any size may be sent now.
     #[must_use]
     pub fn has_room(&self) -> bool {
@@ -400,6 +405,7 @@ impl<H: Handler> Link<H> {
         self.account();
         if let Some(door) = &self.door {
             let now = self.shard.now();
+            door.links.ended(self.was_open.get());
             if self.was_open.get() {
                 door.report.ended(why, now);
             } else {
@@ -514,6 +520,9 @@ impl<H: Handler> Link<H> {
                         let session = self.session.borrow();
                         frames.set_integrity(session.integrity());
                         frames.set_most(session.frame_most());
+                    }
+                    if let Some(door) = &self.door {
+                        door.links.opened();
                     }
                     self.handler.opened(self);
                     if let Some(waker) = self.opening.take() {
