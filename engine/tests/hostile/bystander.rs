@@ -57,7 +57,7 @@ impl Bystander {
     }
 
     /// All its calls were answered, and each in time.
-    pub(crate) fn is_unharmed(self) {
+    pub(crate) fn must_be_unharmed(self) {
         self.is_over.store(true, Ordering::Relaxed);
         let (calls, longest, at) = self.calls.join().expect("all its calls are answered");
         println!("the bystander's {calls} calls took {longest:?} at most, after {at:?}");

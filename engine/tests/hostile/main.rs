@@ -126,7 +126,7 @@ fn ten_thousand_who_say_nothing_are_held_in_little_memory_until_their_time_is_up
     assert_eq!(warnings().len(), 2, "{:?}", warnings());
     assert!(lines() < 20, "{} lines", lines());
     assert!(lets_in(&server));
-    good.is_unharmed();
+    good.must_be_unharmed();
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn of_ten_thousand_who_say_nothing_the_oldest_go_for_the_newest() {
     assert_eq!(warnings().len(), 1, "{:?}", warnings());
     assert!(lines() < 20, "{} lines", lines());
     assert!(lets_in(&server));
-    good.is_unharmed();
+    good.must_be_unharmed();
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn who_says_hello_a_byte_at_a_time_is_given_up() {
     assert_eq!(server.connections().slow, 100);
     assert_eq!(warnings().len(), 1, "{:?}", warnings());
     assert!(lets_in(&server));
-    good.is_unharmed();
+    good.must_be_unharmed();
 }
 
 /// A frame's first bytes: its length, version and kind.
@@ -233,7 +233,7 @@ fn what_is_no_hello_is_not_let_in() {
     assert_eq!(server.connections().cut_off, 0);
     assert_eq!(warnings().len(), 1, "{:?}", warnings());
     assert!(lines() < 10, "{} lines", lines());
-    good.is_unharmed();
+    good.must_be_unharmed();
 }
 
 fn to(key: &str) -> Outgoing<'_> {
@@ -292,7 +292,7 @@ fn who_was_let_in_and_breaks_the_rules_is_cut_off() {
     assert_eq!(server.connections().refused, 0);
     assert_eq!(warnings().len(), 1, "{:?}", warnings());
     assert_eq!(balance(&server, "alice"), 0);
-    good.is_unharmed();
+    good.must_be_unharmed();
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn one_way_messages_that_can_not_be_read_do_not_fill_the_log() {
     let mut heard = [0; 24];
     std::io::Read::read_exact(&mut hand.stream, &mut heard).expect("it answers");
     assert_eq!(warnings().len(), 1, "{:?}", warnings());
-    good.is_unharmed();
+    good.must_be_unharmed();
 }
 
 #[test]
@@ -405,7 +405,7 @@ fn what_strangers_do_to_tls_harms_nobody() {
     assert_eq!(warnings().len(), 2, "{:?}", warnings());
     assert!(patient(good()).connect(addr).is_ok());
     client.shutdown();
-    bystander.is_unharmed();
+    bystander.must_be_unharmed();
 }
 
 #[test]
@@ -459,7 +459,7 @@ fn whoever_has_a_server_keep_the_most_is_cut_off_when_it_is_too_much() {
     println!("{} MiB more, with sockets' own", more >> 20);
     assert!(more < 8 * MOST, "{more} bytes");
     assert!(lets_in(&server));
-    good.is_unharmed();
+    good.must_be_unharmed();
 }
 
 /// Signs certificates.
