@@ -213,7 +213,12 @@ pub use quark_shards::time::Time;
 pub use quark_storage as storage;
 pub use registry::{ActorInfo, FactoryCx};
 pub use reminders::{CatchUp, Due, Remind, WallTime};
-pub use remote::{Client, ClientBuilder, ConnectError, LineError, Listen, ListenError};
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use remote::fuzzing;
+pub use remote::{
+    Client, ClientBuilder, ConnectError, Connections, LineError, Listen, ListenError,
+};
 pub use report::LaunchReport;
 pub use routing::{Migrate, MigrateError};
 pub use schedule::{TimerHandle, sleep};

@@ -4,7 +4,7 @@
 //! arguments, [`session`] what two sides may say when, and [`transport`] carries that over
 //! connections. [`schema`] describes what messages look like, so that two sides can find out
 //! whether they mean the same, and [`codec`] writes and reads them accordingly. [`cursor`] reads
-//! what strangers say.
+//! what strangers say, and [`seldom`] keeps them from filling the log.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 #![forbid(unsafe_code)]
 
@@ -14,6 +14,7 @@ pub mod cursor;
 pub mod frame;
 pub mod message;
 pub mod schema;
+pub mod seldom;
 pub mod session;
 pub mod tls;
 pub mod transport;

@@ -178,3 +178,16 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Strangers
+//!
+//! Whoever can reach a port can knock. What that costs is bounded: handshakes in
+//! [number](crate::Listen::handshakes) and in [time](crate::Listen::handshake_within), those who were let
+//! in in [number](crate::Listen::sessions) and in the [memory](crate::Listen::memory) that they have
+//! their shard keep. Who says nothing, speaks another protocol, names another cluster or shows another
+//! authority's certificate is turned away, and who breaks the rules of a session is cut off from it.
+//! The log has one line for each kind of that a minute; [`Engine::connections`](crate::Engine::connections)
+//! counts all.
+//!
+//! Who was let in may call whatever is served: Quark knows who belongs to the cluster, not who may do
+//! what. That is for the methods themselves.

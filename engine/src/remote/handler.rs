@@ -1,10 +1,13 @@
 //! What becomes of the frames that come.
 
+use std::fmt::Display;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use quark_net::seldom::Seldom;
 use quark_net::session::{Lost, Request};
 use quark_net::transport::{Handler, Link, LinkError};
+use quark_shards::time::Time;
 
 use super::incoming::{Served, send_error};
 use super::outgoing::{Outcome, Ticket};
@@ -14,11 +17,23 @@ use crate::runtime::with_runtime;
 /// Serves this shard's links, whoever has dialed them.
 pub(crate) struct RemoteHandler {
     served: Arc<[Served]>,
+    unreadable: Seldom,
 }
 
 impl RemoteHandler {
     pub(super) fn new(served: Arc<[Served]>) -> Self {
-        RemoteHandler { served }
+        RemoteHandler {
+            served,
+            unreadable: Seldom::default(),
+        }
+    }
+
+    /// Something that a peer has said can't be read, and nobody is to be answered: it is said in the log,
+    /// but not as often as it happens.
+    pub(super) fn tell_unreadable(&self, now: Time, what: &'static str, error: &dyn Display) {
+        if let Some(times) = self.unreadable.now(now) {
+            tracing::warn!(times, what, %error, "what a peer says can't be read");
+        }
     }
 
     /// The types that can be called from elsewhere, in the order in which peers number them.
@@ -108,8 +123,11 @@ impl Handler for RemoteHandler {
         });
     }
 
-    fn closed(&self, _: &Rc<Link<Self>>, why: &LinkError) {
-        tracing::debug!(%why, "a session has ended");
+    fn closed(&self, link: &Rc<Link<Self>>, why: &LinkError) {
+        // Strangers can have handshakes fail as often as they like: those are told of together.
+        if link.was_open() {
+            tracing::debug!(%why, "a session has ended");
+        }
         go_on();
         with_runtime(|_, runtime| {
             if let Some(remote) = runtime.remote() {

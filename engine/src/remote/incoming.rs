@@ -95,7 +95,10 @@ pub(crate) fn invoke<M: Method>(
             return refuse(link, request.number, &NotRemote::There(error.to_string()));
         }
         Err(error) => {
-            tracing::warn!(%error, actor = M::Actor::NAME, method = M::NAME, "a message from elsewhere can't be read");
+            with_runtime(|shard, _| {
+                let handler = link.handler();
+                handler.tell_unreadable(shard.now(), M::NAME, &error);
+            });
             return link.consume(request.frame_bytes);
         }
     };

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use quark_net::session::Patience;
 use quark_net::transport::Acceptor;
 use quark_shards::io::TcpListener;
 
@@ -33,9 +34,13 @@ impl Remote {
         let Some(settings) = &self.settings().listen else {
             return;
         };
+        let patience = Patience {
+            handshake: settings.handshake_within,
+            ..self.settings().patience
+        };
         let acceptor = Rc::new(Acceptor::new(
             self.terms(),
-            self.settings().patience,
+            patience,
             settings.limits,
             settings.tls.clone(),
             self.handler.clone(),

@@ -91,7 +91,8 @@ impl Remote {
         let (from, message) = match Message::read(said) {
             Ok(said) => said,
             Err(error) => {
-                tracing::warn!(%error, "what a node says of its cluster can't be read");
+                let what = "of the cluster";
+                link.handler().tell_unreadable(shard.now(), what, &error);
                 return link.close();
             }
         };

@@ -9,6 +9,9 @@
 mod acquaintance;
 mod along;
 mod client;
+mod connections;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod handler;
 mod incoming;
 mod limbo;
@@ -35,6 +38,7 @@ use quark_shards::time::Time;
 
 pub(crate) use self::acquaintance::Acquaintance;
 pub use self::client::{Client, ClientBuilder, ConnectError};
+pub use self::connections::Connections;
 pub(crate) use self::incoming::{Invoke, Served, invoke};
 pub(crate) use self::settings::RemoteSettings;
 pub use self::settings::{Listen, ListenError};

@@ -16,7 +16,6 @@ use super::handler::RemoteHandler;
 use super::incoming::codec;
 use super::status;
 use crate::actor::{Actor, Method};
-use crate::context::Context;
 use crate::error::CallError;
 use crate::key::Key;
 use crate::limits::Permit;
@@ -30,8 +29,15 @@ const STR: u8 = 1;
 
 /// Sends a call back: this node has the table's `version`, by which it is not its own to serve.
 pub(super) fn send_back(link: &Rc<Link<RemoteHandler>>, request: &Request<'_>, version: u64) {
+    let again = Again {
+        version,
+        left: request.left,
+        context: request.context,
+        key: request.key,
+        args: request.args,
+    };
     let sent = link.reply::<SendError>(request.number, status::MOVED, request.is_exact, |out| {
-        write(out, request, version);
+        again.write(out);
         Ok(())
     });
     if sent.is_err() {
@@ -42,38 +48,17 @@ pub(super) fn send_back(link: &Rc<Link<RemoteHandler>>, request: &Request<'_>, v
     }
 }
 
-/// Appends what [`Again::read`] reads.
-fn write(out: &mut BytesMut, request: &Request<'_>, version: u64) {
-    let left = request.left.map_or(u64::MAX, |left| {
-        u64::try_from(left.as_nanos()).unwrap_or(u64::MAX - 1)
-    });
-    out.extend_from_slice(&version.to_le_bytes());
-    out.extend_from_slice(&left.to_le_bytes());
-    let long = u32::try_from(request.context.len()).unwrap_or(u32::MAX);
-    out.extend_from_slice(&long.to_le_bytes());
-    out.extend_from_slice(request.context);
-    match request.key {
-        slots::Key::Int(key) => {
-            out.extend_from_slice(&[INT]);
-            out.extend_from_slice(&key.to_le_bytes());
-        }
-        slots::Key::Str(key) => {
-            let long = u32::try_from(key.len()).unwrap_or(u32::MAX);
-            out.extend_from_slice(&[STR]);
-            out.extend_from_slice(&long.to_le_bytes());
-            out.extend_from_slice(key.as_bytes());
-        }
-    }
-    out.extend_from_slice(request.args);
-}
-
 /// A call was sent back: it is sent again when this side knows more.
 pub(super) fn send_again<M: Method>(shard: &Shard, to: ReplyTo, is_exact: bool, body: &[u8]) {
     let again = Again::read(body).and_then(|again| {
         let decode = const { M::WIRE }?.decode;
-        Some((decode(again.args, codec(is_exact)).ok()?, again))
+        let context = match again.context {
+            [] => None,
+            context => Some(along::read(context)?),
+        };
+        Some((decode(again.args, codec(is_exact)).ok()?, context, again))
     });
-    let Some((args, again)) = again else {
+    let Some((args, context, again)) = again else {
         let why = "its actor has moved to another node, and what was sent back can't be read";
         let error = CallError::Unreachable(Box::new(why.to_owned()));
         return to.send::<ReplyOf<M>>(shard, Hint::NONE, Err(error));
@@ -87,7 +72,7 @@ pub(super) fn send_again<M: Method>(shard: &Shard, to: ReplyTo, is_exact: bool, 
         },
         // A chain may lead by here, and is looked at where that is so.
         depth: 1,
-        context: again.context,
+        context,
         toll: Toll::default(),
         permit: Permit::Unasked,
         is_relayed: false,
@@ -96,42 +81,68 @@ pub(super) fn send_again<M: Method>(shard: &Shard, to: ReplyTo, is_exact: bool, 
         let Some(remote) = runtime.remote() else {
             return;
         };
-        let hash = runtime.engine().hash_of(M::Actor::token(), &again.key);
-        remote.come_back(shard, runtime, again.key, hash, incoming, again.version);
+        let key = match again.key {
+            slots::Key::Int(key) => Key::Int(key),
+            slots::Key::Str(key) => Key::Str(key.into()),
+        };
+        let hash = runtime.engine().hash_of(M::Actor::token(), &key);
+        remote.come_back(shard, runtime, key, hash, incoming, again.version);
     });
 }
 
-/// What was sent back.
-struct Again<'a> {
+/// What is sent back.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Again<'a> {
     version: u64,
     left: Option<Duration>,
-    context: Option<Context>,
-    key: Key,
+    /// As a frame carries it.
+    context: &'a [u8],
+    key: slots::Key<'a>,
     args: &'a [u8],
 }
 
 impl<'a> Again<'a> {
-    fn read(body: &'a [u8]) -> Option<Self> {
+    pub(crate) fn write(&self, out: &mut BytesMut) {
+        let left = self.left.map_or(u64::MAX, |left| {
+            u64::try_from(left.as_nanos()).map_or(u64::MAX - 1, |left| left.min(u64::MAX - 1))
+        });
+        out.extend_from_slice(&self.version.to_le_bytes());
+        out.extend_from_slice(&left.to_le_bytes());
+        let long = u32::try_from(self.context.len()).unwrap_or(u32::MAX);
+        out.extend_from_slice(&long.to_le_bytes());
+        out.extend_from_slice(self.context);
+        match self.key {
+            slots::Key::Int(key) => {
+                out.extend_from_slice(&[INT]);
+                out.extend_from_slice(&key.to_le_bytes());
+            }
+            slots::Key::Str(key) => {
+                let long = u32::try_from(key.len()).unwrap_or(u32::MAX);
+                out.extend_from_slice(&[STR]);
+                out.extend_from_slice(&long.to_le_bytes());
+                out.extend_from_slice(key.as_bytes());
+            }
+        }
+        out.extend_from_slice(self.args);
+    }
+
+    pub(crate) fn read(body: &'a [u8]) -> Option<Self> {
         let (version, body) = body.split_first_chunk()?;
         let (left, body) = body.split_first_chunk()?;
         let (long, body) = body.split_first_chunk()?;
         let long = usize::try_from(u32::from_le_bytes(*long)).ok()?;
         let (context, body) = body.split_at_checked(long)?;
-        let context = match context {
-            [] => None,
-            context => Some(along::read(context)?),
-        };
         let (kind, body) = body.split_first()?;
         let (key, args) = match *kind {
             INT => {
                 let (key, args) = body.split_first_chunk()?;
-                (Key::Int(u64::from_le_bytes(*key)), args)
+                (slots::Key::Int(u64::from_le_bytes(*key)), args)
             }
             STR => {
                 let (long, body) = body.split_first_chunk()?;
                 let long = usize::try_from(u32::from_le_bytes(*long)).ok()?;
                 let (key, args) = body.split_at_checked(long)?;
-                (Key::Str(std::str::from_utf8(key).ok()?.into()), args)
+                (slots::Key::Str(std::str::from_utf8(key).ok()?), args)
             }
             _ => return None,
         };
@@ -152,39 +163,22 @@ mod tests {
 
     #[test]
     fn a_call_that_is_sent_back_comes_back_whole() {
-        let context = Context::new(7).with("user", "ann");
-        let mut along = Vec::new();
-        along::write(&context, &mut along);
-        let left = Duration::from_millis(40);
         for (key, context, left) in [
-            (slots::Key::Int(3), Some(context), Some(left)),
-            (slots::Key::Str("bob"), None, None),
+            (slots::Key::Int(3), &b"context"[..], Some(40)),
+            (slots::Key::Str("bob"), &[], None),
         ] {
-            let request = Request {
-                number: 1,
-                frame_bytes: 0,
-                left,
-                actor: 0,
-                method: 0,
-                is_exact: true,
+            let sent = Again {
+                version: 9,
+                left: left.map(Duration::from_millis),
+                context,
                 key,
-                context: if context.is_some() { &along } else { &[] },
                 args: b"args",
             };
             let mut out = BytesMut::new();
-            write(&mut out, &request, 9);
-            let again = Again::read(&out).expect("it was written whole");
-            let is_key = match (&again.key, key) {
-                (Key::Int(is), slots::Key::Int(was)) => *is == was,
-                (Key::Str(is), slots::Key::Str(was)) => **is == *was,
-                _ => false,
-            };
-            assert!(is_key, "{:?}", again.key);
-            assert_eq!((again.version, again.left), (9, left));
-            assert_eq!(again.context, context);
-            assert_eq!(again.args, b"args");
-            for cut in 0..out.len() - again.args.len() {
-                assert!(Again::read(&out[..cut]).is_none(), "cut at {cut}");
+            sent.write(&mut out);
+            assert_eq!(Again::read(&out).as_ref(), Some(&sent));
+            for cut in 0..out.len() - sent.args.len() {
+                assert_eq!(Again::read(&out[..cut]), None, "cut at {cut}");
             }
         }
     }

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use quark_net::session::{ACTORS_MOST, FRAME_LEAST, NAME_MOST, Patience, SHARDS_MOST, Window};
 use quark_net::tls::{Tls, TlsError};
@@ -19,6 +20,7 @@ pub struct Listen {
     pub(crate) insecure: bool,
     pub(crate) tls: Option<Tls>,
     pub(crate) limits: ListenLimits,
+    pub(crate) handshake_within: Duration,
 }
 
 /// Why an engine can't listen as it is to.
@@ -70,6 +72,7 @@ impl Listen {
             insecure: false,
             tls: None,
             limits: ListenLimits::default(),
+            handshake_within: Patience::default().handshake,
         }
     }
 
@@ -103,6 +106,20 @@ impl Listen {
     /// oldest is given up for the newest.
     pub fn handshakes(mut self, handshakes: usize) -> Self {
         self.limits.handshakes = handshakes.max(1);
+        self
+    }
+
+    /// How long a handshake may take, TLS included; 5 seconds by default. Then it is given up.
+    pub fn handshake_within(mut self, limit: Duration) -> Self {
+        self.handshake_within = limit;
+        self
+    }
+
+    /// How many bytes the sessions of each shard may hold together; 1 GiB by default, 1 MiB at least.
+    /// What has come in part counts, calls that wait for their answers, and answers that their callers do
+    /// not take. Beyond it, the session is cut off that holds the most.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.limits.memory = bytes.max(1 << 20);
         self
     }
 

@@ -46,6 +46,12 @@ impl FrameReader {
         !self.is_lent && !self.begun.is_empty()
     }
 
+    /// Bytes that it keeps memory for.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.begun.capacity()
+    }
+
     /// Takes the next frame off `chunk`, or, if it has none that is whole, all of it.
     ///
     /// # Errors

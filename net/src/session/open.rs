@@ -12,7 +12,12 @@ pub struct Peer {
     pub terms: Terms,
     /// The places of its actor types, by their names.
     places: BTreeMap<String, u16>,
+    /// Bytes that all this takes, about.
+    size: u64,
 }
+
+/// Bytes that an actor type of a peer takes beside its name, which is kept twice.
+const OFFER_BYTES: usize = 128;
 
 /// How an actor type is spoken to at a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +31,18 @@ pub struct Way {
 impl Peer {
     fn new(terms: Terms) -> Self {
         let names = terms.actors.iter().map(|offer| offer.name.clone());
+        let sizes = terms.actors.iter();
+        let sizes = sizes.map(|offer| 2 * offer.name.len() + OFFER_BYTES);
         Peer {
             places: names.zip(0..).collect(),
+            size: sizes.sum::<usize>() as u64,
             terms,
         }
+    }
+
+    /// Bytes that what it says of itself takes, about.
+    pub(super) fn size(&self) -> u64 {
+        self.size
     }
 
     /// How the peer's type of this name is spoken to, by a side that has another idea of it unless
@@ -45,6 +58,15 @@ impl Peer {
 }
 
 impl<T> Session<T> {
+    /// Bytes that the peer has this side keep: of its messages that are not dealt with, of what waits
+    /// to be sent, and of what it says of itself.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        let introduced = self.peer().map_or(0, Peer::size);
+        let waiting = self.theirs.bytes() - self.consumed.1;
+        waiting + self.out.len() as u64 + introduced
+    }
+
     pub(super) fn introduce(&mut self, kind: Kind) {
         let mut body = Vec::new();
         self.terms.write(self.salt, &mut body);

@@ -46,6 +46,10 @@ impl Room {
         true
     }
 
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     pub(super) fn window(&self) -> Window {
         self.window
     }

@@ -1,15 +1,16 @@
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::cell::Cell;
 use std::future::poll_fn;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use quark_shards::io::{TcpListener, TcpStream};
 use quark_shards::shard::Shard;
-use quark_shards::time::Time;
 
-use super::{Handler, Link, Shield};
+use super::door::Door;
+use super::report::add_one;
+use super::{Handler, Link, ListenReport, Shield};
+use crate::seldom::Seldom;
 use crate::session::{Patience, Session, Terms};
 use crate::tls::{Tls, TlsError};
 
@@ -22,6 +23,10 @@ pub struct ListenLimits {
     pub handshakes: usize,
     /// Connections that the system keeps until they are accepted.
     pub backlog: u32,
+    /// Bytes that all sessions together may hold: of frames that have come in part, of calls that
+    /// wait for their answers, and of answers that have not left. Beyond these, whoever holds the
+    /// most is cut off.
+    pub memory: u64,
 }
 
 impl Default for ListenLimits {
@@ -30,26 +35,13 @@ impl Default for ListenLimits {
             sessions: 4096,
             handshakes: 256,
             backlog: 1024,
+            memory: 1 << 30,
         }
     }
 }
 
-/// What has become of connections, for whoever looks.
-#[derive(Debug, Default)]
-pub struct ListenReport {
-    /// Accepted so far.
-    pub accepted: Cell<u64>,
-    /// Closed at once, since there were as many sessions as may be.
-    pub turned_away: Cell<u64>,
-    /// Handshakes given up for newer ones.
-    pub crowded_out: Cell<u64>,
-}
-
 /// How long nothing is accepted after the system has refused to: it may be out of descriptors.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
-
-/// How often a flood is told of in the log, at most.
-const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// Accepts sessions on one shard, and knows those that it has accepted.
 pub struct Acceptor<H: Handler> {
@@ -59,8 +51,8 @@ pub struct Acceptor<H: Handler> {
     /// None: plain text.
     tls: Option<Tls>,
     handler: Rc<H>,
-    report: ListenReport,
-    links: Links<H>,
+    door: Rc<Door<H>>,
+    told: Seldom,
     is_leaving: Cell<bool>,
     waiting: Cell<Option<Waker>>,
 }
@@ -81,8 +73,8 @@ impl<H: Handler> Acceptor<H> {
             limits,
             tls,
             handler,
-            report: ListenReport::default(),
-            links: Links::default(),
+            door: Rc::new(Door::new(limits.memory)),
+            told: Seldom::default(),
             is_leaving: Cell::new(false),
             waiting: Cell::new(None),
         }
@@ -91,13 +83,12 @@ impl<H: Handler> Acceptor<H> {
     /// What has become of connections so far.
     #[must_use]
     pub fn report(&self) -> &ListenReport {
-        &self.report
+        &self.door.report
     }
 
     /// Accepts sessions on `listener` until this side [leaves](Self::leave).
     pub async fn run(&self, shard: Rc<Shard>, listener: TcpListener) {
         let mut arrivals = listener.incoming(&*shard);
-        let mut told_until = None;
         loop {
             let arrived = poll_fn(|cx| {
                 if self.is_leaving.get() {
@@ -112,7 +103,14 @@ impl<H: Handler> Acceptor<H> {
                 Err(error) => Err(error.to_string()),
             };
             if let Err(error) = taken {
-                tell(&shard, &mut told_until, &error);
+                if let Some(times) = self.told.now(shard.read_clock()) {
+                    tracing::warn!(
+                        times,
+                        error,
+                        "a connection can't be accepted; if descriptors are short, raise their limit \
+                         (ulimit -n)"
+                    );
+                }
                 shard.sleep(AFTER_ERROR).await;
             }
         }
@@ -125,7 +123,7 @@ impl<H: Handler> Acceptor<H> {
         if let Some(waker) = self.waiting.take() {
             waker.wake();
         }
-        self.links.each(|link| {
+        self.door.links.each(|link| {
             if link.is_open() {
                 link.say_goodbye();
             } else {
@@ -140,22 +138,19 @@ impl<H: Handler> Acceptor<H> {
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         let mut is_quiet = true;
-        self.links.each(|link| is_quiet &= link.is_quiet());
+        self.door.links.each(|link| is_quiet &= link.is_quiet());
         is_quiet
     }
 
     fn take(&self, shard: &Rc<Shard>, stream: TcpStream) -> Result<(), TlsError> {
-        add_one(&self.report.accepted);
-        self.links.sort_out();
-        if self.links.len() >= self.limits.sessions {
-            self.links.forget_ended();
-        }
-        if self.links.len() >= self.limits.sessions {
-            add_one(&self.report.turned_away);
+        let Door { report, links, .. } = &*self.door;
+        add_one(&report.accepted);
+        if links.len() >= self.limits.sessions {
+            report.turn_away(&self.limits, shard.now());
             return Ok(());
         }
-        while self.links.opening() >= self.limits.handshakes && self.links.crowd_out() {
-            add_one(&self.report.crowded_out);
+        while links.opening() >= self.limits.handshakes && links.crowd_out() {
+            report.crowd_out(shard.now());
         }
         let shield = match &self.tls {
             None => Shield::Plain,
@@ -169,7 +164,9 @@ impl<H: Handler> Acceptor<H> {
             shard.read_clock(),
         );
         let handler = self.handler.clone();
-        self.links.add(&Link::start(
+        let door = Some(self.door.clone());
+        links.add(&Link::start_at(
+            door,
             shard.clone(),
             stream,
             shield,
@@ -177,93 +174,5 @@ impl<H: Handler> Acceptor<H> {
             handler,
         ));
         Ok(())
-    }
-}
-
-/// The links of one acceptor, the oldest first.
-struct Links<H: Handler> {
-    opening: RefCell<VecDeque<Weak<Link<H>>>>,
-    open: RefCell<Vec<Weak<Link<H>>>>,
-}
-
-impl<H: Handler> Default for Links<H> {
-    fn default() -> Self {
-        Links {
-            opening: RefCell::default(),
-            open: RefCell::default(),
-        }
-    }
-}
-
-impl<H: Handler> Links<H> {
-    fn add(&self, link: &Rc<Link<H>>) {
-        self.opening.borrow_mut().push_back(Rc::downgrade(link));
-    }
-
-    /// Counts those that have opened as open, and forgets handshakes that have ended.
-    fn sort_out(&self) {
-        let mut open = self.open.borrow_mut();
-        self.opening.borrow_mut().retain(|link| {
-            let Some(known) = link.upgrade().filter(|link| !link.has_ended()) else {
-                return false;
-            };
-            let is_open = known.is_open();
-            if is_open {
-                open.push(link.clone());
-            }
-            !is_open
-        });
-    }
-
-    /// Forgets sessions that have ended.
-    fn forget_ended(&self) {
-        let is_alive = |link: &Weak<Link<H>>| link.upgrade().is_some_and(|link| !link.has_ended());
-        self.open.borrow_mut().retain(is_alive);
-    }
-
-    /// Calls `f` with each that has not ended.
-    fn each(&self, mut f: impl FnMut(&Rc<Link<H>>)) {
-        let all: Vec<_> = {
-            let (opening, open) = (self.opening.borrow(), self.open.borrow());
-            opening
-                .iter()
-                .chain(&*open)
-                .filter_map(Weak::upgrade)
-                .collect()
-        };
-        all.iter().filter(|link| !link.has_ended()).for_each(&mut f);
-    }
-
-    fn len(&self) -> usize {
-        self.open.borrow().len() + self.opening()
-    }
-
-    fn opening(&self) -> usize {
-        self.opening.borrow().len()
-    }
-
-    /// Gives the oldest handshake up; false if there is none.
-    fn crowd_out(&self) -> bool {
-        let oldest = self.opening.borrow_mut().pop_front();
-        let Some(oldest) = oldest else { return false };
-        if let Some(link) = oldest.upgrade() {
-            link.close();
-        }
-        true
-    }
-}
-
-fn add_one(count: &Cell<u64>) {
-    count.set(count.get() + 1);
-}
-
-fn tell(shard: &Shard, told_until: &mut Option<Time>, error: &str) {
-    let now = shard.read_clock();
-    if told_until.is_none_or(|until| now >= until) {
-        *told_until = Some(now + TOLD_EVERY);
-        tracing::warn!(
-            error,
-            "a connection can't be accepted; if descriptors are short, raise their limit (ulimit -n)"
-        );
     }
 }

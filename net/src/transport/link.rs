@@ -11,11 +11,11 @@ use quark_shards::io::TcpStream;
 use quark_shards::shard::Shard;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::ParsedCertificate;
-use thiserror::Error;
 
-use super::Shield;
+use super::door::Door;
 use super::shield::Taken;
-use crate::frame::{FrameError, FrameReader};
+use super::{LinkError, Shield};
+use crate::frame::FrameReader;
 use crate::session::{Event, Lost, Outgoing, Peer, Request, SendError, Session, SessionError};
 
 /// Bytes that wait to be sent, beyond which nothing more is read: a peer that does not take its
@@ -33,45 +33,10 @@ const FRAMES_AT_ONCE: (usize, usize) = (32, 256);
 const PART: usize = 256 << 10;
 
 /// Bytes that may wait to be sent at all: a peer that asks for more and takes nothing is cut off.
-const UNSENT_MOST: usize = 64 << 20;
+pub(super) const UNSENT_MOST: usize = 64 << 20;
 
 /// How long the last words of a session may take to leave.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// Why a link has ended.
-#[derive(Clone, Debug, Error)]
-pub enum LinkError {
-    /// The peer has closed the connection.
-    #[error("the peer has closed the connection")]
-    ClosedByPeer,
-    /// This side has.
-    #[error("this side has closed the connection")]
-    ClosedHere,
-    /// The connection broke.
-    #[error("the connection broke: {0}")]
-    Io(Rc<io::Error>),
-    /// The peer is not who it should be, or TLS failed otherwise.
-    #[error("TLS failed: {0}")]
-    Tls(#[from] rustls::Error),
-    /// The peer does not take what it has asked for.
-    #[error("the peer asks for more than it takes: {UNSENT_MOST} bytes wait for it")]
-    Unsent,
-    /// What came over it was no session's.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-}
-
-impl From<io::Error> for LinkError {
-    fn from(error: io::Error) -> Self {
-        LinkError::Io(Rc::new(error))
-    }
-}
-
-impl From<FrameError> for LinkError {
-    fn from(error: FrameError) -> Self {
-        LinkError::Session(error.into())
-    }
-}
 
 /// What becomes of what a link carries. Called on the link's shard; may call the link.
 pub trait Handler: Sized + 'static {
@@ -140,11 +105,19 @@ pub struct Link<H: Handler> {
     /// What is still to be sent when the session has ended.
     last_words: RefCell<BytesMut>,
     has_ended: Cell<bool>,
+    /// It was open when it ended.
+    was_open: Cell<bool>,
     /// Who waits for the handshake's end.
     opening: Cell<Option<Waker>>,
     /// Why it has ended.
     why: RefCell<Option<LinkError>>,
     handler: Rc<H>,
+    /// Of the side that has accepted it.
+    door: Option<Rc<Door<H>>>,
+    /// Bytes that are kept of a frame that has come in part.
+    begun: Cell<u64>,
+    /// What the door knows that it holds.
+    held: Cell<u64>,
 }
 
 /// A task of a link, without which the link is nothing: it ends with each of them, even if that was
@@ -166,6 +139,18 @@ impl<H: Handler> Link<H> {
         session: Session<H::Ticket>,
         handler: Rc<H>,
     ) -> Rc<Self> {
+        Link::start_at(None, shard, stream, shield, session, handler)
+    }
+
+    /// The same; where it was accepted, `door` knows of it.
+    pub(super) fn start_at(
+        door: Option<Rc<Door<H>>>,
+        shard: Rc<Shard>,
+        stream: TcpStream,
+        shield: Shield,
+        session: Session<H::Ticket>,
+        handler: Rc<H>,
+    ) -> Rc<Self> {
         let link = Rc::new(Link {
             session: RefCell::new(session),
             shield: RefCell::new(shield),
@@ -177,9 +162,13 @@ impl<H: Handler> Link<H> {
             is_held_up: Cell::default(),
             last_words: RefCell::default(),
             has_ended: Cell::new(false),
+            was_open: Cell::new(false),
             opening: Cell::default(),
             why: RefCell::default(),
             handler,
+            door,
+            begun: Cell::new(0),
+            held: Cell::new(0),
             shard,
         });
         // Theirs alone: it is closed when both have come to their end, whoever keeps the link.
@@ -275,6 +264,7 @@ impl<H: Handler> Link<H> {
         if unsent > UNSENT_MOST {
             self.end(&LinkError::Unsent);
         }
+        self.account();
         self.wake_writer();
         sent
     }
@@ -329,6 +319,11 @@ impl<H: Handler> Link<H> {
         self.session.borrow().is_open()
     }
 
+    /// Whether its handshake is over, and it is not.
+    pub(super) fn has_peer(&self) -> bool {
+        self.session.borrow().peer().is_some()
+    }
+
     /// Whether one more message of any size may be sent now.
     #[must_use]
     pub fn has_room(&self) -> bool {
@@ -339,6 +334,12 @@ impl<H: Handler> Link<H> {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.has_ended.get()
+    }
+
+    /// Whether it is over, and its handshake had come to its end.
+    #[must_use]
+    pub fn was_open(&self) -> bool {
+        self.was_open.get()
     }
 
     /// Calls of the peer's that wait for answers.
@@ -383,12 +384,13 @@ impl<H: Handler> Link<H> {
         &self.handler
     }
 
-    fn end(self: &Rc<Self>, why: &LinkError) {
+    pub(super) fn end(self: &Rc<Self>, why: &LinkError) {
         if self.has_ended.replace(true) {
             return;
         }
         let lost: Vec<_> = {
             let mut session = self.session.borrow_mut();
+            self.was_open.set(session.peer().is_some());
             *self.last_words.borrow_mut() = if session.is_open() {
                 BytesMut::new()
             } else {
@@ -400,12 +402,39 @@ impl<H: Handler> Link<H> {
             self.handler.lost(lost, why);
         }
         *self.why.borrow_mut() = Some(why.clone());
+        self.account();
+        if let Some(door) = &self.door {
+            let now = self.shard.now();
+            door.links.ended(self.was_open.get());
+            if self.was_open.get() {
+                door.report.ended(why, now);
+            } else {
+                door.report.not_opened(why, now);
+            }
+        }
         for waiting in [&self.reader, &self.writer, &self.keeper, &self.opening] {
             if let Some(waker) = waiting.take() {
                 waker.wake();
             }
         }
         self.handler.closed(self, why);
+    }
+
+    /// Bytes that it holds, as far as whoever accepted it knows.
+    pub(super) fn held(&self) -> u64 {
+        self.held.get()
+    }
+
+    /// Has whoever accepted it know what it holds now.
+    #[inline]
+    fn account(&self) {
+        let Some(door) = &self.door else { return };
+        let held = if self.has_ended.get() {
+            0
+        } else {
+            self.begun.get() + self.session.borrow().held()
+        };
+        door.hold(self.held.replace(held), held);
     }
 
     #[inline]
@@ -436,6 +465,8 @@ impl<H: Handler> Link<H> {
                 self.shard.after_io().await;
             }
             drop(chunk);
+            self.begun.set(frames.kept() as u64);
+            self.account();
             self.let_backlog_go().await;
         }
     }
@@ -489,6 +520,9 @@ impl<H: Handler> Link<H> {
                         let session = self.session.borrow();
                         frames.set_integrity(session.integrity());
                         frames.set_most(session.frame_most());
+                    }
+                    if let Some(door) = &self.door {
+                        door.links.opened();
                     }
                     self.handler.opened(self);
                     if let Some(waker) = self.opening.take() {
@@ -575,6 +609,7 @@ impl<H: Handler> Link<H> {
                 return Poll::Ready(None);
             }
             let bytes = self.session.borrow_mut().take_outgoing(PART);
+            self.account();
             let mut shield = self.shield.borrow_mut();
             if bytes.is_empty() && !shield.wants_to_write() {
                 self.writer.set(Some(cx.waker().clone()));

@@ -5,11 +5,16 @@
 //! uses it is told what happens by its [`Handler`].
 
 mod acceptor;
+mod door;
+mod error;
 mod link;
+mod report;
 mod shield;
 
-pub use self::acceptor::{Acceptor, ListenLimits, ListenReport};
-pub use self::link::{Handler, Link, LinkError};
+pub use self::acceptor::{Acceptor, ListenLimits};
+pub use self::error::LinkError;
+pub use self::link::{Handler, Link};
+pub use self::report::ListenReport;
 pub use self::shield::Shield;
 
 #[cfg(test)]

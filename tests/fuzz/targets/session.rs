@@ -1,12 +1,15 @@
-//! Any bytes as what a peer sends: to a side that waits for a handshake, and to one that is open.
+//! Any bytes as what a peer sends: to either side that waits for a handshake, and to one that is open
+//! and has calls under way.
 #![no_main]
 
 use std::rc::Rc;
 
 use quark_net::frame::FrameReader;
 use quark_net::session::{
-    Event, FRAME_LEAST, Node, Offer, Patience, Protection, Session, Terms, Who, Window,
+    Event, FRAME_LEAST, Node, Offer, Outgoing, Patience, Protection, SendError, Session, Terms,
+    Way, Who, Window,
 };
+use quark_shards::slots::Key;
 use quark_shards::time::Time;
 
 /// Calls that the side under search has room for.
@@ -33,6 +36,19 @@ fn terms() -> Rc<Terms> {
         },
         max_frame: FRAME_LEAST,
     })
+}
+
+fn outgoing() -> Outgoing<'static> {
+    Outgoing {
+        way: Way {
+            actor: 0,
+            is_exact: true,
+        },
+        method: 0,
+        left: None,
+        key: Key::Int(7),
+        context: &[],
+    }
 }
 
 /// Takes `bytes` in as far as they are a session's.
@@ -63,12 +79,22 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     } else {
         Protection::Plain
     };
-    let mut side = Session::<u32>::accept(terms.clone(), patience, protection, 7, Time::ZERO);
-    if first & 2 == 0 {
-        let mut dialer = Session::<u32>::dial(terms, patience, protection, 8, Time::ZERO);
-        take(&mut side, &dialer.take_outgoing(usize::MAX));
-        take(&mut dialer, &side.take_outgoing(usize::MAX));
-        assert!(side.is_open() && dialer.is_open());
+    let accept = || Session::<u32>::accept(terms.clone(), patience, protection, 7, Time::ZERO);
+    let dial = || Session::<u32>::dial(terms.clone(), patience, protection, 8, Time::ZERO);
+    if first & 2 != 0 {
+        let mut side = if first & 4 == 0 { accept() } else { dial() };
+        return take(&mut side, bytes);
+    }
+    let (mut side, mut dialer) = (accept(), dial());
+    take(&mut side, &dialer.take_outgoing(usize::MAX));
+    take(&mut dialer, &side.take_outgoing(usize::MAX));
+    assert!(side.is_open() && dialer.is_open());
+    for ticket in 0..3 {
+        let sent = side.call::<SendError>(outgoing(), ticket, |_| Ok(()));
+        sent.expect("there is room");
+        let sent = side.tell::<SendError>(outgoing(), |_| Ok(()));
+        sent.expect("there is room");
     }
     take(&mut side, bytes);
+    assert!(side.asked() <= 3);
 });
