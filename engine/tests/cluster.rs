@@ -237,6 +237,20 @@ fn nodes_join_and_leave_under_load_and_no_call_fails() {
 }
 
 #[test]
+fn a_client_finds_the_nodes_again_after_all_of_them_had_left() {
+    let (table, mut nodes) = nodes(&["a"], 2);
+    let client = client(&nodes[0]);
+    assert_eq!(client.actor::<Counter>(7_u64).add(1).wait(), Ok(1));
+    let at = nodes[0].addresses()[0];
+    nodes.remove(0).shutdown();
+    let cluster = Cluster::new("a", table).timing(timing());
+    let again = [launch(at, cluster, 2)];
+    assert_all_serve(&again);
+    // What it was lives on no more.
+    assert_eq!(client.actor::<Counter>(7_u64).add(1).wait(), Ok(1));
+}
+
+#[test]
 fn nodes_of_a_fixed_list_need_no_table_kept_elsewhere() {
     // Ports that were free a moment ago.
     let ports: Vec<_> = (0..2)

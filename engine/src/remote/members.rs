@@ -99,7 +99,8 @@ impl Remote {
         match message {
             Message::Table(table) if !self.hosts() => {
                 let version = self.view.as_ref().map_or(0, View::version);
-                if table.version() > version {
+                // Where nobody is left, whoever comes next will be looked for where the last were.
+                if table.version() > version && !table.members().is_empty() {
                     let ownership = Ownership {
                         table,
                         me: None,
