@@ -13,9 +13,10 @@ EXAMPLES=(hello counter order_book game durable)
 BOTH_DRIVERS=(--features quark-tests/glommio,quark-bench/glommio,quark-bench/redis,quark-bench/postgres,quark-tests/servers,quark-tools/servers)
 # The programs whose tests launch engines, or quark-bench, which does: they run on glommio, too. All
 # other tests are of parts that no driver is under, of the simulator's, or run on both by themselves.
-mapfile -t ENGINES < <(grep -l '\.launch()' {tests,engine}/tests/*.rs && printf '%s\n' bench/tests/*.rs)
-ENGINES=("${ENGINES[@]##*/}")
-ENGINES=("${ENGINES[@]%.rs}")
+mapfile -t ENGINES < <({
+    grep -lr '\.launch()' {tests,engine}/tests --include=*.rs --exclude-dir=ui
+    printf '%s\n' bench/tests/*.rs
+} | sed -E 's,^[a-z]+/tests/([^/.]+).*,\1,' | sort -u)
 # What cannot hold there, each with its reason.
 NOT_ON_GLOMMIO=(
     # Its timers, which end every slice of a shard's loop, are allocated.
