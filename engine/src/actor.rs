@@ -19,6 +19,11 @@ use crate::state::{Field, Saving};
 use crate::wire::Wire;
 
 /// A type whose instances are virtual actors. Written by [`#[actor]`](macro@crate::actor).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no actor",
+    label = "this has no `#[actor]`",
+    note = "put `#[actor]` on its impl block, or on the trait if this is `dyn` one"
+)]
 pub trait Actor: Sized + 'static {
     /// The typed reference.
     type Ref: ActorRef<Actor = Self>;
@@ -35,9 +40,17 @@ pub trait Actor: Sized + 'static {
 
     /// Whether `remind` does anything.
     const HAS_REMINDER: bool = false;
+    /// Whether it only stands for its messages: there are no instances.
+    const IS_CONTRACT: bool = false;
 
     /// The type's own token.
     fn token() -> &'static TypeToken;
+
+    /// The contract whose messages it takes.
+    #[must_use]
+    fn implements() -> Option<&'static TypeToken> {
+        None
+    }
 
     /// The options written in the attribute.
     #[must_use]
@@ -242,6 +255,8 @@ impl Receiver for Shared {
 pub struct TypeToken {
     name: &'static str,
     hash: u64,
+    /// Whether there are actors of this type at all, and not only of one that implements it.
+    has_actors: bool,
     index: AtomicU32,
     /// What the type's messages look like to other processes, once somebody wants to know.
     schema: OnceLock<ActorSchema>,
@@ -253,9 +268,20 @@ impl TypeToken {
     /// The token of a type registered as `name`.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
+        Self::with(name, true)
+    }
+
+    /// The token of a contract for the types registered as `name`.
+    #[must_use]
+    pub const fn of_contract(name: &'static str) -> Self {
+        Self::with(name, false)
+    }
+
+    const fn with(name: &'static str, has_actors: bool) -> Self {
         TypeToken {
             name,
             hash: xxh3_64(name.as_bytes()),
+            has_actors,
             index: AtomicU32::new(0),
             schema: OnceLock::new(),
         }
@@ -287,6 +313,11 @@ impl TypeToken {
     #[inline]
     pub fn hash(&self) -> u64 {
         self.hash
+    }
+
+    /// False for contracts.
+    pub(crate) fn has_actors(&self) -> bool {
+        self.has_actors
     }
 
     #[inline]

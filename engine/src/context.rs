@@ -14,6 +14,7 @@ use quark_shards::time::Time;
 
 use crate::activation::{Head, HeadRef};
 use crate::actor::{Actor, MethodInfo};
+use crate::contract::{Addressed, RefOf};
 use crate::key::{ActorId, Key};
 use crate::reference::RefCore;
 use crate::runtime::with_runtime;
@@ -177,7 +178,7 @@ pub struct Cx<A> {
 impl<A: Actor> Cx<A> {
     /// A reference to another actor.
     #[must_use]
-    pub fn actor<B: Actor>(&self, key: impl Into<Key>) -> B::Ref {
+    pub fn actor<B: Addressed + ?Sized>(&self, key: impl Into<Key>) -> RefOf<B> {
         with_runtime(|_, runtime| runtime.engine().actor::<B>(key))
     }
 

@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::actor::{Actor, TypeToken};
 use crate::builder::EngineBuilder;
+use crate::contract::{Addressed, RefOf};
 use crate::error::RegisterError;
 use crate::key::Key;
 use crate::launch::LaunchError;
@@ -176,14 +177,14 @@ impl Engine {
 
     /// A reference to the actor `key` of type `A`. Nothing is made until it is called.
     #[must_use]
-    pub fn actor<A: Actor>(&self, key: impl Into<Key>) -> A::Ref {
-        A::Ref::from(self.core_of::<A>(key.into()))
+    pub fn actor<A: Addressed + ?Sized>(&self, key: impl Into<Key>) -> RefOf<A> {
+        RefOf::<A>::from(self.core_of::<A::Actor>(key.into()))
     }
 
     /// The shard on which the actor `key` of type `A` lives whenever it lives.
     #[must_use]
-    pub fn home_of<A: Actor>(&self, key: impl Into<Key>) -> u16 {
-        self.core_of::<A>(key.into()).shard
+    pub fn home_of<A: Addressed + ?Sized>(&self, key: impl Into<Key>) -> u16 {
+        self.core_of::<A::Actor>(key.into()).shard
     }
 
     /// How many shards it has.

@@ -328,6 +328,30 @@ pub enum RegisterError {
         /// The name.
         name: &'static str,
     },
+    /// A contract that no type here implements.
+    #[error(
+        "no type that implements the contract {name:?} is registered: register it before launch, builder.configure::<…>(ActorOptions::new()) or builder.register::<…>(|cx| …)"
+    )]
+    NotImplemented {
+        /// The contract's name.
+        name: &'static str,
+    },
+    /// A contract that two types implement.
+    #[error(
+        "two registered types implement the contract {name:?}: an engine has one, register it alone"
+    )]
+    ImplementedTwice {
+        /// The contract's name.
+        name: &'static str,
+    },
+    /// What a contract does not speak of.
+    #[error(
+        "the contract {name:?} stands for its messages alone: ask this of the type that implements it"
+    )]
+    ByContract {
+        /// The contract's name.
+        name: &'static str,
+    },
     /// Workers, who have no identity that anything could be kept for.
     #[error(
         "the actor type {name:?} has workers, which can't keep states: remove its #[state] fields, or place it otherwise"

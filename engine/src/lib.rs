@@ -47,6 +47,7 @@ mod carried;
 mod cluster;
 mod coalesce;
 mod context;
+mod contract;
 mod dead_letter;
 mod density;
 mod driver_kind;
@@ -96,6 +97,7 @@ pub use builder::EngineBuilder;
 pub use call::{Call, Send};
 pub use cluster::{Cluster, ClusterError, ClusterMember, ClusterStatus, FixedNode};
 pub use context::{Context, Cx};
+pub use contract::RefOf;
 pub use dead_letter::{DeadLetter, DeadLetters, DeadReason};
 pub use density::Collected;
 pub use driver_kind::{DriverKind, DriverKindError};
@@ -260,6 +262,7 @@ pub mod __private {
     pub use crate::arguments::{Copied, NotClone, NotDebug, Shown, show};
     pub use crate::carried::{Argument, Reply};
     pub use crate::context::Cx;
+    pub use crate::contract::{Addressed, Contract, ContractMessage};
     pub use crate::methods::{MethodEntry, number_of};
     pub use crate::options::{
         ActorOptions, Backoff, Breaker, Directive, Near, Placement, Priority, RateLimit, Strategy,

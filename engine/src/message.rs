@@ -23,7 +23,7 @@ use crate::whole::whole;
 pub(crate) type ReplyOf<M> = Result<<M as Method>::Ok, CallError<<M as Method>::Err>>;
 
 /// A message that has reached its actor's shard.
-pub(crate) struct Incoming<M: Method> {
+pub(crate) struct Incoming<M> {
     pub(crate) args: M,
     pub(crate) reply: ReplyTo,
     pub(crate) deadline: Deadline,
@@ -38,9 +38,9 @@ pub(crate) struct Incoming<M: Method> {
     pub(crate) is_relayed: bool,
 }
 
-impl<M: Method> Incoming<M> {
+impl<M> Incoming<M> {
     /// Another message in the place of this one.
-    pub(crate) fn map<N: Method>(self, change: impl FnOnce(M) -> N) -> Incoming<N> {
+    pub(crate) fn map<N>(self, change: impl FnOnce(M) -> N) -> Incoming<N> {
         Incoming {
             args: change(self.args),
             reply: self.reply,

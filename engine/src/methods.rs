@@ -3,6 +3,7 @@
 use quark_net::schema::{ActorSchema, Book, MethodSchema, SchemaError};
 
 use crate::actor::{Actor, Method};
+use crate::contract::{Taking, taking};
 use crate::remote::{Invoke, invoke};
 
 /// One of an actor type's messages.
@@ -13,6 +14,7 @@ pub struct MethodEntry {
     /// What it looks like on its way; `None` if it can't leave the process.
     pub describe: Option<fn(&mut Book) -> MethodSchema>,
     pub(crate) invoke: Invoke,
+    pub(crate) taking: Taking,
 }
 
 impl MethodEntry {
@@ -23,6 +25,7 @@ impl MethodEntry {
             name: M::NAME,
             describe: M::WIRE.map(|wire| wire.describe),
             invoke: invoke::<M>,
+            taking: taking::<M>,
         }
     }
 }

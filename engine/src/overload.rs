@@ -29,6 +29,12 @@ impl<A: Actor> TypeShard<A> {
         limits.and_then(Limits::bound).unwrap_or(self.mailbox)
     }
 
+    /// Whether a one-way message from this very shard is not its sender's to keep, for want of room.
+    pub(crate) fn takes_told(&self, resident: Resident<A>) -> bool {
+        resident.load() < self.bound()
+            || matches!(self.when_full, WhenFull::DropOldest | WhenFull::DropNewest)
+    }
+
     /// What a fresh cell's [`room`](crate::activation::Head::has_room) is: none where each
     /// message must be looked at more closely, see [`Runtime::tell_closely`].
     pub(crate) fn quick_room(&self) -> usize {
@@ -54,10 +60,10 @@ impl Runtime {
         context: impl FnOnce() -> Option<Context>,
     ) -> Result<(), Refusal> {
         let types = self.types.get::<M::Actor>(self)?;
-        let is_full = resident.load() >= types.bound();
-        if is_full && matches!(types.when_full, WhenFull::Refuse | WhenFull::Wait) {
+        if !types.takes_told(resident) {
             return Err(Refusal::MailboxFull);
         }
+        let is_full = resident.load() >= types.bound();
         let permit = match &types.limits {
             Some(limits) => limits.admit(shard.now(), <M::Actor as Actor>::NAME)?,
             None => Permit::Unasked,
@@ -81,6 +87,24 @@ impl Runtime {
             self.queue(shard, resident, incoming);
         }
         Ok(())
+    }
+
+    /// A call from this very shard meets its actor, behind what the shard has queued for it.
+    pub(crate) fn arrive_behind<M: Method>(
+        &self,
+        shard: &Shard,
+        types: &TypeShard<M::Actor>,
+        resident: Resident<M::Actor>,
+        incoming: Incoming<M>,
+        may_inline: bool,
+    ) {
+        if may_inline && resident.queued() == 0 {
+            self.arrive(shard, resident, incoming);
+        } else if types.posts::<M>() {
+            self.enqueue(shard, resident, incoming);
+        } else {
+            self.queue(shard, resident, incoming);
+        }
     }
 
     /// Puts a message from this very shard into the mailbox, past the shard's own queue.

@@ -83,10 +83,11 @@ impl RefCore {
         Hint(self.hint.load(Ordering::Relaxed))
     }
 
-    /// A hint is ignored where it is wrong, so a relaxed store will do.
+    /// A hint is ignored where it is wrong, so a relaxed store will do. What is found by a contract
+    /// is an actor of another type, whose cells a message of the contract must not meet.
     #[inline]
     pub(crate) fn remember(&self, hint: Hint) {
-        if self.hint.load(Ordering::Relaxed) != hint.0 {
+        if self.hint.load(Ordering::Relaxed) != hint.0 && self.token.has_actors() {
             self.hint.store(hint.0, Ordering::Relaxed);
         }
     }

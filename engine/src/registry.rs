@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::actor::{Actor, TypeToken};
+use crate::contract::{Addressed, Implementer, RefOf};
 use crate::engine::Engine;
 use crate::error::RegisterError;
 use crate::key::{ActorId, Key};
@@ -33,7 +34,7 @@ impl FactoryCx {
 
     /// A reference to another actor.
     #[must_use]
-    pub fn actor<B: Actor>(&self, key: impl Into<Key>) -> B::Ref {
+    pub fn actor<B: Addressed + ?Sized>(&self, key: impl Into<Key>) -> RefOf<B> {
         self.engine.actor::<B>(key)
     }
 }
@@ -67,6 +68,9 @@ struct Registered {
     deliver: Option<Deliver>,
     /// What other processes can call of it.
     serve: fn() -> Served,
+    /// The contract that it implements, and how it takes the contract's messages.
+    implements: Option<&'static TypeToken>,
+    implementer: fn() -> Implementer,
 }
 
 type Deliver = fn(&Engine, Key, Due) -> Delivery;
@@ -76,6 +80,8 @@ pub(crate) struct Registration<A: Actor> {
     pub(crate) options: ActorOptions,
     pub(crate) factory: Option<Arc<Factory<A>>>,
     pub(crate) double: Option<Double<A>>,
+    /// What has the actors, if `A` is a contract.
+    pub(crate) implementer: Option<fn() -> Implementer>,
 }
 
 impl Registry {
@@ -88,6 +94,8 @@ impl Registry {
         if let Some(known) = types.get(&A::token().hash()) {
             return Err(if std::ptr::eq(known.token, A::token()) {
                 RegisterError::Twice { name: A::NAME }
+            } else if known.implements.is_some() && A::implements().is_some() {
+                RegisterError::ImplementedTwice { name: A::NAME }
             } else {
                 RegisterError::NameTaken { name: A::NAME }
             });
@@ -103,6 +111,8 @@ impl Registry {
                 factory,
                 deliver: A::HAS_REMINDER.then_some(deliver::<A> as Deliver),
                 serve: Served::of::<A>,
+                implements: A::implements(),
+                implementer: Implementer::of::<A>,
             },
         );
         Ok(())
@@ -132,6 +142,17 @@ impl Registry {
     ) -> Result<Registration<A>, RegisterError> {
         let find = |types: &BTreeMap<u64, Registered>| {
             let known = types.get(&A::token().hash())?;
+            if known
+                .implements
+                .is_some_and(|contract| std::ptr::eq(contract, A::token()))
+            {
+                return Some(Ok(Registration {
+                    options: known.options.overridden(A::options()),
+                    factory: None,
+                    double: None,
+                    implementer: Some(known.implementer),
+                }));
+            }
             if !std::ptr::eq(known.token, A::token()) {
                 return Some(Err(RegisterError::NameTaken { name: A::NAME }));
             }
@@ -143,11 +164,15 @@ impl Registry {
                 options: known.options,
                 factory: factory.cloned(),
                 double: self.doubles.get(),
+                implementer: None,
             }))
         };
         let found = find(&self.types.read().unwrap_or_else(PoisonError::into_inner));
         let found = match found {
             Some(found) => found?,
+            None if A::IS_CONTRACT && !lives_elsewhere => {
+                return Err(RegisterError::NotImplemented { name: A::NAME });
+            }
             None => {
                 check::<A>(A::options())?;
                 // Another thread may be as fast; then its registration is as good.

@@ -17,6 +17,7 @@ use crate::activation::{Phase, Resident, Slab};
 use crate::actor::{ActivateError, Actor, TypeToken};
 use crate::cluster::{Leaving, leave_slots};
 use crate::coalesce::Flights;
+use crate::contract::Implementer;
 use crate::density::{self, Ages, Cut, Steps};
 use crate::engine::Engine;
 use crate::error::{Refusal, RegisterError};
@@ -65,6 +66,8 @@ pub(crate) struct TypeShard<A: Actor> {
     made: Cell<u64>,
     /// What stands in for its actors.
     pub(crate) double: Option<StandIn<A>>,
+    /// What has the actors, if this is a contract.
+    pub(crate) implementer: Option<Box<Implementer>>,
     /// Whether messages to its actors take the way on which tests look at them.
     watched: bool,
 }
@@ -84,6 +87,12 @@ impl<A: Actor> TypeShard<A> {
         }
         if settings.remote.peer.is_some() || settings.remote.joins.is_some() {
             // What lives in other processes is not where its hash says.
+            routes.use_them();
+            runtime.use_routes();
+        }
+        let implementer = registered.implementer.map(|of| Box::new(of()));
+        if implementer.is_some() {
+            // None of its actors is here: their messages are handed over.
             routes.use_them();
             runtime.use_routes();
         }
@@ -111,6 +120,7 @@ impl<A: Actor> TypeShard<A> {
             made: Cell::new(0),
             watched: double.is_some() || runtime.hooks.log().is_some(),
             double,
+            implementer,
         })
     }
 

@@ -1,11 +1,12 @@
 //! The `#[actor]` attribute of Quark, which users import as `quark::actor`, and what goes with it.
 //!
-//! One idea per file: `target` finds the impl block, `options` reads the attribute's own
-//! arguments, `model` says what the block declares, `check` refuses what cannot be a message
+//! One idea per file: `target` finds the impl block, `contract` makes one of a trait, `options` reads
+//! the attribute's own arguments, `model` says what the block declares, `check` refuses what cannot be a message
 //! and says the remedy, `types` looks into types, `expand` writes the code. `state` is the derive
 //! of what an actor keeps, `message` the attribute of what leaves the process.
 
 mod check;
+mod contract;
 mod expand;
 mod list;
 mod message;
@@ -115,6 +116,41 @@ use crate::{model::Model, options::Options, problems::Problems, target::Target};
 /// | `backoff_ms = 1..=10000` | how long a restart waits: the first time, and at most |
 /// | `jitter_percent = 20` | what part of that chance may take away, 0 to 100 |
 ///
+/// # Contracts
+///
+/// On a trait, the attribute declares an actor's messages without the actor, for programs that call
+/// it and have nothing of its implementation:
+///
+/// ```text
+/// #[actor(name = "bank.account")]
+/// pub trait Account {
+///     /// Adds to the balance, and tells it.
+///     fn deposit(&mut self, cents: i64) -> i64;
+///     async fn transfer(&mut self, to: String, cents: i64) -> Result<(), TransferError>;
+/// }
+/// ```
+///
+/// `client.actor::<dyn Account>(key)` is an `AccountRef`, with a method for each. The actor is
+/// whatever has the trait, in another crate perhaps:
+///
+/// ```text
+/// #[actor(mailbox = 64)]
+/// impl Account for Ledger {
+///     fn deposit(&mut self, cents: i64) -> i64 { … }
+///     async fn transfer(
+///         &mut self, cx: &Cx<Self>, to: String, cents: i64,
+///     ) -> Result<(), TransferError> { … }
+///     async fn on_activate(&mut self) { … }
+/// }
+/// ```
+///
+/// - All methods of the block are messages, but for the hooks. They are those of the trait, with
+///   arguments of the same names, and may take the context.
+/// - What a contract's messages are made of leaves the process: see [`message`](macro@message).
+/// - A contract has the options `name` and `timeout_ms`; the implementation has all others.
+/// - Where the implementation is, `dyn Account` finds it too: its type is registered before launch. An
+///   engine has one type for each contract.
+///
 /// # Turns
 ///
 /// A method may say how its turns are taken, by [`#[turn]`](macro@turn).
@@ -122,7 +158,7 @@ use crate::{model::Model, options::Options, problems::Problems, target::Target};
 /// # Errors
 ///
 /// What cannot be a message is a compile error on the line that says it, with the remedy.
-/// Generic types cannot be actors, and a type has one `#[actor]` block.
+/// Generic types cannot be actors, nor generic traits contracts, and a type has one `#[actor]` block.
 #[proc_macro_attribute]
 pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
     actor_tokens(options.into(), item.into()).into()
@@ -241,13 +277,14 @@ fn actor_tokens(
 
     // The user's own item is always written back, so that one mistake does not make every
     // other use of the type an error as well.
-    let target = match Target::parse(item.clone()) {
+    let target = match Target::parse(item.clone(), &mut problems) {
         Ok(target) => target,
         Err(error) => {
             problems.push(error);
             return quote!(#item #problems);
         }
     };
+    contract::agree(&target, &options, &mut problems);
     let model = Model::read(&target, &mut problems);
     let expanded = expand::expand(&target, &model, &options);
     let mut tokens = problems.to_token_stream();

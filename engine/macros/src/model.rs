@@ -7,7 +7,7 @@ use syn::{
 use crate::{
     check,
     problems::Problems,
-    target::Target,
+    target::{By, Target},
     turn::{self, Turn},
     types,
 };
@@ -41,6 +41,8 @@ pub(crate) struct Message {
 /// What a caller gives.
 pub(crate) struct Argument {
     pub(crate) name: Ident,
+    /// What other processes call it.
+    pub(crate) known_as: String,
     pub(crate) ty: Type,
 }
 
@@ -159,6 +161,7 @@ impl Message {
         for input in inputs {
             if let Some(name) = check::argument(input, &target.path, &mut problems) {
                 arguments.push(Argument {
+                    known_as: known_as(&name, &target.by),
                     name,
                     ty: types::without_self(&input.ty, &target.path),
                 });
@@ -178,6 +181,15 @@ impl Message {
             output: types::without_self(&output(function), &target.path),
         };
         problems.finish(message)
+    }
+}
+
+/// Those who implement a contract may have no use for an argument, and say so by an underscore.
+fn known_as(name: &Ident, by: &By) -> String {
+    let name = name.unraw().to_string();
+    match by {
+        By::Itself => name,
+        By::Contract(_) | By::Trait(_) => name.trim_start_matches('_').to_owned(),
     }
 }
 

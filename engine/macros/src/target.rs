@@ -1,13 +1,27 @@
 use proc_macro2::{Span, TokenStream};
-use syn::{Ident, Item, ItemImpl, Path, PathArguments, Type, spanned::Spanned};
+use syn::{Ident, Item, ItemImpl, ItemTrait, Path, PathArguments, Type, spanned::Spanned};
 
-use crate::types;
+use crate::{contract, problems::Problems, types};
 
-/// The impl block under the attribute, and the type it is for.
+/// The block under the attribute, and the type it is for.
 pub(crate) struct Target {
+    /// An impl block of the type's own; what stands elsewhere has been made one.
     pub(crate) block: ItemImpl,
     /// The type as the block names it, without generic arguments.
     pub(crate) path: Path,
+    /// What the user calls it.
+    pub(crate) name: Ident,
+    pub(crate) by: By,
+}
+
+/// Whose word the messages are.
+pub(crate) enum By {
+    /// The actor's own.
+    Itself,
+    /// A contract's, which this is: the type has no instances.
+    Contract(Box<ItemTrait>),
+    /// A contract's, which the actor implements.
+    Trait(Path),
 }
 
 impl Target {
@@ -15,19 +29,17 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// When it is anything but an inherent, non-generic impl block of a named type.
-    pub(crate) fn parse(item: TokenStream) -> syn::Result<Self> {
-        let block = match syn::parse2::<Item>(item)? {
+    /// When it is anything but a non-generic impl block of a named type, or a trait.
+    pub(crate) fn parse(item: TokenStream, problems: &mut Problems) -> syn::Result<Self> {
+        let mut block = match syn::parse2::<Item>(item)? {
             Item::Impl(block) => block,
+            Item::Trait(declared) => return Ok(contract::declared(declared, problems)),
             other => return Err(not_an_impl(&other)),
         };
-        if let Some((path, _)) = &block.trait_ {
-            return Err(syn::Error::new_spanned(
-                path,
-                "an actor's messages are the methods of its own impl block, not of a trait: \
-                 put `#[actor]` on `impl Type { … }` and leave this block without it",
-            ));
-        }
+        let by = match contract::implemented(&mut block, problems) {
+            Some(path) => By::Trait(path),
+            None => By::Itself,
+        };
         if !block.generics.params.is_empty() {
             return Err(generic(&block.generics));
         }
@@ -39,7 +51,13 @@ impl Target {
             ));
         }
         let path = named_type(&block.self_ty)?;
-        Ok(Self { block, path })
+        let name = path.segments[path.segments.len() - 1].ident.clone();
+        Ok(Self {
+            block,
+            path,
+            name,
+            by,
+        })
     }
 
     /// Where the actor's name stands, for what is written in its stead.
@@ -47,9 +65,9 @@ impl Target {
         self.ident().span().resolved_at(Span::call_site())
     }
 
-    /// The type's own name, the last segment of its path.
+    /// The name by which its reference and its messages are called.
     pub(crate) fn ident(&self) -> &Ident {
-        &self.path.segments[self.path.segments.len() - 1].ident
+        &self.name
     }
 }
 
@@ -107,7 +125,8 @@ fn not_an_impl(item: &Item) -> syn::Error {
         ),
         other => syn::Error::new(
             other.span(),
-            "`#[actor]` goes on an impl block: write `#[actor] impl Type { … }`",
+            "`#[actor]` goes on an impl block, or on a trait that declares messages: write \
+             `#[actor] impl Type { … }`",
         ),
     }
 }

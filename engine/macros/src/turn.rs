@@ -1,7 +1,7 @@
 //! `#[turn(…)]` on a method: how its turns are taken.
 
 use quote::ToTokens;
-use syn::{Attribute, Ident, ImplItem, ImplItemFn, ItemImpl, Meta, parse::ParseStream};
+use syn::{Attribute, Ident, ImplItemFn, Meta, parse::ParseStream};
 
 use crate::{
     list::{self, Form, Known, once},
@@ -104,12 +104,8 @@ pub(crate) fn misplaced(attributes: &[Attribute], why: &str, problems: &mut Prob
 }
 
 /// Takes the attributes away: they are for `#[actor]` alone.
-pub(crate) fn strip(block: &mut ItemImpl) {
-    for item in &mut block.items {
-        if let ImplItem::Fn(function) = item {
-            function.attrs.retain(|attribute| !is_turn(attribute));
-        }
-    }
+pub(crate) fn strip(attributes: &mut Vec<Attribute>) {
+    attributes.retain(|attribute| !is_turn(attribute));
 }
 
 /// `#[turn]`, by itself or with the library's name before it.

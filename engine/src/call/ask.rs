@@ -127,15 +127,7 @@ impl<M: Method> Call<'_, M> {
             Err(refusal) => return refused(refusal),
         };
         let incoming = self.open_here(shard, runtime, types, hints);
-        if !may_inline || resident.queued() != 0 {
-            if types.posts::<M>() {
-                runtime.enqueue(shard, resident, incoming);
-            } else {
-                runtime.queue(shard, resident, incoming);
-            }
-        } else {
-            runtime.arrive(shard, resident, incoming);
-        }
+        runtime.arrive_behind(shard, types, resident, incoming, may_inline);
         self.poll_waiting(waker)
     }
 

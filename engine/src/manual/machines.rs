@@ -45,6 +45,66 @@
 //! # }
 //! ```
 //!
+//! # Contracts
+//!
+//! A program that only calls needs nothing of what it calls but the messages. A trait declares those, in
+//! a crate that both sides use; what implements it is the server's alone:
+//!
+//! ```
+//! /// The crate that both sides use.
+//! mod exchange {
+//!     use quark::prelude::*;
+//!
+//!     #[actor(name = "exchange.desk")]
+//!     pub trait Desk {
+//!         /// Buys, and says how many lots that makes.
+//!         fn buy(&mut self, lots: u32) -> u32;
+//!     }
+//! }
+//!
+//! /// The server.
+//! mod server {
+//!     use quark::prelude::*;
+//!     use quark::{ActorOptions, Listen};
+//!
+//!     #[derive(Default)]
+//!     struct Book {
+//!         lots: u32,
+//!     }
+//!
+//!     #[actor]
+//!     impl super::exchange::Desk for Book {
+//!         fn buy(&mut self, lots: u32) -> u32 {
+//!             self.lots += lots;
+//!             self.lots
+//!         }
+//!     }
+//!
+//!     pub fn launch() -> Result<Engine, Box<dyn std::error::Error>> {
+//!         let builder = Engine::builder().configure::<Book>(ActorOptions::new());
+//!         Ok(builder.listen(Listen::at("127.0.0.1:0".parse()?)).launch()?)
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use exchange::Desk;
+//!
+//! let engine = server::launch()?;
+//!
+//! // The client.
+//! let client = quark::Client::connect(engine.addresses()[0])?;
+//! assert_eq!(client.actor::<dyn Desk>("fx").buy(3).wait()?, 3);
+//!
+//! // Beside the server's actors, the same code takes the short way.
+//! assert_eq!(engine.actor::<dyn Desk>("fx").buy(1).wait()?, 4);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where a contract is implemented, a message by it costs a look at the type's routes more than one to the
+//! type itself, and nothing is encoded. An actor is watched by its contract as by itself; what else one
+//! does with an actor (move it, make it a child) is done by its type.
+//!
 //! # What can travel
 //!
 //! Arguments and replies of numbers, strings and the standard library's collections can, and types

@@ -13,8 +13,8 @@ use quark_shards::idle::IdlePolicy;
 
 use super::LineError;
 use super::settings::check_name;
-use crate::actor::Actor;
 use crate::builder::EngineBuilder;
+use crate::contract::{Addressed, RefOf};
 use crate::engine::Engine;
 use crate::errand::run_on;
 use crate::key::Key;
@@ -105,7 +105,7 @@ impl Client {
 
     /// A reference to the actor `key` of type `A`. Nothing is sent until it is called.
     #[must_use]
-    pub fn actor<A: Actor>(&self, key: impl Into<Key>) -> A::Ref {
+    pub fn actor<A: Addressed + ?Sized>(&self, key: impl Into<Key>) -> RefOf<A> {
         self.engine.actor::<A>(key)
     }
 

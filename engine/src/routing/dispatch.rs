@@ -27,6 +27,10 @@ pub(crate) enum Local<A> {
 impl<A: Actor> Ways<'_, A> {
     /// Where a sender on this shard finds the actor.
     pub(crate) fn find(&self, key: &Key, hash: u64) -> Result<Local<A>, Refusal> {
+        if let Some(implementer) = &self.types.implementer {
+            let lane = implementer.lane(self.shard, self.runtime, key, hash)?;
+            return Ok(lane.map_or(Local::Behind, Local::Lane));
+        }
         loop {
             return match self.way(key, hash) {
                 Way::Here => {
@@ -49,8 +53,22 @@ impl<A: Actor> Ways<'_, A> {
         }
     }
 
+    /// The shard that a message is sent to as to any actor's home, if it is.
+    pub(crate) fn lane(&self, key: &Key, hash: u64) -> Option<u16> {
+        match self.way(key, hash) {
+            Way::Shard(lane) => Some(lane),
+            _ => None,
+        }
+    }
+
     /// Whether a one-way message from this shard to an actor that is not here has room.
     pub(crate) fn has_room(&self, key: &Key, hash: u64) -> bool {
+        if let Some(implementer) = &self.types.implementer {
+            // What can't be found is told of when the message is taken.
+            return implementer
+                .has_room(self.shard, self.runtime, key, hash)
+                .unwrap_or(true);
+        }
         let waiting = self.types.routes.with(key, hash, |route| {
             let held = route.change.as_ref().map_or(0, |change| change.len());
             held + route.pending as usize
@@ -65,6 +83,9 @@ impl<A: Actor> Ways<'_, A> {
         hash: u64,
         incoming: Incoming<M>,
     ) {
+        if let Some(implementer) = &self.types.implementer {
+            return implementer.take(self.shard, self.runtime, key, hash, incoming);
+        }
         let from = incoming.from(self.shard);
         match self.way(&key, hash) {
             Way::Here => self.arrive_here(key, hash, incoming),

@@ -9,6 +9,7 @@ use crate::activation::Head;
 use crate::actor::{Actor, ActorRef, Method};
 use crate::call::Call;
 use crate::context::Cx;
+use crate::contract::implementing;
 use crate::key::ActorId;
 use crate::reference::RefCore;
 use crate::runtime::{Runtime, bury_refused, with_runtime};
@@ -127,7 +128,7 @@ impl<A: Actor> Cx<A> {
         B: ActorRef,
         M: Method<Actor = A>,
     {
-        self.begin_watch(other.core(), false, call)
+        self.begin_watch::<B::Actor, M>(other.core(), false, call)
     }
 
     /// [`watch`](Self::watch), that hears of [restarts](DownReason::Restarted) too.
@@ -140,10 +141,10 @@ impl<A: Actor> Cx<A> {
         B: ActorRef,
         M: Method<Actor = A>,
     {
-        self.begin_watch(other.core(), true, call)
+        self.begin_watch::<B::Actor, M>(other.core(), true, call)
     }
 
-    fn begin_watch<M: Method<Actor = A>>(
+    fn begin_watch<B: Actor, M: Method<Actor = A>>(
         &self,
         other: &RefCore,
         restarts: bool,
@@ -153,6 +154,7 @@ impl<A: Actor> Cx<A> {
         with_runtime(|shard, runtime| {
             let head = self.turn.head();
             let id = WatchId(runtime.next_turn(shard));
+            let other = implementing::<B>(runtime, other);
             head.with_extra(|extra| {
                 extra.watching.push(Watching {
                     core: other.clone(),
@@ -162,7 +164,7 @@ impl<A: Actor> Cx<A> {
             });
             let core = runtime.core_here(shard, head);
             let watcher = Watcher { core, id, restarts };
-            runtime.signal(shard, other, Signal::Watched(watcher));
+            runtime.signal(shard, &other, Signal::Watched(watcher));
             id
         })
     }

@@ -24,8 +24,8 @@ use super::log::Log;
 use super::options::SimOptions;
 use super::recorder::Recorder;
 use super::seeds::{fail, message_of};
-use crate::actor::Actor;
 use crate::builder::EngineBuilder;
+use crate::contract::{Addressed, RefOf};
 use crate::dead_letter::{DeadLetter, DeadLetters};
 use crate::density::{self, Collected};
 use crate::engine::{Engine, Stage};
@@ -158,7 +158,7 @@ impl Sim {
 
     /// A reference to the actor `key` of type `A`.
     #[must_use]
-    pub fn actor<A: Actor>(&self, key: impl Into<Key>) -> A::Ref {
+    pub fn actor<A: Addressed + ?Sized>(&self, key: impl Into<Key>) -> RefOf<A> {
         self.engine.actor::<A>(key)
     }
 

@@ -3,7 +3,11 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Type, ext::IdentExt};
 
 use super::{allow, arguments, turn, wire};
-use crate::{model::Message, target::Target, types};
+use crate::{
+    model::Message,
+    target::{By, Target},
+    types,
+};
 
 /// The type that holds a message's arguments on their way, and how the engine delivers it.
 ///
@@ -38,6 +42,13 @@ pub(super) fn expand(target: &Target, message: &Message) -> TokenStream {
     let reply = reply(output);
     let (ok, err) = reply_parts(output);
     let allow = allow();
+    // What other programs call, they can.
+    let travel = match target.by {
+        By::Contract(_) => Some(quote!(+ ::quark::__private::schema::Schema)),
+        By::Itself | By::Trait(_) => None,
+    };
+    let fails = types::result_arguments(output).is_some();
+    let error_travels = fails.then_some(&travel);
     quote! {
         #(#cfgs)*
         #[doc(hidden)]
@@ -66,12 +77,13 @@ pub(super) fn expand(target: &Target, message: &Message) -> TokenStream {
         #allow
         const _: () = {
             // Of what may not travel, these say the remedy where its type is written.
-            fn argument<T: ::quark::__private::Argument>() {}
-            fn reply<T: ::quark::__private::Reply>() {}
+            fn argument<T: ::quark::__private::Argument #travel>() {}
+            fn reply<T: ::quark::__private::Reply #travel>() {}
+            fn error<T: ::quark::__private::Reply #error_travels>() {}
             fn travel() {
                 #(argument::<#types>();)*
                 reply::<#ok>();
-                reply::<#err>();
+                error::<#err>();
             }
         };
     }
@@ -85,7 +97,12 @@ fn call(target: &Target, message: &Message) -> TokenStream {
     let exclusive = message.exclusive.then(|| quote!(mut));
     let (parameter, context) = context(message.takes_context);
     let turn = quote!(<#path>::#method(actor #context #(, self.#names)*));
-    let turn = if message.suspends {
+    let turn = if matches!(target.by, By::Contract(_)) {
+        quote! {
+            let nobody: ::core::future::Ready<#output> = match *actor {};
+            nobody
+        }
+    } else if message.suspends {
         turn
     } else {
         quote!(::core::future::ready(#turn))

@@ -1,6 +1,7 @@
 //! What the attribute writes, all of it against `::quark::__private`.
 
 mod arguments;
+mod contract;
 mod hooks;
 mod message;
 mod reference;
@@ -8,18 +9,22 @@ mod turn;
 mod wire;
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{ImplItem, ItemImpl, parse_quote};
 
 use crate::{
     model::{Model, Role},
     options::Options,
-    target::Target,
+    target::{By, Target},
 };
 
 /// The user's block as it stands, then the reference, the actor and its messages.
 pub(crate) fn expand(target: &Target, model: &Model, options: &Options) -> TokenStream {
-    let block = user_block(&target.block);
+    let block = match &target.by {
+        By::Contract(declared) => contract::declared(target, model, declared),
+        By::Itself | By::Trait(_) => user_block(target).into_token_stream(),
+    };
+    let kept = contract::kept(target, model);
     let reference = reference::expand(target, model);
     let actor = actor(target, model, options);
     let messages = model
@@ -31,21 +36,26 @@ pub(crate) fn expand(target: &Target, model: &Model, options: &Options) -> Token
         #reference
         #actor
         #(#messages)*
+        #kept
     }
 }
 
 /// Keeps lints from asking of messages what a message cannot do: to borrow its arguments, to be
 /// a function without `self`, to drop an `async` that is part of what it promises, or the `pub`
 /// that makes it a message.
-fn user_block(block: &ItemImpl) -> ItemImpl {
-    let mut block = block.clone();
-    crate::turn::strip(&mut block);
+fn user_block(target: &Target) -> ItemImpl {
+    let mut block = target.block.clone();
+    // What a contract's messages do is told there.
+    let told = matches!(target.by, By::Trait(_)).then(|| quote!(missing_docs,));
     for item in &mut block.items {
-        if let ImplItem::Fn(function) = item
-            && Role::of(function) != Role::Ordinary
-        {
+        let ImplItem::Fn(function) = item else {
+            continue;
+        };
+        crate::turn::strip(&mut function.attrs);
+        if Role::of(function) != Role::Ordinary {
             function.attrs.push(parse_quote! {
                 #[allow(
+                    #told
                     clippy::future_not_send,
                     clippy::large_types_passed_by_value,
                     clippy::missing_const_for_fn,
@@ -65,7 +75,8 @@ fn user_block(block: &ItemImpl) -> ItemImpl {
 fn actor(target: &Target, model: &Model, options: &Options) -> TokenStream {
     let path = &target.path;
     let reference = reference::ident(target);
-    let name = options.name_or(target.ident());
+    let (name, token) = contract::name(target, &options.name_or(target.ident()));
+    let of_contract = contract::items(target);
     let options = options.expression();
     let hooks = hooks::expand(target, model);
     let reminded = hooks::reminded(target, model);
@@ -85,7 +96,7 @@ fn actor(target: &Target, model: &Model, options: &Options) -> TokenStream {
 
             fn token() -> &'static ::quark::__private::TypeToken {
                 static TOKEN: ::quark::__private::TypeToken =
-                    ::quark::__private::TypeToken::new(#name);
+                    ::quark::__private::TypeToken::#token(#name);
                 &TOKEN
             }
 
@@ -93,6 +104,7 @@ fn actor(target: &Target, model: &Model, options: &Options) -> TokenStream {
                 #options
             }
 
+            #of_contract
             #methods
             #fallback
             #states
@@ -209,6 +221,7 @@ fn allow() -> TokenStream {
             rustdoc::private_intra_doc_links,
             single_use_lifetimes,
             unnameable_types,
+            unreachable_code,
             unreachable_pub,
             unused_qualifications
         )]

@@ -1,15 +1,11 @@
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::ext::IdentExt;
 
 use crate::{model::Message, model::Model, types};
 
 /// How a message leaves the process, if all that it is made of can: probed for as `Default` is.
 pub(super) fn expand(message: &Message) -> TokenStream {
-    let names = message
-        .arguments
-        .iter()
-        .map(|argument| argument.name.unraw().to_string());
+    let names = message.arguments.iter().map(|argument| &argument.known_as);
     // A method without an error has none that would need a form.
     let wire = if types::result_arguments(&message.output).is_some() {
         quote!(WIRE)

@@ -75,6 +75,8 @@ pub(crate) struct Options {
     keep: Option<bool>,
     timeout_ms: Option<u64>,
     supervise: Option<Supervise>,
+    /// Their names, as they were written.
+    given: Vec<Ident>,
 }
 
 impl Options {
@@ -86,6 +88,11 @@ impl Options {
     /// contradict each other.
     pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Self> {
         syn::parse2(tokens)
+    }
+
+    /// Those that were given, in order.
+    pub(crate) fn given(&self) -> &[Ident] {
+        &self.given
     }
 
     /// The registered name: the one given, or the type's own.
@@ -199,6 +206,7 @@ impl Parse for Options {
             options.read(option, input)
         }));
         options.agree(&given, &mut problems);
+        options.given = given;
         problems.finish(options)
     }
 }
