@@ -88,13 +88,17 @@ impl Remote {
         link: &Rc<Link<RemoteHandler>>,
         said: &[u8],
     ) {
+        let refuse = |error: &dyn std::fmt::Display| {
+            let what = "of the cluster";
+            link.handler().tell_unreadable(shard.now(), what, error);
+            link.close();
+        };
+        if self.hosts() && Message::is_table(said) {
+            return refuse(&"a table, which is for clients alone");
+        }
         let (from, message) = match Message::read(said) {
             Ok(said) => said,
-            Err(error) => {
-                let what = "of the cluster";
-                link.handler().tell_unreadable(shard.now(), what, &error);
-                return link.close();
-            }
+            Err(error) => return refuse(&error),
         };
         match message {
             Message::Table(table) if !self.hosts() => {

@@ -9,15 +9,17 @@ mod peers;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use quark::prelude::*;
 use quark::tls::{Pem, Source, Tls};
 use quark::{ActorOptions, Client, ClientBuilder, Connections, IdlePolicy, Listen};
+use quark_net::cluster::{Address, Message, Newcomer, Table};
 use quark_net::codec::{Arguments, Codec};
 use quark_net::frame::Kind;
-use quark_net::session::{Outgoing, SendError, Way};
-use quark_shards::slots;
+use quark_net::session::{Node, Outgoing, SendError, Way, Who};
+use quark_shards::slots::{self, NodeId};
 
 use bystander::Bystander;
 use log::{alone, lines, warnings};
@@ -292,6 +294,45 @@ fn who_was_let_in_and_breaks_the_rules_is_cut_off() {
     assert_eq!(server.connections().refused, 0);
     assert_eq!(warnings().len(), 1, "{:?}", warnings());
     assert_eq!(balance(&server, "alice"), 0);
+    good.must_be_unharmed();
+}
+
+#[test]
+fn who_tells_a_server_who_belongs_to_the_cluster_is_cut_off() {
+    const ROUNDS: u64 = 20;
+    let _alone = alone();
+    let server = serve(1, anywhere());
+    let good = Bystander::of(&server);
+    let mallory = Newcomer {
+        name: "mallory".to_owned(),
+        incarnation: 1,
+        address: Address {
+            ip: server.addresses()[0].ip(),
+            ports: vec![1],
+        },
+    };
+    let mut table = Vec::new();
+    Message::Table(Arc::new(Table::found(mallory))).write(NodeId(1), &mut table);
+    for number in 0..ROUNDS {
+        let mut node = terms();
+        node.who = Who::Node(Node {
+            name: "mallory".to_owned(),
+            incarnation: number,
+            seed: 0,
+            shard: 0,
+            ports: vec![1],
+        });
+        let mut hand = Hand::shaken_by(server.addresses()[0], node);
+        hand.session.say_of_cluster(&table);
+        hand.send();
+        is_closed(&hand.stream);
+    }
+    assert_eq!(warnings().len(), 1, "{:?}", warnings());
+    assert!(
+        warnings()[0].contains("which is for clients alone"),
+        "{:?}",
+        warnings()
+    );
     good.must_be_unharmed();
 }
 

@@ -149,9 +149,14 @@ pub(crate) struct Hand {
 impl Hand {
     /// One that is open.
     pub(crate) fn shaken(addr: SocketAddr) -> Self {
+        Hand::shaken_by(addr, terms())
+    }
+
+    /// One of these terms.
+    pub(crate) fn shaken_by(addr: SocketAddr, terms: Terms) -> Self {
         let mut hand = Hand {
             stream: TcpStream::connect(addr).expect("a port"),
-            session: dial(terms()),
+            session: dial(terms),
         };
         hand.send();
         let mut reader = FrameReader::new(hand.session.integrity(), hand.session.frame_most());

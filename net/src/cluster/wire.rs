@@ -191,6 +191,13 @@ impl Message {
         }
     }
 
+    /// Whether these bytes say that they are a [`Table`](Self::Table), which takes milliseconds to be
+    /// taken apart, however few they are.
+    #[must_use]
+    pub fn is_table(bytes: &[u8]) -> bool {
+        bytes.get(4) == Some(&TABLE)
+    }
+
     /// What [`write`](Self::write) wrote, and who says it.
     ///
     /// # Errors

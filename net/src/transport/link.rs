@@ -32,6 +32,9 @@ const FRAMES_AT_ONCE: (usize, usize) = (32, 256);
 /// Bytes that are sent at once.
 const PART: usize = 256 << 10;
 
+/// Bytes of answers that wait to be sent without anybody's knowing, until they leave or more comes.
+const UNTOLD_MOST: usize = 4 << 10;
+
 /// Bytes that may wait to be sent at all: a peer that asks for more and takes nothing is cut off.
 pub(super) const UNSENT_MOST: usize = 64 << 20;
 
@@ -264,7 +267,9 @@ impl<H: Handler> Link<H> {
         if unsent > UNSENT_MOST {
             self.end(&LinkError::Unsent);
         }
-        self.account();
+        if unsent > UNTOLD_MOST {
+            self.account();
+        }
         self.wake_writer();
         sent
     }
