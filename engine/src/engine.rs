@@ -11,7 +11,7 @@ use quark_numa::Topology;
 use quark_shards::idle::IdlePolicy;
 use quark_shards::mesh::MeshShared;
 use quark_shards::port::PortNumbers;
-use quark_shards::slots::{self, hash_key, shard_of};
+use quark_shards::slots::{hash_key, shard_of};
 use quark_storage::provider::RecordKey;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -216,18 +216,19 @@ impl Engine {
     }
 
     pub(crate) fn core_of<A: Actor>(&self, key: Key) -> RefCore {
-        let hash = self.hash_of(A::token(), &key);
         let here = try_with_runtime(|here| match here {
             Some((_, runtime)) if runtime.engine_id() == self.id() => {
                 let types = runtime.types.get::<A>(runtime).ok()?;
-                Some(self.home(&types.options, &key, hash))
+                let hash = types.hash(self.seed(), &key);
+                Some((hash, self.home(&types.options, &key, hash)))
             }
             _ => None,
         });
-        let shard = here.unwrap_or_else(|| {
+        let (hash, shard) = here.unwrap_or_else(|| {
+            let hash = self.hash_of(A::token(), &key);
             // A type that can't be used is told of by the call.
             let options = self.registered::<A>().map(|known| known.options);
-            self.home(&options.unwrap_or_default(), &key, hash)
+            (hash, self.home(&options.unwrap_or_default(), &key, hash))
         });
         RefCore::new(A::token(), key, hash, self.id(), shard)
     }
@@ -246,11 +247,7 @@ impl Engine {
     /// The hash of `key` among those of one type, or of whatever else `realm` stands for.
     #[inline]
     pub(crate) fn hash_in(&self, realm: u64, key: &Key) -> u64 {
-        let key = match key {
-            Key::Int(number) => slots::Key::Int(*number),
-            Key::Str(name) => slots::Key::Str(name),
-        };
-        hash_key(self.seed(), realm, key)
+        hash_key(self.seed(), realm, key.into())
     }
 
     /// The shard that keeps the records of a key with this hash. By the hash alone, since where a

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use quark_shards::slots;
+
 /// What tells the actors of one type apart: an integer or a string.
 ///
 /// Two words large, so that it travels in a message's first cache line.
@@ -67,6 +69,16 @@ impl From<Arc<str>> for Key {
 impl From<&Key> for Key {
     fn from(key: &Key) -> Self {
         key.clone()
+    }
+}
+
+/// As it is hashed, and as it leaves the process.
+impl<'a> From<&'a Key> for slots::Key<'a> {
+    fn from(key: &'a Key) -> Self {
+        match key {
+            Key::Int(number) => slots::Key::Int(*number),
+            Key::Str(name) => slots::Key::Str(name),
+        }
     }
 }
 

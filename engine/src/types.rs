@@ -11,6 +11,7 @@ use std::time::Duration;
 use hashbrown::HashTable;
 use quark_shards::planted::{Bug, planted};
 use quark_shards::shard::Shard;
+use quark_shards::slots::KeyHasher;
 use quark_shards::time::Time;
 
 use crate::activation::{Phase, Resident, Slab};
@@ -37,6 +38,8 @@ use crate::testing::StandIn;
 /// An actor type on one shard.
 pub(crate) struct TypeShard<A: Actor> {
     pub(crate) cells: Slab<A>,
+    /// What keys are hashed with, and by which seed: a client learns that from its peer.
+    hasher: Cell<(u64, KeyHasher)>,
     /// Cells by their keys' hashes, which lie beside them: a table that grows visits no cell.
     directory: RefCell<HashTable<(u64, Resident<A>)>>,
     factory: Option<Arc<Factory<A>>>,
@@ -97,8 +100,10 @@ impl<A: Actor> TypeShard<A> {
             runtime.use_routes();
         }
         let double = registered.double.map(StandIn::new);
+        let seed = runtime.engine().seed();
         Ok(TypeShard {
             cells: Slab::new(A::token()),
+            hasher: Cell::new((seed, KeyHasher::new(seed, A::token().hash()))),
             directory: RefCell::default(),
             factory: registered.factory,
             mailbox,
@@ -122,6 +127,17 @@ impl<A: Actor> TypeShard<A> {
             double,
             implementer,
         })
+    }
+
+    /// The hash of `key` by `seed`, the engine's.
+    #[inline]
+    pub(crate) fn hash(&self, seed: u64, key: &Key) -> u64 {
+        let (known, mut hasher) = self.hasher.get();
+        if known != seed {
+            hasher = KeyHasher::new(seed, A::token().hash());
+            self.hasher.set((seed, hasher));
+        }
+        hasher.hash(key.into())
     }
 
     /// Whether all actors of the type stay in memory.

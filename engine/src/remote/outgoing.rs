@@ -6,7 +6,6 @@ use quark_net::session::{Outgoing, SendError};
 use quark_net::transport::LinkError;
 use quark_shards::calls::Deadline;
 use quark_shards::shard::Shard;
-use quark_shards::slots;
 
 use super::along;
 use super::incoming::codec;
@@ -157,10 +156,7 @@ impl<M: Method> Away<M> {
             way,
             method,
             left: left(self.incoming.deadline, shard),
-            key: match &self.key {
-                Key::Int(key) => slots::Key::Int(*key),
-                Key::Str(key) => slots::Key::Str(key),
-            },
+            key: (&self.key).into(),
             context: &along,
         };
         let mut args = Some(self.incoming.args);

@@ -23,14 +23,9 @@ impl KeyHasher {
     /// `type_hash`.
     #[must_use]
     pub fn new(seed: u64, type_hash: u64) -> Self {
-        let of_kind = |kind: u8| {
-            let mut bytes = [kind; 9];
-            bytes[..8].copy_from_slice(&type_hash.to_le_bytes());
-            xxh3_64_with_seed(&bytes, seed)
-        };
         KeyHasher {
-            ints: of_kind(1),
-            strings: of_kind(2),
+            ints: seed_of(seed, type_hash, INTS),
+            strings: seed_of(seed, type_hash, STRINGS),
         }
     }
 
@@ -39,8 +34,8 @@ impl KeyHasher {
     #[must_use]
     pub fn hash(&self, key: Key<'_>) -> u64 {
         match key {
-            Key::Int(number) => xxh3_64_with_seed(&number.to_le_bytes(), self.ints),
-            Key::Str(name) => xxh3_64_with_seed(name.as_bytes(), self.strings),
+            Key::Int(number) => hash_int(number, self.ints),
+            Key::Str(name) => hash_str(name, self.strings),
         }
     }
 }
@@ -48,7 +43,30 @@ impl KeyHasher {
 /// The hash of `key` of a type, once. For many keys of a type see [`KeyHasher`].
 #[must_use]
 pub fn hash_key(seed: u64, type_hash: u64, key: Key<'_>) -> u64 {
-    KeyHasher::new(seed, type_hash).hash(key)
+    match key {
+        Key::Int(number) => hash_int(number, seed_of(seed, type_hash, INTS)),
+        Key::Str(name) => hash_str(name, seed_of(seed, type_hash, STRINGS)),
+    }
+}
+
+const INTS: u8 = 1;
+const STRINGS: u8 = 2;
+
+/// What keys of one kind are hashed with.
+fn seed_of(seed: u64, type_hash: u64, kind: u8) -> u64 {
+    let mut bytes = [kind; 9];
+    bytes[..8].copy_from_slice(&type_hash.to_le_bytes());
+    xxh3_64_with_seed(&bytes, seed)
+}
+
+#[inline]
+fn hash_int(number: u64, seed: u64) -> u64 {
+    xxh3_64_with_seed(&number.to_le_bytes(), seed)
+}
+
+#[inline]
+fn hash_str(name: &str, seed: u64) -> u64 {
+    xxh3_64_with_seed(name.as_bytes(), seed)
 }
 
 #[cfg(all(test, not(loom)))]
