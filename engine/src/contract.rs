@@ -15,6 +15,7 @@ use crate::actor::{Actor, Method, TypeToken};
 use crate::error::{Refusal, RegisterError};
 use crate::key::Key;
 use crate::message::Incoming;
+use crate::methods::travelling;
 use crate::reference::RefCore;
 use crate::routing::Local;
 use crate::runtime::Runtime;
@@ -130,7 +131,7 @@ struct Takes<Args, Ok, Err> {
 
 impl Implementer {
     pub(crate) fn of<A: Actor>() -> Self {
-        let travelling = crate::methods::travelling::<A>();
+        let travelling = travelling::<A>();
         Implementer {
             token: A::token(),
             lane: |shard, runtime, key, hash| {

@@ -5,6 +5,7 @@
     reason = "what tests call explains itself"
 )]
 
+use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use quark::prelude::*;
@@ -151,6 +152,13 @@ fn bank() -> Engine {
         .expect("a bank")
 }
 
+fn unregistered<T: Debug, E: Debug>(refused: Result<T, CallError<E>>) -> RegisterError {
+    match refused {
+        Err(CallError::Unregistered(why)) => *why,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn a_client_that_has_the_contract_alone_calls_what_implements_it() {
     let listen = Listen::at("127.0.0.1:0".parse().expect("an address"));
@@ -269,18 +277,8 @@ fn actors_that_were_moved_are_found_by_the_contract() {
     }
     // It speaks of its own messages, not of those that the engine has.
     let refused = engine.migrate(&engine.actor::<dyn Account>(1), 0).wait();
-    match refused {
-        Err(CallError::Unregistered(why)) => assert!(
-            matches!(
-                *why,
-                RegisterError::ByContract {
-                    name: "bank.account"
-                }
-            ),
-            "{why}"
-        ),
-        other => panic!("{other:?}"),
-    }
+    let name = "bank.account";
+    assert_eq!(unregistered(refused), RegisterError::ByContract { name });
 }
 
 #[test]
@@ -336,18 +334,11 @@ fn a_call_by_the_contract_waits_no_longer_than_it_says() {
 fn an_engine_without_an_implementation_says_so() {
     let engine = Engine::launch(two_shards()).expect("an engine");
     let refused = engine.actor::<dyn Account>(1).deposit(1).wait();
-    match refused {
-        Err(CallError::Unregistered(why)) => assert!(
-            matches!(
-                *why,
-                RegisterError::NotImplemented {
-                    name: "bank.account"
-                }
-            ),
-            "{why}"
-        ),
-        other => panic!("{other:?}"),
-    }
+    let name = "bank.account";
+    assert_eq!(
+        unregistered(refused),
+        RegisterError::NotImplemented { name }
+    );
 }
 
 #[test]

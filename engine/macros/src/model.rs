@@ -145,6 +145,18 @@ impl Role {
 }
 
 impl Message {
+    /// The arguments' names, in order.
+    pub(crate) fn names(&self) -> Vec<&Ident> {
+        let names = self.arguments.iter().map(|argument| &argument.name);
+        names.collect()
+    }
+
+    /// Their types.
+    pub(crate) fn types(&self) -> Vec<&Type> {
+        let types = self.arguments.iter().map(|argument| &argument.ty);
+        types.collect()
+    }
+
     fn read(function: &ImplItemFn, target: &Target) -> syn::Result<Self> {
         let signature = &function.sig;
         let mut problems = Problems::default();

@@ -101,8 +101,8 @@
 //! # }
 //! ```
 //!
-//! Where a contract is implemented, a message by it costs a look at the type's routes more than one to the
-//! type itself, and nothing is encoded. An actor is watched by its contract as by itself; what else one
+//! Where a contract is implemented, nothing is encoded. A message by it looks up where its actor is each
+//! time; references to the type itself learn that. An actor is watched by its contract as by itself; what else one
 //! does with an actor (move it, make it a child) is done by its type.
 //!
 //! # What can travel

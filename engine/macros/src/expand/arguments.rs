@@ -9,12 +9,8 @@ use crate::model::Message;
 /// All of it stands where the method's name does, so that what the compiler says of a message that
 /// may not travel is said there, and shown once.
 pub(super) fn expand(message: &Message) -> TokenStream {
-    let names: Vec<_> = message
-        .arguments
-        .iter()
-        .map(|argument| &argument.name)
-        .collect();
-    let types = message.arguments.iter().map(|argument| &argument.ty);
+    let names = message.names();
+    let types = message.types();
     quote_spanned! {message.ident.span()=>
         type Args = (#(#types,)*);
 

@@ -27,7 +27,8 @@ pub(super) fn declared(target: &Target, model: &Model, declared: &ItemTrait) -> 
             clippy::large_types_passed_by_value,
             clippy::must_use_candidate,
             clippy::needless_pass_by_value,
-            dead_code
+            dead_code,
+            reason = "its methods are messages, which the engine sends and polls"
         )]
         #user
 
@@ -172,12 +173,8 @@ fn method(path: &Path, message: &Message) -> TokenStream {
         output,
         ..
     } = message;
-    let names: Vec<_> = message
-        .arguments
-        .iter()
-        .map(|argument| &argument.name)
-        .collect();
-    let types = message.arguments.iter().map(|argument| &argument.ty);
+    let names = message.names();
+    let types = message.types();
     let (suspends, wait) = if message.suspends {
         (Some(quote!(async)), Some(quote!(.await)))
     } else {

@@ -23,12 +23,8 @@ pub(super) fn expand(target: &Target, message: &Message) -> TokenStream {
         ..
     } = message;
     let name = message.method.unraw().to_string();
-    let names = message.arguments.iter().map(|argument| &argument.name);
-    let types: Vec<_> = message
-        .arguments
-        .iter()
-        .map(|argument| &argument.ty)
-        .collect();
+    let names = message.names();
+    let types = message.types();
     let sync = !message.suspends;
     let receiver = if message.exclusive {
         quote!(Exclusive)
@@ -93,7 +89,7 @@ pub(super) fn expand(target: &Target, message: &Message) -> TokenStream {
 fn call(target: &Target, message: &Message) -> TokenStream {
     let path = &target.path;
     let Message { method, output, .. } = message;
-    let names = message.arguments.iter().map(|argument| &argument.name);
+    let names = message.names();
     let exclusive = message.exclusive.then(|| quote!(mut));
     let (parameter, context) = context(message.takes_context);
     let turn = quote!(<#path>::#method(actor #context #(, self.#names)*));

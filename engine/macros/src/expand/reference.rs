@@ -101,12 +101,8 @@ fn method(message: &Message) -> TokenStream {
         docs,
         ..
     } = message;
-    let names: Vec<_> = message
-        .arguments
-        .iter()
-        .map(|argument| &argument.name)
-        .collect();
-    let types = message.arguments.iter().map(|argument| &argument.ty);
+    let names = message.names();
+    let types = message.types();
     quote! {
         #(#docs)*
         #(#cfgs)*

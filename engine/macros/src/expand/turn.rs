@@ -19,16 +19,8 @@ pub(super) fn expand(message: &Message) -> TokenStream {
 /// How identical calls become one. The helpers' names are the remedies, as the compiler quotes
 /// them; each is named with the user's own type, so that it is quoted there.
 fn coalesce(message: &Message) -> TokenStream {
-    let names: Vec<_> = message
-        .arguments
-        .iter()
-        .map(|argument| &argument.name)
-        .collect();
-    let types: Vec<_> = message
-        .arguments
-        .iter()
-        .map(|argument| &argument.ty)
-        .collect();
+    let names = message.names();
+    let types = message.types();
     let (ok, err) = message::reply_parts(&message.output);
     let option = quote!(::core::option::Option);
     let result = quote!(::core::result::Result);

@@ -124,11 +124,6 @@ mod inside {
     }
 }
 
-/// The same code for engines and clients, and for whatever implements the contract.
-fn of<A: quark::__private::Actor<Ref = api::AccountRef>>(engine: &quark::Engine) -> api::AccountRef {
-    engine.actor::<A>("alice")
-}
-
 fn main() {
     use api::Account;
 
