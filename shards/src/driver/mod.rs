@@ -62,6 +62,12 @@ pub trait Driver {
     /// Hands queued operations on and appends what has finished to `done`. Never blocks.
     fn poll(&mut self, done: &mut Vec<Completion>);
 
+    /// Looks, for a shard that has nothing to do and spins, whether `poll` would bring anything: as often
+    /// as it likes, between two of them.
+    fn look(&mut self) -> bool {
+        false
+    }
+
     /// Blocks until the bell rings, something completes, or `until` has come.
     fn park(&mut self, until: Option<Time>);
 

@@ -149,7 +149,7 @@ impl Shard {
                     }
                 }
             }
-            if self.has_arrivals(|_| true) {
+            if self.has_arrivals(|_| true) || self.driver.borrow_mut().look() {
                 return true;
             }
         }

@@ -164,8 +164,7 @@ pub(super) fn prepare(op: Op, kit: &mut Kit) -> io::Result<Prepared> {
         Op::RecvMany { socket } => {
             let fd = handles.begin(socket)?;
             if kit.provided.is_made() {
-                let entry = opcode::RecvMulti::new(types::Fd(fd), GROUP);
-                (entry.build(), Some(fd), Kept::Chunks)
+                (receive_many(fd), Some(fd), Kept::Chunks)
             } else {
                 let (entry, kept) = chunk(fd);
                 (entry, Some(fd), kept)
@@ -291,6 +290,11 @@ fn accept(fd: RawFd) -> Entry {
     let none = std::ptr::null_mut();
     let entry = opcode::Accept::new(types::Fd(fd), none, none.cast());
     entry.flags(libc::SOCK_CLOEXEC).build()
+}
+
+/// Receives into the shard's ring of buffers until it is told to end.
+pub(super) fn receive_many(fd: RawFd) -> Entry {
+    opcode::RecvMulti::new(types::Fd(fd), GROUP).build()
 }
 
 /// A single receive of what receives many.

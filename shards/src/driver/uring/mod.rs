@@ -11,10 +11,13 @@
 //!   that names the other, and the later completion answers for both.
 //! - Receiving many is a multishot receive into the shard's ring of buffers (`provided`). When that
 //!   has run out, the slot goes on with a plain receive into memory of its own.
+//! - A connection that alone brings all that comes is asked by plain calls (`busy_poll`, `direct`).
 
 #![allow(unsafe_code)] // The kernel shares memory with us.
 
 mod bell;
+mod busy_poll;
+mod direct;
 mod entry;
 mod handles;
 mod kit;
@@ -39,11 +42,14 @@ use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, types};
 
 use self::bell::RingBell;
+use self::busy_poll::{BusyPoll, Step};
 use self::kit::Kit;
 use self::pending::{Finished, News, Pending, Submission};
 pub(super) use self::provided::Lent;
 use super::random::SplitMix64;
-use super::{Bell, Completion, Driver, DriverError, DriverReport, Handle, Op, Token, system};
+use super::{
+    Bell, Completion, Driver, DriverError, DriverReport, Handle, Op, Outcome, Token, system,
+};
 use crate::time::Time;
 
 /// `user_data` of the watch on the bell.
@@ -79,6 +85,9 @@ pub struct UringDriver {
     backlog: VecDeque<Submission>,
     /// Completions that came outside `poll`.
     ready: VecDeque<Completion>,
+    busy_poll: BusyPoll,
+    /// Something was taken directly since the last `poll`.
+    took_directly: bool,
     bell: Arc<RingBell>,
     watch: Watch,
     wait_flags: EnterFlags,
@@ -129,6 +138,8 @@ impl UringDriver {
             kit: Kit::new(multishot),
             backlog: VecDeque::new(),
             ready: VecDeque::new(),
+            busy_poll: BusyPoll::default(),
+            took_directly: false,
             bell: Arc::new(bell),
             watch: Watch::Multishot(false),
             wait_flags,
@@ -239,22 +250,44 @@ impl UringDriver {
             backlog,
             watch,
             bell,
+            busy_poll,
             ..
         } = self;
+        let mut next = Step::Stay;
         for entry in ring.completion() {
-            match entry.user_data() {
-                BELL => watch.heard(&entry, bell),
-                CANCEL => {}
-                slot => {
-                    let news = News::from(&entry);
-                    match pending.finish(slot, news, kit) {
-                        Finished::No => {}
-                        Finished::Yes(completion) => give(completion),
-                        Finished::Again(entry) => backlog.push_back(Submission::One(entry)),
+            let slot = match entry.user_data() {
+                BELL => {
+                    watch.heard(&entry, bell);
+                    continue;
+                }
+                CANCEL => continue,
+                slot => slot,
+            };
+            let news = News::from(&entry);
+            if busy_poll.is_leaving(slot) && pending.lets_go(slot, &news) {
+                next = busy_poll.has_left();
+                continue;
+            }
+            match pending.finish(slot, news, kit) {
+                Finished::No => {}
+                Finished::Yes(completion) => {
+                    if !completion.more {
+                        busy_poll.ended(slot);
+                    } else if let Ok(Outcome::Received(_)) = completion.result {
+                        let step = busy_poll.heard(slot);
+                        if step != Step::Stay {
+                            next = step;
+                        }
                     }
+                    give(completion);
+                }
+                Finished::Again(entry) => {
+                    busy_poll.ended(slot);
+                    backlog.push_back(Submission::One(entry));
                 }
             }
         }
+        self.take_step(next);
         self.arm_bell();
     }
 
@@ -290,6 +323,7 @@ impl UringDriver {
 
     /// Stops everything and waits until the kernel has let go of every buffer.
     fn settle(&mut self) -> bool {
+        self.leave_to_ring();
         let begun = clock();
         let mut rounds = 0;
         while self.pending.len() > 0 {
@@ -350,22 +384,27 @@ impl Driver for UringDriver {
         if let Op::Close { handle } = op
             && self.kit.handles.is_waited_on(handle)
         {
+            self.leave_to_ring();
             // Closing alone would leave them waiting for ever.
             for slot in self.pending.detach(handle.0) {
                 self.cancel_slot(slot);
             }
         }
-        let result = match entry::at_once(op, &self.kit.handles) {
-            Ok(result) => result,
-            Err(op) => match self.begin(token, op) {
-                Ok(submission) => return self.push(submission),
-                Err(error) => Err(error),
+        let result = match self.send_directly(&op) {
+            Some(result) => result,
+            None => match entry::at_once(op, &self.kit.handles) {
+                Ok(result) => result,
+                Err(op) => match self.begin(token, op) {
+                    Ok(submission) => return self.push(submission),
+                    Err(error) => Err(error),
+                },
             },
         };
         self.ready.push_back(Completion::last(token, result));
     }
 
     fn cancel(&mut self, token: Token) {
+        self.leave_to_ring();
         if let Some(slot) = self.pending.stop(token) {
             self.cancel_slot(slot);
         }
@@ -380,7 +419,15 @@ impl Driver for UringDriver {
         self.pending.len() + self.ready.len()
     }
 
+    fn look(&mut self) -> bool {
+        // The bell alone is nothing that `poll` is called for.
+        self.in_flight() > 0 && (!self.ready.is_empty() || self.take_directly() || self.has_news())
+    }
+
     fn poll(&mut self, done: &mut Vec<Completion>) {
+        if !mem::take(&mut self.took_directly) {
+            self.take_directly();
+        }
         if self.has_news() {
             self.enter_again(0, None);
         }
@@ -394,6 +441,7 @@ impl Driver for UringDriver {
     }
 
     fn park(&mut self, until: Option<Time>) {
+        self.leave_to_ring();
         let limit = until.map(|until| until.since(self.now()));
         let rung = self.bell.take();
         if rung || !self.ready.is_empty() || limit == Some(Duration::ZERO) {

@@ -124,6 +124,26 @@ impl Pending {
         Ok(Submission::Linked([entry.flags(Flags::IO_LINK), then]))
     }
 
+    /// Who receives many by this slot, and from where; nobody once it was asked to end.
+    #[inline]
+    pub(super) fn receiving(&self, user_data: u64) -> Option<(Token, RawFd)> {
+        match self.slots.get(usize::try_from(user_data).ok()?)? {
+            Slot::Busy(Busy {
+                token,
+                socket: Some(socket),
+                stopped: false,
+                kept: Kept::Chunks,
+                ..
+            }) => Some((*token, *socket)),
+            _ => None,
+        }
+    }
+
+    /// Whether by its `news` the kernel lets go of a receive that nobody has stopped.
+    pub(super) fn lets_go(&self, user_data: u64, news: &News) -> bool {
+        !news.more && news.result == -libc::ECANCELED && self.receiving(user_data).is_some()
+    }
+
     /// Notes the kernel's `news`; gives up the slot of an operation that is finished by them.
     pub(super) fn finish(&mut self, user_data: u64, news: News, kit: &mut Kit) -> Finished {
         if let Some(pair) = self.pair_of(user_data) {

@@ -9,6 +9,7 @@ use std::alloc::{self, Layout};
 use std::cell::Cell;
 use std::io;
 use std::ops::Deref;
+use std::os::fd::RawFd;
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::slice;
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use io_uring::IoUring;
 use io_uring::types::BufRingEntry;
 
+use super::socket;
 use crate::driver::CHUNK_BYTES;
 
 /// Buffers of a shard: 2 MiB of memory, which the system gives when they are first used. A power
@@ -74,6 +76,14 @@ impl Provided {
         }
     }
 
+    /// Receives what is there on `socket`, past the ring, into a buffer that the kernel never has.
+    pub(super) fn receive(&self, socket: RawFd) -> Direct {
+        match self {
+            Provided::Made(buffers) => buffers.receive(socket),
+            Provided::Lacking | Provided::Unmade(_) => Direct::Nothing,
+        }
+    }
+
     /// Takes the memory back from the kernel, which must have no receive under way.
     pub(super) fn unregister(&self, ring: &IoUring) {
         if let Provided::Made(_) = self {
@@ -100,6 +110,16 @@ impl Provided {
     }
 }
 
+/// What a plain receive has brought.
+pub(super) enum Direct {
+    Chunk(Lent),
+    /// Nothing is there, or somebody still reads what came last.
+    Nothing,
+    /// The peer has.
+    Closed,
+    Failed(io::Error),
+}
+
 /// Whether the kernel knows such rings: it is asked to take one, and to give it back.
 pub(super) fn probe(ring: &IoUring) -> bool {
     let taken = Buffers::register(ring, 1);
@@ -114,9 +134,11 @@ pub(super) struct Buffers {
     layout: Layout,
     /// Where the buffers begin.
     start: usize,
+    /// How many the kernel may have; behind them is one more, which it may not.
     count: u16,
     tail: Cell<u16>,
     out: Cell<usize>,
+    is_own_lent: Cell<bool>,
 }
 
 impl Buffers {
@@ -124,7 +146,7 @@ impl Buffers {
         let page = page_size();
         let entries = usize::from(count) * size_of::<BufRingEntry>();
         let start = entries.next_multiple_of(page);
-        let layout = Layout::from_size_align(start + usize::from(count) * STRIDE, page);
+        let layout = Layout::from_size_align(start + (usize::from(count) + 1) * STRIDE, page);
         let layout = layout.map_err(io::Error::other)?;
         // SAFETY: the layout is not of size zero.
         let memory = unsafe { alloc::alloc_zeroed(layout) };
@@ -136,6 +158,7 @@ impl Buffers {
             count,
             tail: Cell::new(0),
             out: Cell::new(usize::from(count)),
+            is_own_lent: Cell::new(false),
         };
         // SAFETY: the memory is that of a ring of `count` entries, aligned to pages, and is
         // freed only when the driver is done with the kernel: see `UringDriver`'s drop.
@@ -173,6 +196,27 @@ impl Buffers {
         shared.store(tail.wrapping_add(1), Ordering::Release);
     }
 
+    fn receive(self: &Rc<Self>, socket: RawFd) -> Direct {
+        if self.is_own_lent.get() {
+            return Direct::Nothing;
+        }
+        let own = self.buffer(self.count);
+        // SAFETY: it has `CHUNK_BYTES`, is not the kernel's, and nobody reads it.
+        match unsafe { socket::receive_some(socket, own.as_ptr(), CHUNK_BYTES) } {
+            Ok(None) => Direct::Nothing,
+            Ok(Some(0)) => Direct::Closed,
+            Ok(Some(len)) => {
+                self.is_own_lent.set(true);
+                Direct::Chunk(Lent {
+                    buffers: self.clone(),
+                    id: self.count,
+                    len,
+                })
+            }
+            Err(error) => Direct::Failed(error),
+        }
+    }
+
     fn lend(self: &Rc<Self>, id: u16, len: usize) -> Lent {
         assert!(id < self.count && len <= CHUNK_BYTES, "no such buffer");
         self.out.set(self.out.get() + 1);
@@ -184,7 +228,7 @@ impl Buffers {
     }
 
     fn buffer(&self, id: u16) -> NonNull<u8> {
-        // SAFETY: `id` is less than `count`, so it is within the memory.
+        // SAFETY: `id` is no more than `count`, so it is within the memory.
         unsafe { self.memory.add(self.start + usize::from(id) * STRIDE) }
     }
 }
@@ -196,8 +240,8 @@ impl Drop for Buffers {
     }
 }
 
-/// A buffer that the kernel has filled and that somebody reads. Dropped, it is the kernel's
-/// again.
+/// A buffer that the kernel has filled and that somebody reads. Dropped, it goes back to where it came
+/// from.
 pub(in crate::driver) struct Lent {
     buffers: Rc<Buffers>,
     id: u16,
@@ -210,14 +254,18 @@ impl Deref for Lent {
     #[inline]
     fn deref(&self) -> &[u8] {
         // SAFETY: the kernel has given the buffer to us, and leaves it alone until it is given
-        // back; all of it was zeroed at first, so it is initialised.
+        // back, or it never was the kernel's; all of it was zeroed at first, so it is initialised.
         unsafe { slice::from_raw_parts(self.buffers.buffer(self.id).as_ptr(), self.len) }
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        self.buffers.give(self.id);
+        if self.id == self.buffers.count {
+            self.buffers.is_own_lent.set(false);
+        } else {
+            self.buffers.give(self.id);
+        }
     }
 }
 

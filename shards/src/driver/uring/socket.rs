@@ -52,6 +52,39 @@ pub(super) fn peer_addr(fd: RawFd) -> io::Result<SocketAddr> {
     })
 }
 
+/// Receives what is there, without waiting: zero bytes mean that the peer has closed, none that nothing
+/// is there.
+///
+/// # Safety
+/// The `len` bytes from `into` on may be written to, and are whoever's that calls.
+pub(super) unsafe fn receive_some(
+    fd: RawFd,
+    into: *mut u8,
+    len: usize,
+) -> io::Result<Option<usize>> {
+    // SAFETY: as the caller promises.
+    at_once(unsafe { libc::recv(fd, into.cast(), len, libc::MSG_DONTWAIT) })
+}
+
+/// Sends as much of `bytes` as there is room for; nothing where there is none.
+pub(super) fn send_some(fd: RawFd, bytes: &[u8]) -> io::Result<Option<usize>> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: the kernel reads no more than `bytes`, which outlive the call.
+    at_once(unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) })
+}
+
+/// What a call moved that does not wait; nothing if it had to.
+fn at_once(moved: isize) -> io::Result<Option<usize>> {
+    if let Ok(moved) = usize::try_from(moved) {
+        return Ok(Some(moved));
+    }
+    let error = io::Error::last_os_error();
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(None),
+        _ => Err(error),
+    }
+}
+
 /// A socket address as the kernel has it.
 pub(super) struct RawAddr {
     storage: libc::sockaddr_storage,

@@ -1,3 +1,4 @@
+mod direct;
 mod many;
 
 use std::sync::atomic::{AtomicU64, Ordering};

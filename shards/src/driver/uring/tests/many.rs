@@ -8,7 +8,7 @@ use crate::driver::uring::provided::Provided;
 use crate::driver::{CHUNK_BYTES, Received};
 
 /// A driver whose ring has few buffers.
-fn with_buffers(count: u16) -> UringDriver {
+pub(super) fn with_buffers(count: u16) -> UringDriver {
     let mut driver = driver();
     assert!(driver.kit.multishot.receive, "{:?}", driver.report());
     driver.kit.provided = Provided::Unmade(count);
@@ -16,7 +16,7 @@ fn with_buffers(count: u16) -> UringDriver {
 }
 
 /// A connection, of which the driver has one end.
-fn connect(driver: &mut UringDriver, listener: &TcpListener) -> (Handle, TcpStream) {
+pub(super) fn connect(driver: &mut UringDriver, listener: &TcpListener) -> (Handle, TcpStream) {
     let addr = listener.local_addr().expect("bound");
     driver.submit(Token(u64::MAX), Op::Connect { addr });
     let Some(Completion {
@@ -29,11 +29,11 @@ fn connect(driver: &mut UringDriver, listener: &TcpListener) -> (Handle, TcpStre
     (socket, listener.accept().expect("accepts").0)
 }
 
-fn listener() -> TcpListener {
+pub(super) fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").expect("listens")
 }
 
-fn chunk(completion: Completion) -> (Received, bool) {
+pub(super) fn chunk(completion: Completion) -> (Received, bool) {
     match completion.result {
         Ok(Outcome::Received(chunk)) => (chunk, completion.more),
         other => panic!("{other:?}"),
@@ -62,7 +62,7 @@ fn receive(driver: &mut UringDriver, socket: Handle, len: usize) -> (Vec<u8>, us
     (whole, asked)
 }
 
-fn text(len: usize) -> Vec<u8> {
+pub(super) fn text(len: usize) -> Vec<u8> {
     (0..len as u32 / 4).flat_map(u32::to_le_bytes).collect()
 }
 

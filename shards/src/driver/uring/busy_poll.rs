@@ -1,0 +1,177 @@
+//! The connection that a spinning shard asks directly.
+//!
+//! While one connection alone brings all that comes, and never keeps the shard waiting for long, its
+//! receive is taken from the ring: the shard asks it by a plain `recv`, and sends on it by a plain
+//! `send`. The ring lets many connections share a system call; a peer that waits for one answer
+//! pays for that. A round trip of small messages between two threads that spin takes 9.0 µs by the
+//! ring, 7.8 µs by plain calls while the ring waits for the connection too, and 7.4 µs without it.
+//!
+//! The kernel has no part of the receive by then, so bytes keep their order.
+
+/// Chunks that a connection brings one after the other before it is asked directly.
+const CHUNKS_IN_A_ROW: u32 = 8;
+/// Looks in vain after which it is left to the ring again: some 25 µs.
+const LOOKS_IN_VAIN: u32 = 256;
+
+/// Which connection that is, by the slot of its receive.
+#[derive(Default)]
+pub(super) struct BusyPoll {
+    phase: Phase,
+    receive: u64,
+    /// Chunks that came by it since any came by another, or a while passed without.
+    chunks: u32,
+    /// Looks since the last.
+    in_vain: u32,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Phase {
+    /// The kernel has all receives.
+    #[default]
+    Ring,
+    /// It was asked to let go of this one.
+    Leaving,
+    /// It has.
+    Direct,
+}
+
+/// What is to be done with a receive.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Step {
+    Stay,
+    /// The kernel is to let go of it.
+    Leave(u64),
+    /// It is to be handed to the kernel again.
+    Return(u64),
+}
+
+impl BusyPoll {
+    /// The receive that the kernel does not have.
+    #[inline]
+    pub(super) fn direct(&self) -> Option<u64> {
+        (self.phase == Phase::Direct).then_some(self.receive)
+    }
+
+    /// A chunk has come by this receive, and it goes on.
+    #[inline]
+    pub(super) fn heard(&mut self, receive: u64) -> Step {
+        if self.receive != receive {
+            if self.phase != Phase::Ring {
+                return self.give_up();
+            }
+            (self.receive, self.chunks) = (receive, 0);
+        }
+        self.in_vain = 0;
+        self.chunks = self.chunks.saturating_add(1);
+        if self.phase == Phase::Ring && self.chunks >= CHUNKS_IN_A_ROW {
+            self.phase = Phase::Leaving;
+            return Step::Leave(receive);
+        }
+        Step::Stay
+    }
+
+    /// Nothing was there.
+    #[inline]
+    pub(super) fn looked_in_vain(&mut self) -> Step {
+        self.in_vain += 1;
+        if self.in_vain < LOOKS_IN_VAIN {
+            return Step::Stay;
+        }
+        self.give_up()
+    }
+
+    /// It is not worth it any more.
+    pub(super) fn give_up(&mut self) -> Step {
+        (self.chunks, self.in_vain) = (0, 0);
+        match self.phase {
+            Phase::Direct => {
+                self.phase = Phase::Ring;
+                Step::Return(self.receive)
+            }
+            // One that is leaving returns once it has left.
+            Phase::Ring | Phase::Leaving => Step::Stay,
+        }
+    }
+
+    /// Whether the kernel was asked to let go of this one.
+    #[inline]
+    pub(super) fn is_leaving(&self, receive: u64) -> bool {
+        self.phase == Phase::Leaving && self.receive == receive
+    }
+
+    /// The kernel has let go of it.
+    pub(super) fn has_left(&mut self) -> Step {
+        self.phase = Phase::Direct;
+        if self.chunks == 0 {
+            return self.give_up();
+        }
+        Step::Stay
+    }
+
+    /// This operation is over.
+    #[inline]
+    pub(super) fn ended(&mut self, slot: u64) {
+        if self.receive == slot {
+            (self.phase, self.chunks) = (Phase::Ring, 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaving(poll: &mut BusyPoll, receive: u64) {
+        for _ in 1..CHUNKS_IN_A_ROW {
+            assert_eq!(poll.heard(receive), Step::Stay);
+        }
+        assert_eq!(poll.heard(receive), Step::Leave(receive));
+        assert!(poll.is_leaving(receive) && poll.direct().is_none());
+    }
+
+    #[test]
+    fn one_that_is_alone_leaves_the_ring_until_others_come() {
+        let mut poll = BusyPoll::default();
+        for round in 0..100 {
+            assert_eq!(poll.heard(round % 2), Step::Stay);
+        }
+        leaving(&mut poll, 7);
+        assert_eq!(poll.has_left(), Step::Stay);
+        assert_eq!(poll.direct(), Some(7));
+        assert_eq!(poll.heard(7), Step::Stay);
+        assert_eq!(poll.heard(1), Step::Return(7));
+        assert_eq!(poll.direct(), None);
+    }
+
+    #[test]
+    fn one_that_falls_silent_returns() {
+        let mut poll = BusyPoll::default();
+        leaving(&mut poll, 7);
+        assert_eq!(poll.has_left(), Step::Stay);
+        for _ in 1..LOOKS_IN_VAIN {
+            assert_eq!(poll.looked_in_vain(), Step::Stay);
+        }
+        assert_eq!(poll.looked_in_vain(), Step::Return(7));
+        // Those that come seldom are not worth the way.
+        for _ in 0..100 {
+            assert_eq!(poll.heard(7), Step::Stay);
+            for _ in 0..LOOKS_IN_VAIN {
+                assert_eq!(poll.looked_in_vain(), Step::Stay);
+            }
+        }
+    }
+
+    #[test]
+    fn one_that_is_given_up_while_it_leaves_returns_at_once() {
+        let mut poll = BusyPoll::default();
+        leaving(&mut poll, 7);
+        assert_eq!(poll.heard(1), Step::Stay);
+        assert_eq!(poll.has_left(), Step::Return(7));
+        leaving(&mut poll, 7);
+        // Its slot may soon be another's.
+        poll.ended(7);
+        assert!(!poll.is_leaving(7));
+        leaving(&mut poll, 7);
+    }
+}
