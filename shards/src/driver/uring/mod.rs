@@ -253,7 +253,13 @@ impl UringDriver {
             busy_poll,
             ..
         } = self;
-        let mut next = Step::Stay;
+        // One may return and another leave, in this order.
+        let mut steps = [Step::Stay, Step::Stay];
+        let mut next = |step| match step {
+            Step::Stay => {}
+            Step::Return(_) => steps[0] = step,
+            Step::Leave(_) => steps[1] = step,
+        };
         for entry in ring.completion() {
             let slot = match entry.user_data() {
                 BELL => {
@@ -265,7 +271,7 @@ impl UringDriver {
             };
             let news = News::from(&entry);
             if busy_poll.is_leaving(slot) && pending.lets_go(slot, &news) {
-                next = busy_poll.has_left();
+                next(busy_poll.has_left());
                 continue;
             }
             match pending.finish(slot, news, kit) {
@@ -274,10 +280,7 @@ impl UringDriver {
                     if !completion.more {
                         busy_poll.ended(slot);
                     } else if let Ok(Outcome::Received(_)) = completion.result {
-                        let step = busy_poll.heard(slot);
-                        if step != Step::Stay {
-                            next = step;
-                        }
+                        next(busy_poll.heard(slot));
                     }
                     give(completion);
                 }
@@ -287,7 +290,9 @@ impl UringDriver {
                 }
             }
         }
-        self.take_step(next);
+        for step in steps {
+            self.take_step(step);
+        }
         self.arm_bell();
     }
 

@@ -174,6 +174,30 @@ fn bytes_keep_their_order_on_both_ways_and_between_them() {
 }
 
 #[test]
+fn one_returns_though_another_leaves_at_once() {
+    let mut driver = with_buffers(32);
+    let listener = listener();
+    let (socket, mut peer) = connect(&mut driver, &listener);
+    let (other, mut other_peer) = connect(&mut driver, &listener);
+    driver.submit(Token(1), Op::RecvMany { socket });
+    driver.submit(Token(2), Op::RecvMany { socket: other });
+    talk(&mut driver, &mut peer);
+    // So much that it comes in more chunks than it takes, and is reaped together.
+    let much = text(20 * CHUNK_BYTES);
+    other_peer.write_all(&much).expect("sends");
+    let mut heard = 0;
+    while heard < much.len() {
+        for completion in spins(&mut driver, 1) {
+            assert_eq!(completion.token, Token(2));
+            heard += chunk(completion).0.len();
+        }
+    }
+    peer.write_all(b"still here").expect("sends");
+    let (bytes, _) = chunk(spins(&mut driver, 1).remove(0));
+    assert_eq!(*bytes, *b"still here");
+}
+
+#[test]
 fn whatever_ends_it_ends_it_once() {
     let mut driver = with_buffers(4);
     let listener = listener();
