@@ -6,7 +6,7 @@
 //! whether they mean the same, and [`codec`] writes and reads them accordingly. [`cursor`] reads
 //! what strangers say, and [`seldom`] keeps them from filling the log.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod cluster;
 pub mod codec;

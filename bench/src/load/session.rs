@@ -5,7 +5,7 @@ use quark::tls::Tls;
 use quark_net::codec::{Arguments, Codec, decode_answer};
 use quark_net::frame::FrameReader;
 use quark_net::session::{
-    Event, FRAME_LEAST, Outgoing, Patience, Session, Terms, Way, Who, Window,
+    Event, FRAME_LEAST, Outgoing, Patience, Reply, Session, Terms, Way, Who, Window,
 };
 use quark_net::transport::Shield;
 use quark_shards::slots::Key;
@@ -158,17 +158,17 @@ fn take_in(
 ) -> Result<(), LoadError> {
     while let Some(frame) = frames.next(&mut plain)? {
         match session.receive(frame, Time::from_nanos(now))? {
-            Event::Reply {
+            Event::Reply(Reply {
                 ticket,
                 status: ANSWERED,
                 is_exact: true,
                 body,
-            } => {
+            }) => {
                 // Whatever it is: the counters are everybody's.
                 let _: u64 = decode_answer(body, Codec::Exact)?;
                 answered(ticket);
             }
-            Event::Reply { status, .. } => return Err(LoadError::Refused(status)),
+            Event::Reply(reply) => return Err(LoadError::Refused(reply.status)),
             Event::Opened => {
                 let offers = session.peer().map(|peer| &peer.terms.actors);
                 let offer = offers.and_then(|all| all.iter().find(|offer| offer.name == ACTOR));

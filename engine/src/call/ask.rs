@@ -182,6 +182,13 @@ impl<M: Method> Call<'_, M> {
             Ok(_) => return refused(refusal),
             Err(refusal) => return refused(refusal),
         };
+        if let Some(remote) = runtime.remote().filter(|remote| !remote.hosts()) {
+            // A client's actors all live elsewhere: there is no way to be found here.
+            let incoming = self.open_here(shard, runtime, types, false);
+            let key = self.core.key.clone();
+            remote.send(shard, runtime, key, self.core.hash, incoming);
+            return self.poll_waiting(waker);
+        }
         let ways = runtime.ways(shard, types);
         match ways.find(&self.core.key, self.core.hash) {
             Ok(Local::Here(resident)) => self.begin_at(shard, runtime, resident, false, waker),

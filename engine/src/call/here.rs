@@ -13,6 +13,7 @@ use crate::reference::RefCore;
 use crate::runtime::Runtime;
 use crate::state::never_suspends;
 use crate::turn::{Inline, Terms};
+use crate::whole::whole;
 
 /// Runs the turn of `message` on this stack, if it never suspends, its actor lives on this shard and
 /// has time, and none that was called by a turn is under way; else the message comes back, and is to
@@ -53,7 +54,7 @@ pub(crate) fn run_here<M: Method>(
         context: context.cloned(),
     };
     match runtime.begin_here(shard, resident, message, terms, std::task::Waker::noop()) {
-        Inline::Done(reply) => Ok(reply),
+        Inline::Done(reply) => Ok(whole(reply)),
         Inline::Waiting(_) => unreachable!("a turn that never suspends has ended"),
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use quark_net::seldom::Seldom;
-use quark_net::session::{Lost, Request};
+use quark_net::session::{Lost, Reply, Request};
 use quark_net::transport::{Handler, Link, LinkError};
 use quark_shards::time::Time;
 
@@ -41,7 +41,7 @@ impl RemoteHandler {
         &self.served
     }
 
-    fn take(&self, link: &Rc<Link<Self>>, request: Request<'_>, is_ask: bool) {
+    fn take(&self, link: &Rc<Link<Self>>, request: &Request<'_>, is_ask: bool) {
         let served = self.served.get(usize::from(request.actor));
         let method = served.and_then(|served| served.methods.get(usize::from(request.method)));
         match method {
@@ -77,15 +77,21 @@ impl Handler for RemoteHandler {
         });
     }
 
-    fn call(&self, link: &Rc<Link<Self>>, request: Request<'_>) {
+    fn call(&self, link: &Rc<Link<Self>>, request: &Request<'_>) {
         self.take(link, request, true);
     }
 
-    fn tell(&self, link: &Rc<Link<Self>>, request: Request<'_>) {
+    fn tell(&self, link: &Rc<Link<Self>>, request: &Request<'_>) {
         self.take(link, request, false);
     }
 
-    fn reply(&self, ticket: Ticket, status: u16, is_exact: bool, body: &[u8]) {
+    fn reply(&self, reply: Reply<'_, Ticket>) {
+        let Reply {
+            ticket,
+            status,
+            is_exact,
+            body,
+        } = reply;
         ticket.settle(Outcome::Replied {
             status,
             is_exact,

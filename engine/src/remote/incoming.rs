@@ -47,12 +47,12 @@ impl Served {
 }
 
 /// Has a message that has arrived take its turn; whether it is to be answered.
-pub(crate) type Invoke = fn(&Rc<Link<RemoteHandler>>, Request<'_>, bool);
+pub(crate) type Invoke = fn(&Rc<Link<RemoteHandler>>, &Request<'_>, bool);
 
 /// [`Invoke`] for messages of `M`.
 pub(crate) fn invoke<M: Method>(
     link: &Rc<Link<RemoteHandler>>,
-    request: Request<'_>,
+    request: &Request<'_>,
     is_ask: bool,
 ) {
     let Some(wire) = (const { M::WIRE }) else {
@@ -65,7 +65,7 @@ pub(crate) fn invoke<M: Method>(
     };
     let core = with_runtime(|_, runtime| runtime.engine().core_of::<M::Actor>(key));
     if is_ask && let Some(version) = moved_by::<M::Actor>(core.hash) {
-        send_back(link, &request, version);
+        send_back(link, request, version);
         if !planted(Bug::RunThoughMoved) {
             return;
         }

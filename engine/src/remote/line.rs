@@ -215,10 +215,15 @@ impl Line {
         self.waiting.len() + self.first.len() > 0
     }
 
-    /// Whether a message could leave now.
+    /// The link, if a message can leave by it now.
     #[inline]
-    pub(super) fn is_ready(&self) -> bool {
-        self.asked.get().is_none() && self.link().is_some_and(|link| link.has_room())
+    pub(super) fn ready(&self) -> Option<Rc<Link<RemoteHandler>>> {
+        match &*self.state.borrow() {
+            State::Open(link) if self.asked.get().is_none() && link.has_room() => {
+                Some(link.clone())
+            }
+            _ => None,
+        }
     }
 
     /// Has the message that is being sent wait before all others, until the peer has said what its
@@ -253,7 +258,7 @@ impl Line {
     /// Sends what waits, as far as there is room.
     pub(super) fn go_on(&self) {
         with_runtime(|shard, runtime| {
-            while self.is_ready() {
+            while self.ready().is_some() {
                 let Some(letter) = self.pop(runtime) else {
                     return;
                 };

@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use quark_net::session::{Outgoing, SendError};
-use quark_net::transport::LinkError;
+use quark_net::transport::{Link, LinkError};
 use quark_shards::calls::Deadline;
 use quark_shards::shard::Shard;
 
 use super::along;
+use super::handler::RemoteHandler;
 use super::incoming::codec;
 use super::line::Line;
 use super::moved::send_again;
@@ -85,8 +86,10 @@ impl Remote {
                 return away.refuse(shard, runtime, Refusal::Unreachable(why));
             }
         };
-        if !line.has_waiting() && line.is_ready() {
-            return away.leave(shard, runtime, &line);
+        if !line.has_waiting()
+            && let Some(link) = line.ready()
+        {
+            return away.leave(shard, runtime, &line, &link);
         }
         if !line.has_place() {
             return away.refuse(shard, runtime, Refusal::Overloaded);
@@ -125,11 +128,14 @@ impl<M: Method> Away<M> {
         }
     }
 
-    /// Leaves by `line`, which has room.
-    fn leave(mut self, shard: &Shard, runtime: &Runtime, line: &Rc<Line>) {
-        let Some(link) = line.link() else {
-            return line.wait_first(shard, runtime, self);
-        };
+    /// Leaves by `line` and its link, which has room.
+    fn leave(
+        mut self,
+        shard: &Shard,
+        runtime: &Runtime,
+        line: &Rc<Line>,
+        link: &Rc<Link<RemoteHandler>>,
+    ) {
         let Some(wire) = (const { M::WIRE }) else {
             return self.refuse(
                 shard,
@@ -140,7 +146,7 @@ impl<M: Method> Away<M> {
                 }),
             );
         };
-        let speech = line.speech::<M::Actor>(shard, &link);
+        let speech = line.speech::<M::Actor>(shard, link);
         let (way, method, codec) = match speech.method(M::number(), M::Actor::NAME) {
             Some(Ok(known)) => known,
             Some(Err(why)) => return self.refuse(shard, runtime, Refusal::NotRemote(why)),
@@ -210,10 +216,12 @@ impl<M: Method> Waiting for Away<M> {
         let course = runtime
             .remote()
             .map(|remote| remote.course(self.hash, shard.now()));
-        match course {
-            Some(Course::By(line)) if line.is_ready() => self.leave(shard, runtime, &line),
-            _ => self.dispatch(shard, runtime),
+        if let Some(Course::By(line)) = course
+            && let Some(link) = line.ready()
+        {
+            return self.leave(shard, runtime, &line, &link);
         }
+        self.dispatch(shard, runtime);
     }
 
     fn refuse(mut self, shard: &Shard, runtime: &Runtime, refusal: Refusal) {

@@ -18,6 +18,7 @@
 //! drawn a part of, so that what was recorded in one session is damaged in another.
 
 mod reader;
+mod sum;
 mod writer;
 
 use thiserror::Error;

@@ -1,3 +1,4 @@
+use super::sum::crc32c;
 use super::{Frame, FrameError, HEADER_LEN, Header, Integrity, LENGTH_LEN};
 
 /// Bytes that are kept for the next frame that comes in parts.
@@ -62,6 +63,7 @@ impl FrameReader {
         chunk: &mut &'c [u8],
     ) -> Result<Option<Frame<'a>>, FrameError> {
         self.give_up_lent();
+        let mut whole = None;
         if self.begun.is_empty() {
             let Some(length) = length(chunk, self.integrity, self.most)? else {
                 self.keep(chunk, chunk.len());
@@ -69,26 +71,31 @@ impl FrameReader {
             };
             if let Some((frame, rest)) = chunk.split_at_checked(length) {
                 *chunk = rest;
-                return check(frame, self.integrity).map(Some);
+                whole = Some(frame);
             }
         }
-        self.join(chunk)
+        // Looked at in one place, so that what is found stays in registers.
+        let frame = match whole {
+            Some(frame) => frame,
+            None if self.join(chunk)? => &self.begun,
+            None => return Ok(None),
+        };
+        check(frame, self.integrity).map(Some)
     }
 
-    /// A frame that was cut: as much of `chunk` as it lacks is put behind what is there.
-    fn join<'a>(&'a mut self, chunk: &mut &[u8]) -> Result<Option<Frame<'a>>, FrameError> {
+    /// A frame that was cut: as much of `chunk` as it lacks is put behind what is there; whether it is
+    /// whole then.
+    #[inline(never)]
+    fn join(&mut self, chunk: &mut &[u8]) -> Result<bool, FrameError> {
         if self.begun.len() < LENGTH_LEN {
             self.keep(chunk, LENGTH_LEN - self.begun.len());
         }
         let Some(length) = length(&self.begun, self.integrity, self.most)? else {
-            return Ok(None);
+            return Ok(false);
         };
         self.keep(chunk, length - self.begun.len());
-        if self.begun.len() < length {
-            return Ok(None);
-        }
-        self.is_lent = true;
-        check(&self.begun[..length], self.integrity).map(Some)
+        self.is_lent = self.begun.len() == length;
+        Ok(self.is_lent)
     }
 
     fn keep(&mut self, chunk: &mut &[u8], most: usize) {
@@ -140,7 +147,7 @@ fn check(bytes: &[u8], integrity: Integrity) -> Result<Frame<'_>, FrameError> {
         .split_last_chunk()
         .expect("a frame is no shorter than its header and its checksum");
     let end = bytes.len() - sum.len();
-    if crc32c::crc32c_append(salt, &bytes[..end]) != u32::from_le_bytes(*sum) {
+    if crc32c(salt, &bytes[..end]) != u32::from_le_bytes(*sum) {
         return Err(FrameError::Damaged { kind: header.kind });
     }
     Ok(Frame { header, body })

@@ -1,5 +1,6 @@
 use bytes::BytesMut;
 
+use super::sum::crc32c;
 use super::{FrameError, HEADER_LEN, Header, Integrity, LENGTH_LEN};
 
 /// Appends a frame to `out`, with the body that `body` appends. If it fails, or the frame comes
@@ -61,7 +62,7 @@ fn close(
     }
     out[start..start + LENGTH_LEN].copy_from_slice(&length.to_le_bytes());
     if let Integrity::Checksum { salt } = integrity {
-        let sum = crc32c::crc32c_append(salt, &out[start..]);
+        let sum = crc32c(salt, &out[start..]);
         out.extend_from_slice(&sum.to_le_bytes());
     }
     Ok(LENGTH_LEN + behind)

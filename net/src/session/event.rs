@@ -18,16 +18,7 @@ pub enum Event<'f, T> {
     /// The peer doesn't: [`consume`](super::Session::consume) it.
     Tell(Request<'f>),
     /// What became of a call.
-    Reply {
-        /// What it is remembered by.
-        ticket: T,
-        /// Zero if it was answered; else as those above say.
-        status: u16,
-        /// How the body is encoded.
-        is_exact: bool,
-        /// The answer.
-        body: &'f [u8],
-    },
+    Reply(Reply<'f, T>),
     /// The peer wants to know what this side's type at this place looks like:
     /// [`tell_schema`](super::Session::tell_schema).
     SchemaAsked(u16),
@@ -67,6 +58,19 @@ pub struct Request<'f> {
     pub context: &'f [u8],
     /// The arguments.
     pub args: &'f [u8],
+}
+
+/// What became of a call, as the peer says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reply<'f, T> {
+    /// What the call is remembered by.
+    pub ticket: T,
+    /// Zero if it was answered; else as those above say.
+    pub status: u16,
+    /// How the body is encoded.
+    pub is_exact: bool,
+    /// The answer.
+    pub body: &'f [u8],
 }
 
 /// A message to be sent.

@@ -9,6 +9,7 @@ mod asked;
 mod error;
 mod event;
 mod open;
+mod receive;
 mod room;
 mod serving;
 mod terms;
@@ -21,15 +22,15 @@ use quark_shards::time::Time;
 
 use self::asked::{Asked, AskedCall};
 pub use self::error::{SendError, SessionError};
-pub use self::event::{Event, Lost, Outgoing, Request};
+pub use self::event::{Event, Lost, Outgoing, Reply, Request};
 pub use self::open::{Peer, Way};
 use self::room::Room;
 use self::serving::Serving;
 pub use self::terms::{
     ACTORS_MOST, FRAME_LEAST, NAME_MOST, Node, Offer, SHARDS_MOST, Terms, Who, Window,
 };
-use crate::frame::{Frame, FrameError, Header, Integrity, Kind, write_frame};
-use crate::message::{MessageParts, fits, read_message, write_message};
+use crate::frame::{FrameError, Header, Integrity, Kind, write_frame};
+use crate::message::{MessageParts, fits, write_message};
 
 /// The longest frame before a session is open, in bytes behind the length; and of those that are
 /// about the session itself.
@@ -218,105 +219,6 @@ impl<T> Session<T> {
     pub fn hear(&mut self, now: Time) {
         self.heard = now;
         self.pinged = None;
-    }
-
-    /// Takes a frame in.
-    ///
-    /// # Errors
-    /// [`SessionError`]: what is written by then is to be sent, and the connection closed.
-    #[inline]
-    pub fn receive<'f>(
-        &mut self,
-        frame: Frame<'f>,
-        now: Time,
-    ) -> Result<Event<'f, T>, SessionError> {
-        self.hear(now);
-        let header = frame.header;
-        if self.peer().is_none() {
-            return self.shake_hands(frame);
-        }
-        match header.kind {
-            Kind::Call => {
-                let request = self.request(frame)?;
-                if !self.theirs.is_free() {
-                    return Err(SessionError::Flood("calls"));
-                }
-                if !self.serving.insert(request.number, request.frame_bytes) {
-                    return Err(SessionError::WrongCall(request.number));
-                }
-                self.theirs.take(request.frame_bytes);
-                Ok(Event::Call(request))
-            }
-            Kind::Tell => {
-                let request = self.request(frame)?;
-                if !self.theirs.is_free() {
-                    return Err(SessionError::Flood("one-way messages"));
-                }
-                self.theirs.take(request.frame_bytes);
-                Ok(Event::Tell(request))
-            }
-            Kind::Reply => {
-                let call = self
-                    .asked
-                    .remove(header.call)
-                    .ok_or(SessionError::WrongCall(header.call))?;
-                self.room.give_back(1, call.bytes.into());
-                Ok(Event::Reply {
-                    ticket: call.ticket,
-                    status: header.actor,
-                    is_exact: header.flags & EXACT != 0,
-                    body: frame.body,
-                })
-            }
-            Kind::Credit => {
-                // As many messages as bytes could be: both were counted by this side.
-                let messages = u32::from(header.actor) << 16 | u32::from(header.method);
-                if !self.room.give_back(messages, header.call) {
-                    return Err(SessionError::Flood("credit"));
-                }
-                Ok(Event::Room)
-            }
-            Kind::Ping => {
-                self.write_bare(Header::of(Kind::Pong));
-                Ok(Event::Nothing)
-            }
-            Kind::Pong => Ok(Event::Nothing),
-            Kind::Goodbye if header.flags & TOLD != 0 => {
-                self.is_obeyed = true;
-                Ok(Event::Nothing)
-            }
-            Kind::Goodbye => {
-                // Behind all that was sent before: nothing more comes.
-                self.write_bare(Header {
-                    flags: TOLD,
-                    ..Header::of(Kind::Goodbye)
-                });
-                self.phase = match std::mem::replace(&mut self.phase, Phase::Closed) {
-                    Phase::Open(peer) | Phase::Leaving(peer) => Phase::Leaving(peer),
-                    other => other,
-                };
-                Ok(Event::Leaving)
-            }
-            Kind::Schema if header.flags & TOLD != 0 => Ok(Event::SchemaTold {
-                actor: header.actor,
-                body: frame.body,
-            }),
-            Kind::Schema => {
-                self.check_actor(header.actor)?;
-                // Each costs its asker nothing and this side much.
-                self.schemas_told += 1;
-                if self.schemas_told > SCHEMAS_MOST {
-                    return Err(SessionError::Flood("questions about schemas"));
-                }
-                Ok(Event::SchemaAsked(header.actor))
-            }
-            Kind::Cluster if self.peer().is_some_and(|peer| peer.terms.is_node()) => {
-                Ok(Event::Cluster(frame.body))
-            }
-            Kind::Cluster | Kind::Hello | Kind::Welcome | Kind::Refused => {
-                Err(SessionError::OutOfTurn(header.kind))
-            }
-        }
     }
 
     /// Calls. `args` appends the arguments, encoded as the way says.
@@ -584,40 +486,6 @@ impl<T> Session<T> {
         self.written += u64::from(bytes);
         self.room.take(bytes);
         Ok(bytes)
-    }
-
-    #[inline]
-    fn request<'f>(&self, frame: Frame<'f>) -> Result<Request<'f>, SessionError> {
-        let header = frame.header;
-        self.check_actor(header.actor)?;
-        let has_context = header.flags & CONTEXT != 0;
-        let (parts, args) =
-            read_message(frame.body, has_context).map_err(SessionError::malformed(header.kind))?;
-        Ok(Request {
-            number: header.call,
-            frame_bytes: frame.len(self.integrity),
-            left: header
-                .left_us
-                .map(|left| Duration::from_micros(left.into())),
-            actor: header.actor,
-            method: header.method,
-            is_exact: header.flags & EXACT != 0,
-            key: parts.key,
-            context: parts.context,
-            args,
-        })
-    }
-
-    fn check_actor(&self, index: u16) -> Result<(), SessionError> {
-        let has = self.terms.actors.len();
-        if usize::from(index) < has {
-            return Ok(());
-        }
-        Err(SessionError::WrongIndex {
-            what: "actor type",
-            index,
-            has,
-        })
     }
 
     /// Writes a frame without a body.

@@ -68,7 +68,7 @@ impl Side {
                     self.told.push(request.args.to_vec());
                     self.session.consume(request.frame_bytes);
                 }
-                Event::Reply { ticket, body, .. } => {
+                Event::Reply(Reply { ticket, body, .. }) => {
                     let before = self.replies.insert(ticket, body.to_vec());
                     assert_eq!(before, None, "one reply a call");
                 }

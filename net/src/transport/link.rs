@@ -15,8 +15,10 @@ use rustls::server::ParsedCertificate;
 use super::door::Door;
 use super::shield::Taken;
 use super::{LinkError, Shield};
-use crate::frame::FrameReader;
-use crate::session::{Event, Lost, Outgoing, Peer, Request, SendError, Session, SessionError};
+use crate::frame::{FrameReader, Kind};
+use crate::session::{
+    Event, Lost, Outgoing, Peer, Reply, Request, SendError, Session, SessionError,
+};
 
 /// Bytes that wait to be sent, beyond which nothing more is read: a peer that does not take its
 /// answers asks no more questions.
@@ -50,13 +52,13 @@ pub trait Handler: Sized + 'static {
     fn opened(&self, link: &Rc<Link<Self>>);
 
     /// The peer calls; [`Link::reply`] answers, now or later.
-    fn call(&self, link: &Rc<Link<Self>>, request: Request<'_>);
+    fn call(&self, link: &Rc<Link<Self>>, request: &Request<'_>);
 
     /// The peer tells; [`Link::consume`] says that it is dealt with.
-    fn tell(&self, link: &Rc<Link<Self>>, request: Request<'_>);
+    fn tell(&self, link: &Rc<Link<Self>>, request: &Request<'_>);
 
     /// A call was answered.
-    fn reply(&self, ticket: Self::Ticket, status: u16, is_exact: bool, body: &[u8]);
+    fn reply(&self, reply: Reply<'_, Self::Ticket>);
 
     /// The peer wants to know what this side's type at this place looks like:
     /// [`Link::tell_schema`].
@@ -517,6 +519,22 @@ impl<H: Handler> Link<H> {
                 break;
             };
             // Handlers come back here, so the session is not borrowed when they are called.
+            match frame.header.kind {
+                Kind::Call => {
+                    let received = self.session.borrow_mut().receive_call(frame, now);
+                    match received {
+                        Ok(ref request) => self.handler.call(self, request),
+                        Err(error) => return Err(error.into()),
+                    }
+                    continue;
+                }
+                Kind::Reply => {
+                    let reply = self.session.borrow_mut().receive_reply(frame, now)?;
+                    self.handler.reply(reply);
+                    continue;
+                }
+                _ => {}
+            }
             let event = self.session.borrow_mut().receive(frame, now);
             match event? {
                 Event::Nothing => {}
@@ -534,14 +552,9 @@ impl<H: Handler> Link<H> {
                         waker.wake();
                     }
                 }
-                Event::Call(request) => self.handler.call(self, request),
-                Event::Tell(request) => self.handler.tell(self, request),
-                Event::Reply {
-                    ticket,
-                    status,
-                    is_exact,
-                    body,
-                } => self.handler.reply(ticket, status, is_exact, body),
+                Event::Call(request) => self.handler.call(self, &request),
+                Event::Tell(request) => self.handler.tell(self, &request),
+                Event::Reply(reply) => self.handler.reply(reply),
                 Event::SchemaAsked(actor) => self.handler.schema_asked(self, actor),
                 Event::SchemaTold { actor, body } => self.handler.schema_told(self, actor, body),
                 Event::Room => self.handler.room(self),

@@ -14,7 +14,8 @@ use quark_shards::slots::Key;
 
 use super::*;
 use crate::session::{
-    Lost, Node, Offer, Outgoing, Patience, Request, SendError, Session, Terms, Way, Who, Window,
+    Lost, Node, Offer, Outgoing, Patience, Reply, Request, SendError, Session, Terms, Way, Who,
+    Window,
 };
 use crate::tls::{Pem, Source, Tls};
 
@@ -45,7 +46,7 @@ impl Handler for Echo {
         self.links.borrow_mut().push(link.clone());
     }
 
-    fn call(&self, link: &Rc<Link<Self>>, request: Request<'_>) {
+    fn call(&self, link: &Rc<Link<Self>>, request: &Request<'_>) {
         let (number, args) = (request.number, request.args.to_vec());
         self.served.borrow_mut().push(args.clone());
         let link = link.clone();
@@ -63,12 +64,13 @@ impl Handler for Echo {
         });
     }
 
-    fn tell(&self, link: &Rc<Link<Self>>, request: Request<'_>) {
+    fn tell(&self, link: &Rc<Link<Self>>, request: &Request<'_>) {
         self.told.borrow_mut().push(request.args.to_vec());
         link.consume(request.frame_bytes);
     }
 
-    fn reply(&self, ticket: u32, _: u16, _: bool, body: &[u8]) {
+    fn reply(&self, reply: Reply<'_, u32>) {
+        let Reply { ticket, body, .. } = reply;
         let before = self.replies.borrow_mut().insert(ticket, body.to_vec());
         assert_eq!(before, None, "one reply a call");
     }

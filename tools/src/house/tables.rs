@@ -258,6 +258,10 @@ pub(super) const UNSAFE: &[Unsafe] = &[
         reason: "carries a value's bytes through a register",
     },
     Unsafe {
+        path: "net/src/frame/sum.rs",
+        reason: "an instruction that not every processor has",
+    },
+    Unsafe {
         path: "shards/examples/wakes.rs",
         reason: "hands operations to the kernel, to measure them",
     },
