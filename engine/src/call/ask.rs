@@ -182,8 +182,12 @@ impl<M: Method> Call<'_, M> {
             Ok(_) => return refused(refusal),
             Err(refusal) => return refused(refusal),
         };
-        if let Some(remote) = runtime.remote().filter(|remote| !remote.hosts()) {
-            // A client's actors all live elsewhere: there is no way to be found here.
+        if let Some(remote) = runtime.remote().filter(|remote| !remote.hosts())
+            && types.implementer.is_none()
+        {
+            // A client's actors all live elsewhere: there is no way to be found here. It waits from now
+            // on, whatever its shard did in this pass.
+            let _ = shard.clock_of_pass();
             let incoming = self.open_here(shard, runtime, types, false);
             let key = self.core.key.clone();
             remote.send(shard, runtime, key, self.core.hash, incoming);

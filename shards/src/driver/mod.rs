@@ -46,7 +46,8 @@ pub trait Driver {
     /// it comes from the world's.
     fn unique(&mut self) -> u64;
 
-    /// Queues one operation; the next [`poll`](Driver::poll) or [`park`](Driver::park) hands it on.
+    /// Queues one operation; the next [`poll`](Driver::poll) or [`park`](Driver::park) hands it on, at the
+    /// latest.
     fn submit(&mut self, token: Token, op: Op);
 
     /// Asks that the operation submitted as `token` end early. It completes all the same: with

@@ -6,7 +6,7 @@ use super::busy_poll::Step;
 use super::pending::Submission;
 use super::provided::Direct;
 use super::{UringDriver, entry, socket};
-use crate::driver::{Completion, Op, Outcome, Received};
+use crate::driver::{CHUNK_BYTES, Completion, Op, Outcome, Received};
 
 impl UringDriver {
     /// Takes what the connection that is asked directly has brought; whether it has brought anything.
@@ -24,6 +24,7 @@ impl UringDriver {
         };
         let step = match self.kit.provided.receive(socket) {
             Direct::Chunk(chunk) => {
+                let step = self.busy_poll.heard(slot, chunk.len() < CHUNK_BYTES);
                 let result = Ok(Outcome::Received(Received::lent(chunk)));
                 self.ready.push_back(Completion {
                     token,
@@ -31,9 +32,10 @@ impl UringDriver {
                     more: true,
                 });
                 self.took_directly = true;
-                let _ = self.busy_poll.heard(slot);
+                self.take_step(step);
                 return true;
             }
+            Direct::Lent => self.busy_poll.held_up(),
             Direct::Nothing => self.busy_poll.looked_in_vain(),
             Direct::Closed => self.busy_poll.give_up(),
             Direct::Failed(error) => {

@@ -48,7 +48,8 @@ use self::pending::{Finished, News, Pending, Submission};
 pub(super) use self::provided::Lent;
 use super::random::SplitMix64;
 use super::{
-    Bell, Completion, Driver, DriverError, DriverReport, Handle, Op, Outcome, Token, system,
+    Bell, CHUNK_BYTES, Completion, Driver, DriverError, DriverReport, Handle, Op, Outcome, Token,
+    system,
 };
 use crate::time::Time;
 
@@ -279,8 +280,9 @@ impl UringDriver {
                 Finished::Yes(completion) => {
                     if !completion.more {
                         busy_poll.ended(slot);
-                    } else if let Ok(Outcome::Received(_)) = completion.result {
-                        next(busy_poll.heard(slot));
+                    } else if let Ok(Outcome::Received(chunk)) = &completion.result {
+                        let fits = chunk.len() < CHUNK_BYTES && kit.provided.can_receive();
+                        next(busy_poll.heard(slot, fits));
                     }
                     give(completion);
                 }
@@ -291,6 +293,10 @@ impl UringDriver {
             }
         }
         for step in steps {
+            // By now it may have ended, and its slot be another's.
+            if matches!(step, Step::Leave(slot) if !self.busy_poll.is_leaving(slot)) {
+                continue;
+            }
             self.take_step(step);
         }
         self.arm_bell();
@@ -426,7 +432,11 @@ impl Driver for UringDriver {
 
     fn look(&mut self) -> bool {
         // The bell alone is nothing that `poll` is called for.
-        self.in_flight() > 0 && (!self.ready.is_empty() || self.take_directly() || self.has_news())
+        self.in_flight() > 0
+            && (!self.ready.is_empty()
+                || self.take_directly()
+                || self.has_news()
+                || !self.ring.completion().is_empty())
     }
 
     fn poll(&mut self, done: &mut Vec<Completion>) {

@@ -100,6 +100,11 @@ impl Provided {
         }
     }
 
+    /// Whether [`receive`](Self::receive) has its buffer.
+    pub(super) fn can_receive(&self) -> bool {
+        matches!(self, Provided::Made(buffers) if !buffers.is_own_lent.get())
+    }
+
     /// How many are not with the kernel.
     #[cfg(test)]
     pub(super) fn out(&self) -> usize {
@@ -113,8 +118,9 @@ impl Provided {
 /// What a plain receive has brought.
 pub(super) enum Direct {
     Chunk(Lent),
-    /// Nothing is there, or somebody still reads what came last.
     Nothing,
+    /// Somebody still reads what came last.
+    Lent,
     /// The peer has.
     Closed,
     Failed(io::Error),
@@ -198,7 +204,7 @@ impl Buffers {
 
     fn receive(self: &Rc<Self>, socket: RawFd) -> Direct {
         if self.is_own_lent.get() {
-            return Direct::Nothing;
+            return Direct::Lent;
         }
         let own = self.buffer(self.count);
         // SAFETY: it has `CHUNK_BYTES`, is not the kernel's, and nobody reads it.
