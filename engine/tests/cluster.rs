@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,7 +60,10 @@ fn node(name: &str, table: &MemoryTable, shards: usize) -> Engine {
 /// Addresses that nobody has, nor is given one of unless asked for: what dials is given ports from
 /// 32768 on.
 fn unused_addresses(count: usize) -> Vec<SocketAddr> {
-    let first = 10_000 + (std::process::id() % 20_000) as u16;
+    // Not those of another test, of this process or of one that runs beside it.
+    static ASKED: AtomicU16 = AtomicU16::new(0);
+    let asked = ASKED.fetch_add(1, Ordering::Relaxed) * 10;
+    let first = 10_000 + (std::process::id() % 200) as u16 * 100 + asked;
     let ports = (first..32_768).chain(10_000..first);
     let addresses = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
     addresses
@@ -264,6 +267,27 @@ fn a_client_finds_the_nodes_again_after_all_of_them_had_left() {
     let _again = begin();
     // What it was lives on no more.
     assert_eq!(client.actor::<Counter>(7_u64).add(1).wait(), Ok(1));
+}
+
+#[test]
+fn a_client_looks_where_it_began_once_nobody_that_it_knows_is_left() {
+    let (table, at) = (MemoryTable::default(), unused_addresses(3));
+    let begin = |name, at| launch(at, Cluster::new(name, table.clone()).timing(timing()), 1);
+    let mut nodes = vec![begin("a", at[0])];
+    assert_all_serve(&nodes);
+    let client = client(&nodes[0]);
+    assert_eq!(client.actor::<Counter>(7_u64).add(1).wait(), Ok(1));
+    nodes.push(begin("b", at[1]));
+    assert_all_serve(&nodes);
+    nodes.remove(0).shutdown();
+    assert_all_serve(&nodes);
+    // All that it knows by then is the other, which leaves as well.
+    assert!(client.actor::<Counter>(7_u64).add(1).wait().is_ok());
+    nodes.remove(0).shutdown();
+    let _others = [begin("c", at[0]), begin("d", at[2])];
+    for key in 0..20_u64 {
+        assert_eq!(client.actor::<Counter>(key).add(1).wait(), Ok(1));
+    }
 }
 
 #[test]

@@ -250,6 +250,11 @@ impl Line {
         *self.state.borrow_mut() = State::Open(link);
     }
 
+    /// Another has its link.
+    pub(super) fn give_up(&self) {
+        *self.state.borrow_mut() = State::Idle;
+    }
+
     /// It leads nowhere any more; another may have its link, and asks there for itself.
     pub(super) fn retire(&self) {
         self.asked.set(None);
@@ -456,15 +461,19 @@ impl Remote {
 
     /// Lines as they are now: what is done with them may change them.
     pub(super) fn all_lines(&self) -> Vec<Rc<Line>> {
-        self.lines.borrow().iter().cloned().collect()
+        let lines = self.lines.borrow();
+        lines.iter().chain(self.first.get()).cloned().collect()
     }
 
     /// A client that lost its last session opens another one to somebody, so that it hears who
-    /// belongs to the cluster.
+    /// belongs to the cluster: to somebody that it knows, or to whoever is where it began.
     pub(super) fn keep_in_touch(self: &Rc<Self>) {
         let knows_many = || self.view.as_ref().is_some_and(|view| view.version() > 0);
         if self.hosts() || !knows_many() {
             return;
+        }
+        if let Some(addr) = self.settings().peer {
+            self.first.get_or_init(|| Rc::new(Line::new(addr, None)));
         }
         let lines = self.all_lines();
         if lines.is_empty() || lines.iter().any(|line| line.is_in_use()) {

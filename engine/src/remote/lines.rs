@@ -144,17 +144,20 @@ impl Lines {
         others
     }
 
-    /// `link`, to whichever member of `table` it leads, is used by the line to there.
-    pub(super) fn take_member(&mut self, table: &Table, link: Rc<Link<RemoteHandler>>) {
+    /// `link`, to whichever member of `table` it leads, is used by the line to there; whether it leads to
+    /// one.
+    pub(super) fn take_member(&mut self, table: &Table, link: Rc<Link<RemoteHandler>>) -> bool {
         for member in table.members() {
             let shard = Identity::of(member).answers(&link);
             let lines = self.find(member.id).map(|to| &to.lines);
             if let (Some(shard), Some(lines)) = (shard, lines)
                 && let Some(line) = lines.get(usize::from(shard))
             {
-                return line.take(link);
+                line.take(link);
+                return true;
             }
         }
+        false
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Rc<Line>> {

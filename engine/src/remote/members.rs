@@ -138,6 +138,13 @@ impl Remote {
         let before: Vec<_> = self.lines.borrow().iter().cloned().collect();
         let others = self.lines.borrow_mut().take_table(&table);
         others.iter().for_each(|line| line.retire());
+        // Who told this may be one of the members.
+        if let Some(first) = self.first.get()
+            && let Some(link) = first.link()
+            && self.lines.borrow_mut().take_member(&table, link)
+        {
+            first.give_up();
+        }
         for line in before.iter().chain(&others) {
             line.look_again(shard, runtime);
         }

@@ -56,6 +56,8 @@ pub(crate) struct Remote {
     engine: Engine,
     handler: Rc<RemoteHandler>,
     lines: RefCell<Lines>,
+    /// To where a client began to look, for when nobody that it knows is left.
+    first: OnceCell<Rc<Line>>,
     /// What can't be sent for the moment.
     limbo: Limbo,
     /// Who serves which slots, where that is not this process alone.
@@ -83,6 +85,7 @@ impl Remote {
             shard: Rc::downgrade(shard),
             engine,
             lines: RefCell::default(),
+            first: OnceCell::new(),
             limbo: Limbo::default(),
             view,
             node: OnceCell::new(),
@@ -197,7 +200,9 @@ impl Remote {
         let mut lines = self.lines.borrow_mut();
         match self.view.as_ref().and_then(View::table) {
             // It has said at once who its members are.
-            Some(table) => lines.take_member(&table, link),
+            Some(table) => {
+                lines.take_member(&table, link);
+            }
             None => {
                 lines.meet(&shards);
                 if let Some(line) = lines.to_shard_there(node.shard) {
