@@ -207,8 +207,9 @@ impl Buffers {
             return Direct::Lent;
         }
         let own = self.buffer(self.count);
-        // SAFETY: it has `CHUNK_BYTES`, is not the kernel's, and nobody reads it.
-        match unsafe { socket::receive_some(socket, own.as_ptr(), CHUNK_BYTES) } {
+        // SAFETY: it has `CHUNK_BYTES`, all of them set, is never the kernel's, and nobody has it now.
+        let own = unsafe { slice::from_raw_parts_mut(own.as_ptr(), CHUNK_BYTES) };
+        match socket::receive_some(socket, own) {
             Ok(None) => Direct::Nothing,
             Ok(Some(0)) => Direct::Closed,
             Ok(Some(len)) => {

@@ -54,16 +54,10 @@ pub(super) fn peer_addr(fd: RawFd) -> io::Result<SocketAddr> {
 
 /// Receives what is there, without waiting: zero bytes mean that the peer has closed, none that nothing
 /// is there.
-///
-/// # Safety
-/// The `len` bytes from `into` on may be written to, and are whoever's that calls.
-pub(super) unsafe fn receive_some(
-    fd: RawFd,
-    into: *mut u8,
-    len: usize,
-) -> io::Result<Option<usize>> {
-    // SAFETY: as the caller promises.
-    at_once(unsafe { libc::recv(fd, into.cast(), len, libc::MSG_DONTWAIT) })
+pub(super) fn receive_some(fd: RawFd, into: &mut [u8]) -> io::Result<Option<usize>> {
+    let (start, len) = (into.as_mut_ptr().cast(), into.len());
+    // SAFETY: the kernel writes to no more than `into`, which outlives the call.
+    at_once(unsafe { libc::recv(fd, start, len, libc::MSG_DONTWAIT) })
 }
 
 /// Sends as much of `bytes` as there is room for; nothing where there is none.

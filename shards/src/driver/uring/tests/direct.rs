@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use super::many::{chunk, connect, listener, text, with_buffers};
+use super::many::{chunk, listener, receiving, text, with_buffers};
 use super::*;
 use crate::driver::CHUNK_BYTES;
 
@@ -54,8 +54,7 @@ fn send(driver: &mut UringDriver, socket: Handle, bytes: &[u8]) -> usize {
 fn a_connection_that_is_alone_is_asked_by_plain_calls() {
     let mut driver = with_buffers(4);
     let listener = listener();
-    let (socket, mut peer) = connect(&mut driver, &listener);
-    driver.submit(Token(1), Op::RecvMany { socket });
+    let (socket, mut peer) = receiving(&mut driver, &listener, 1);
     talk(&mut driver, &mut peer);
     // No chunk of the ring's is out, and one of its own.
     peer.write_all(b"once more").expect("sends");
@@ -122,10 +121,8 @@ fn a_connection_that_is_alone_is_asked_by_plain_calls() {
 fn bytes_keep_their_order_on_both_ways_and_between_them() {
     let mut driver = with_buffers(8);
     let listener = listener();
-    let (socket, mut peer) = connect(&mut driver, &listener);
-    let (other, mut other_peer) = connect(&mut driver, &listener);
-    driver.submit(Token(1), Op::RecvMany { socket });
-    driver.submit(Token(2), Op::RecvMany { socket: other });
+    let (socket, mut peer) = receiving(&mut driver, &listener, 1);
+    let (other, mut other_peer) = receiving(&mut driver, &listener, 2);
     let said = text(8 << 20);
     let (mut rest, mut heard) = (&said[..], Vec::new());
     let (mut directly, mut by_ring) = (0, 0);
@@ -178,10 +175,8 @@ fn bytes_keep_their_order_on_both_ways_and_between_them() {
 fn what_comes_in_bulk_goes_by_the_ring() {
     let mut driver = with_buffers(32);
     let listener = listener();
-    let (socket, mut peer) = connect(&mut driver, &listener);
-    let (other, mut other_peer) = connect(&mut driver, &listener);
-    driver.submit(Token(1), Op::RecvMany { socket });
-    driver.submit(Token(2), Op::RecvMany { socket: other });
+    let (_, mut peer) = receiving(&mut driver, &listener, 1);
+    let (_, mut other_peer) = receiving(&mut driver, &listener, 2);
     talk(&mut driver, &mut peer);
     // In more chunks than it takes of short ones, and reaped together.
     let much = text(20 * CHUNK_BYTES);
@@ -215,8 +210,7 @@ fn whatever_ends_it_ends_it_once() {
     let listener = listener();
     let mut directly = 0;
     for round in 0..600 {
-        let (socket, mut peer) = connect(&mut driver, &listener);
-        driver.submit(Token(1), Op::RecvMany { socket });
+        let (socket, mut peer) = receiving(&mut driver, &listener, 1);
         // From too few chunks to more than enough: it may be at any step when it is ended.
         for _ in 0..6 + round % 8 {
             peer.write_all(b"ping").expect("sends");
@@ -256,8 +250,7 @@ fn whatever_ends_it_ends_it_once() {
 fn a_connection_that_breaks_says_so_and_ends() {
     let mut driver = with_buffers(4);
     let listener = listener();
-    let (socket, mut peer) = connect(&mut driver, &listener);
-    driver.submit(Token(1), Op::RecvMany { socket });
+    let (socket, mut peer) = receiving(&mut driver, &listener, 1);
     talk(&mut driver, &mut peer);
     assert_eq!(send(&mut driver, socket, b"unread"), 6);
     // With something unread, closing resets it.
@@ -279,8 +272,7 @@ fn a_connection_that_breaks_says_so_and_ends() {
 fn a_driver_ends_with_a_receive_that_it_had_taken_over() {
     let mut driver = with_buffers(4);
     let listener = listener();
-    let (socket, mut peer) = connect(&mut driver, &listener);
-    driver.submit(Token(1), Op::RecvMany { socket });
+    let (_, mut peer) = receiving(&mut driver, &listener, 1);
     talk(&mut driver, &mut peer);
     peer.write_all(b"still here").expect("sends");
     let (bytes, _) = chunk(spins(&mut driver, 1).remove(0));

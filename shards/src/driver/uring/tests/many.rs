@@ -16,7 +16,7 @@ pub(super) fn with_buffers(count: u16) -> UringDriver {
 }
 
 /// A connection, of which the driver has one end.
-pub(super) fn connect(driver: &mut UringDriver, listener: &TcpListener) -> (Handle, TcpStream) {
+fn connect(driver: &mut UringDriver, listener: &TcpListener) -> (Handle, TcpStream) {
     let addr = listener.local_addr().expect("bound");
     driver.submit(Token(u64::MAX), Op::Connect { addr });
     let Some(Completion {
@@ -27,6 +27,17 @@ pub(super) fn connect(driver: &mut UringDriver, listener: &TcpListener) -> (Hand
         panic!("did not connect");
     };
     (socket, listener.accept().expect("accepts").0)
+}
+
+/// A connection whose chunks come as `token`.
+pub(super) fn receiving(
+    driver: &mut UringDriver,
+    listener: &TcpListener,
+    token: u64,
+) -> (Handle, TcpStream) {
+    let (socket, peer) = connect(driver, listener);
+    driver.submit(Token(token), Op::RecvMany { socket });
+    (socket, peer)
 }
 
 pub(super) fn listener() -> TcpListener {
@@ -122,8 +133,7 @@ fn older_kernels_receive_and_accept_one_by_one() {
 fn one_operation_is_enough_for_many_chunks() {
     let mut driver = with_buffers(8);
     let listener = listener();
-    let (socket, mut peer) = connect(&mut driver, &listener);
-    driver.submit(Token(1), Op::RecvMany { socket });
+    let (_, mut peer) = receiving(&mut driver, &listener, 1);
     for round in 0..1_000u32 {
         peer.write_all(&round.to_le_bytes()).expect("sends");
         let (bytes, more) = chunk(ends(&mut driver, 1).remove(0));
@@ -142,10 +152,8 @@ fn one_operation_is_enough_for_many_chunks() {
 fn a_ring_that_has_run_out_holds_nobody_up() {
     let mut driver = with_buffers(4);
     let listener = listener();
-    let (socket, mut peer) = connect(&mut driver, &listener);
-    let (other, mut other_peer) = connect(&mut driver, &listener);
-    driver.submit(Token(1), Op::RecvMany { socket });
-    driver.submit(Token(2), Op::RecvMany { socket: other });
+    let (socket, mut peer) = receiving(&mut driver, &listener, 1);
+    let (other, mut other_peer) = receiving(&mut driver, &listener, 2);
     let mut kept = Vec::new();
     for round in 0..4u32 {
         peer.write_all(&round.to_le_bytes()).expect("sends");
@@ -185,8 +193,7 @@ fn what_is_closed_or_cancelled_ends_once_and_gives_its_buffers_back() {
     let mut driver = with_buffers(4);
     let listener = listener();
     for round in 0..400 {
-        let (socket, mut peer) = connect(&mut driver, &listener);
-        driver.submit(Token(1), Op::RecvMany { socket });
+        let (socket, mut peer) = receiving(&mut driver, &listener, 1);
         // From none to more than there are buffers: it may be at any step when it is ended.
         peer.write_all(&text(round % 8 * CHUNK_BYTES))
             .expect("sends");
@@ -222,8 +229,7 @@ fn what_is_closed_or_cancelled_ends_once_and_gives_its_buffers_back() {
 fn chunks_outlive_their_driver() {
     let mut driver = with_buffers(4);
     let listener = listener();
-    let (socket, mut peer) = connect(&mut driver, &listener);
-    driver.submit(Token(1), Op::RecvMany { socket });
+    let (_, mut peer) = receiving(&mut driver, &listener, 1);
     peer.write_all(b"still here").expect("sends");
     let (bytes, _) = chunk(ends(&mut driver, 1).remove(0));
     // More comes while it is being dropped.
