@@ -58,14 +58,15 @@ on_glommio() {
         "${ENGINES[@]/#/--test=}" -- "${NOT_ON_GLOMMIO[@]/#/--skip=}"
 }
 planted_bugs() {
-    cargo test --locked -p quark-tests --features planted-bugs --test planted -- --show-output
-    cargo test --locked -p quark-tests --features planted-bugs --test durable_histories --test cluster_histories planted -- --show-output
-    cargo test --locked -p quark-storage --features planted-bugs --lib planted -- --show-output
-    cargo test --locked -p quark-net --features planted-bugs --lib planted -- --show-output
+    local bugs=quark-tests/planted-bugs,quark-storage/planted-bugs,quark-net/planted-bugs
+    cargo test --locked --workspace "${BOTH_DRIVERS[@]}" --features "$bugs" \
+        --test planted --test durable_histories --test cluster_histories -- planted --show-output
+    cargo test --locked -p quark-storage -p quark-net --features "${bugs#*,}" --lib -- planted --show-output
 }
 doc_tests() { cargo test --locked --workspace "${BOTH_DRIVERS[@]}" --doc; }
 rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace "${BOTH_DRIVERS[@]}" --no-deps; }
-example() { cargo run --locked --quiet --profile test --example "$1"; }
+examples() { cargo build --locked --workspace "${BOTH_DRIVERS[@]}" --profile test "${EXAMPLES[@]/#/--example=}"; }
+example() { "${CARGO_TARGET_DIR:-target}/debug/examples/$1"; }
 
 # Optimised, for the models try many orders; but linked fast.
 loom() {
@@ -95,6 +96,7 @@ run "planted bugs" planted_bugs
 run "doc tests" doc_tests
 run "documentation" rustdoc
 run "models" models
+run "examples" examples
 for name in "${EXAMPLES[@]}"; do
     run "example $name" example "$name"
 done

@@ -41,7 +41,7 @@ fn build() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let status = Command::new(env!("CARGO"))
         .args(["build", "--locked", "--quiet", "--profile", "counted"])
-        .args(["--package", "quark-tests", "--example", "instructions"])
+        .args(["--package", "quark-engine", "--example", "instructions"])
         .current_dir(manifest)
         .status()
         .expect("cargo starts");
