@@ -225,14 +225,17 @@ impl<B: Backend> Dispatch<B> {
     /// Nothing goes by the connection any more, and what is under way by it comes back; it is
     /// opened again after a while.
     fn down(&mut self, why: String) {
-        tracing::warn!(
-            place = self.backend.place(),
-            why,
-            "the store can't be reached"
-        );
-        self.link = Link::Down(Instant::now() + self.backoff.next());
+        let place = self.backend.place();
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        // Said once: it is tried again several times a second.
+        if facts.trouble.as_ref() == Some(&why) {
+            tracing::debug!(place, why, "the store still can't be reached");
+        } else {
+            tracing::warn!(place, why, "the store can't be reached; trying again");
+        }
         facts.trouble = Some(why.clone());
+        drop(facts);
+        self.link = Link::Down(Instant::now() + self.backoff.next());
         self.trouble = why;
     }
 
