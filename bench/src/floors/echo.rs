@@ -23,8 +23,17 @@ pub struct Sizes {
     pub answered: usize,
 }
 
-/// Nanoseconds of a message on `first` answered on `second`, with so many `under_way`: of a round
-/// trip if that is one, else of each message.
+/// How many messages travel together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// Sent and not yet answered.
+    pub under_way: usize,
+    /// The most that either side takes before it sends what comes of them.
+    pub at_once: usize,
+}
+
+/// Nanoseconds of a message on `first` answered on `second`: of a round trip if one is under way,
+/// else of each message.
 ///
 /// # Errors
 ///
@@ -33,7 +42,7 @@ pub fn message_ns(
     first: usize,
     second: usize,
     sizes: Sizes,
-    under_way: usize,
+    flow: Flow,
 ) -> Result<f64, FloorError> {
     let failed = |error: io::Error| FloorError::Socket {
         reason: error.to_string(),
@@ -42,10 +51,10 @@ pub fn message_ns(
     let clock = Clock::new();
     let asked = pinned::on_both(
         (first, second),
-        move |_| ask(asking, sizes, under_way, &clock),
+        move |_| ask(asking, sizes, flow, &clock),
         move || {
             // Whoever asks sees the connection close.
-            let _ = answer(answering, sizes);
+            let _ = answer(answering, sizes, flow);
         },
     )?;
     asked.map_err(failed)
@@ -62,9 +71,10 @@ fn pair() -> io::Result<(TcpStream, TcpStream)> {
     Ok((asking, answering))
 }
 
-fn ask(mut socket: TcpStream, sizes: Sizes, under_way: usize, clock: &Clock) -> io::Result<f64> {
+fn ask(mut socket: TcpStream, sizes: Sizes, flow: Flow, clock: &Clock) -> io::Result<f64> {
+    let under_way = flow.under_way;
     let question = vec![1; sizes.asked * under_way];
-    let mut answers = vec![0; 64 << 10];
+    let mut answers = vec![0; sizes.answered * flow.at_once];
     let messages = if under_way == 1 { TRIPS } else { MESSAGES };
     let mut batches = Vec::with_capacity(BATCHES);
     // The first batch warms up.
@@ -89,9 +99,9 @@ fn ask(mut socket: TcpStream, sizes: Sizes, under_way: usize, clock: &Clock) -> 
     Ok(median(batches))
 }
 
-fn answer(mut socket: TcpStream, sizes: Sizes) -> io::Result<()> {
-    let mut questions = vec![0; 64 << 10];
-    let answers = vec![1; (questions.len() / sizes.asked + 1) * sizes.answered];
+fn answer(mut socket: TcpStream, sizes: Sizes, flow: Flow) -> io::Result<()> {
+    let mut questions = vec![0; sizes.asked * flow.at_once];
+    let answers = vec![1; sizes.answered * flow.at_once];
     let (mut heard, mut answered) = (0, 0);
     loop {
         heard += receive(&mut socket, &mut questions)?;

@@ -57,6 +57,8 @@ pub enum Kind {
     Echo,
     /// The same with 64 under way.
     EchoMany,
+    /// The same, of which either side takes 32 at once: both are at work at the same time.
+    EchoHalves,
 }
 
 /// What `add` of the workloads' counter takes on a connection in plain text, and its answer.
@@ -78,6 +80,7 @@ impl Kind {
             Kind::QueueHop => "bare VecDeque hop",
             Kind::Echo => "spinning TCP echo",
             Kind::EchoMany => "spinning TCP echo, 64 under way",
+            Kind::EchoHalves => "spinning TCP echo, 64 under way in halves",
         }
     }
 
@@ -92,7 +95,8 @@ impl Kind {
             | Kind::VirtualCall
             | Kind::QueueHop
             | Kind::Echo
-            | Kind::EchoMany => "ns",
+            | Kind::EchoMany
+            | Kind::EchoHalves => "ns",
         }
     }
 
@@ -110,6 +114,10 @@ impl Kind {
             p99 = summary.map(|summary| summary.p99 as f64);
             Ok(summary.map_or(0.0, |summary| summary.p50 as f64))
         };
+        let echoed = |under_way, at_once| {
+            let flow = echo::Flow { under_way, at_once };
+            echo::message_ns(first, second, CALL, flow)
+        };
         let value = match self {
             Kind::CacheLine => line::round_trip_ns(first, second)?,
             Kind::Ring => ring::messages_per_s(first, second)?,
@@ -117,8 +125,9 @@ impl Kind {
             Kind::Park => sleepers(Duration::ZERO, 5_000)?,
             Kind::VirtualCall => call::virtual_call_ns(first)?,
             Kind::QueueHop => hop::hop_ns(first)?,
-            Kind::Echo => echo::message_ns(first, second, CALL, 1)?,
-            Kind::EchoMany => echo::message_ns(first, second, CALL, 64)?,
+            Kind::Echo => echoed(1, 1)?,
+            Kind::EchoMany => echoed(64, 64)?,
+            Kind::EchoHalves => echoed(64, 32)?,
         };
         Ok(Floor {
             name: self.name(),

@@ -43,6 +43,7 @@ fn remote_ask(setup: &Setup) -> Result<Report, Error> {
     let plan = Plan::new(WORKLOAD.name, setup, needs)?;
     let (cores, idle) = (plan.cores(), plan.idle());
     let (floor, many_floor) = (plan.floor(Kind::Echo)?, plan.floor(Kind::EchoMany)?);
+    let halves = plan.floor(Kind::EchoHalves)?;
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let session = plan.launch_with(|builder| {
         builder
@@ -88,6 +89,9 @@ fn remote_ask(setup: &Setup) -> Result<Report, Error> {
         report = report
             .figure("echo_64_ns", floor.best.value)
             .figure("ratio_64", 1e9 / many.per_s() / floor.best.value);
+    }
+    if let Some(floor) = close(halves)? {
+        report = report.figure("echo_halves_ns", floor.best.value);
     }
     Ok(match close(floor)? {
         Some(floor) => report.against(floor, p50),
