@@ -59,8 +59,9 @@ on_glommio() {
 }
 planted_bugs() {
     local bugs=quark-tests/planted-bugs,quark-storage/planted-bugs,quark-net/planted-bugs
-    cargo test --locked --workspace "${BOTH_DRIVERS[@]}" --features "$bugs" \
-        --test planted --test durable_histories --test cluster_histories -- planted --show-output
+    local suites=(--workspace "${BOTH_DRIVERS[@]}" --features "$bugs")
+    cargo test --locked "${suites[@]}" --test planted -- --show-output
+    cargo test --locked "${suites[@]}" --test durable_histories --test cluster_histories -- planted --show-output
     cargo test --locked -p quark-storage -p quark-net --features "${bugs#*,}" --lib -- planted --show-output
 }
 doc_tests() { cargo test --locked --workspace "${BOTH_DRIVERS[@]}" --doc; }

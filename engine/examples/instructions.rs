@@ -1,5 +1,6 @@
-//! What `tests/instructions.rs` counts the instructions of: `instructions local|cross ASKS`. One
-//! actor asks another so many times, all in one thread, in the simulator.
+//! What `tests/tests/instructions.rs` counts the instructions of, and no example of how to use
+//! Quark: `instructions local|cross ASKS`. One actor asks another so many times, all in one thread,
+//! in the simulator.
 
 #![allow(clippy::print_stderr, reason = "says how it is used")]
 

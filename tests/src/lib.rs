@@ -1,5 +1,6 @@
 //! Suites that cross crates live in `tests/`; this is what several of them need.
 
+pub mod authority;
 pub mod family;
 mod gate;
 pub mod model;

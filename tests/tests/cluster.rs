@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use quark::membership::{MemoryTable, Timing};
 use quark::prelude::*;
-use quark::tls::{Pem, Source, Tls};
 use quark::{ActorOptions, Client, Cluster, FixedNode, IdlePolicy, Listen};
+use quark_tests::authority::Authority;
 
 #[derive(Default)]
 pub struct Counter {
@@ -342,39 +342,6 @@ fn what_can_be_no_node_says_what_it_lacks() {
     let local = begin().cluster(cluster("a")).store(Store::memory());
     let local = launch(local.listen(at("127.0.0.1:0")));
     assert!(local.contains("Store::redis"), "{local}");
-}
-
-/// An authority, and the certificates that it gives out.
-struct Authority {
-    pem: String,
-    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let mut params = rcgen::CertificateParams::new(Vec::new()).expect("no names");
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).expect("a certificate");
-        Authority {
-            pem: certificate.pem(),
-            issuer: rcgen::Issuer::new(params, key),
-        }
-    }
-
-    /// For whoever is called `name`.
-    fn tls(&self, name: &str) -> Tls {
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("a name");
-        let certificate = params.signed_by(&key, &self.issuer).expect("signed");
-        let pem = |text: String| Pem::Bytes(text.into_bytes());
-        Tls::new(Source {
-            authorities: pem(self.pem.clone()),
-            identity: Some((pem(certificate.pem()), pem(key.serialize_pem()))),
-            mutual: true,
-        })
-        .expect("certificates")
-    }
 }
 
 #[test]

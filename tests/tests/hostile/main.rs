@@ -13,13 +13,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use quark::prelude::*;
-use quark::tls::{Pem, Source, Tls};
+use quark::tls::{Source, Tls};
 use quark::{ActorOptions, Client, ClientBuilder, Connections, IdlePolicy, Listen};
 use quark_net::cluster::{Address, Message, Newcomer, Table};
 use quark_net::codec::{Arguments, Codec};
 use quark_net::frame::Kind;
 use quark_net::session::{Node, Outgoing, SendError, Way, Who};
 use quark_shards::slots::{self, NodeId};
+use quark_tests::authority::Authority;
 
 use bystander::Bystander;
 use log::{alone, lines, warnings};
@@ -501,40 +502,4 @@ fn whoever_has_a_server_keep_the_most_is_cut_off_when_it_is_too_much() {
     assert!(more < 8 * MOST, "{more} bytes");
     assert!(lets_in(&server));
     good.must_be_unharmed();
-}
-
-/// Signs certificates.
-struct Authority {
-    pem: String,
-    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let mut params = rcgen::CertificateParams::new(Vec::new()).expect("no names");
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).expect("a certificate");
-        Authority {
-            pem: certificate.pem(),
-            issuer: rcgen::Issuer::new(params, key),
-        }
-    }
-
-    /// A certificate for `name`, whose owner accepts those of `accepts`, or of this authority.
-    fn source(&self, name: &str, accepts: Option<&Authority>) -> Source {
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("a name");
-        let signed = params.signed_by(&key, &self.issuer).expect("it is signed");
-        let pem = |text: String| Pem::Bytes(text.into_bytes());
-        Source {
-            authorities: pem(accepts.unwrap_or(self).pem.clone()),
-            identity: Some((pem(signed.pem()), pem(key.serialize_pem()))),
-            mutual: true,
-        }
-    }
-
-    fn tls(&self, name: &str) -> Tls {
-        Tls::new(self.source(name, None)).expect("good certificates")
-    }
 }
