@@ -1,6 +1,7 @@
 //! The CPU time this process has used, to the nanosecond.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -17,36 +18,60 @@ pub fn thread() -> Duration {
     since_zero(ClockId::ThreadCPUTime)
 }
 
-/// CPU time so far of the threads of this process whose name is `wanted`, by name. Empty where the
-/// system does not say.
-#[must_use]
-pub fn threads(wanted: impl Fn(&str) -> bool) -> Vec<(String, Duration)> {
-    threads_in("/proc/self/task", wanted)
+/// A thread of this process.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Thread {
+    name: String,
+    id: i32,
 }
 
-/// CPU time so far of all threads of the process `id` that have not ended. Zero where the system
-/// does not say.
-#[must_use]
-pub fn of_process(id: u32) -> Duration {
-    let threads = threads_in(&format!("/proc/{id}/task"), |_| true);
-    threads.iter().map(|(_, used)| *used).sum()
-}
-
-fn threads_in(folder: &str, wanted: impl Fn(&str) -> bool) -> Vec<(String, Duration)> {
-    let mut threads = Vec::new();
-    for task in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let read = |file| fs::read_to_string(task.path().join(file)).unwrap_or_default();
-        let name = read("comm").trim_end().to_owned();
-        let used = read("schedstat")
-            .split(' ')
-            .next()
-            .and_then(|ns| ns.parse().ok());
-        if let Some(ns) = used.filter(|_| wanted(&name)) {
-            threads.push((name, Duration::from_nanos(ns)));
-        }
+impl Thread {
+    /// CPU time so far, while it runs, too; `None` once it has ended.
+    #[must_use]
+    pub fn used(&self) -> Option<Duration> {
+        // What Linux calls the clock of a thread: its number, inverted, and what is counted.
+        const OF_A_THREAD_AS_SCHEDULED: i32 = 0b110;
+        let clock = nix::time::ClockId::from_raw(!self.id << 3 | OF_A_THREAD_AS_SCHEDULED);
+        clock.now().ok().map(Duration::from)
     }
+}
+
+/// The threads of this process whose name is `wanted`, by name. Empty where the system does not say.
+#[must_use]
+pub fn threads(wanted: impl Fn(&str) -> bool) -> Vec<Thread> {
+    let tasks = tasks("/proc/self/task");
+    let threads = tasks.filter_map(|task| {
+        let id = task.file_name()?.to_str()?.parse().ok()?;
+        let name = fs::read_to_string(task.join("comm")).ok()?;
+        let name = name.trim_end();
+        wanted(name).then(|| Thread {
+            name: name.to_owned(),
+            id,
+        })
+    });
+    let mut threads: Vec<Thread> = threads.collect();
     threads.sort();
     threads
+}
+
+/// CPU time so far of all threads of the process `id` that have not ended; for one that runs, as of
+/// the last tick (some milliseconds ago). Zero where the system does not say.
+#[must_use]
+pub fn of_process(id: u32) -> Duration {
+    let used = tasks(&format!("/proc/{id}/task")).filter_map(|task| {
+        let used = fs::read_to_string(task.join("schedstat")).ok()?;
+        used.split(' ')
+            .next()?
+            .parse()
+            .ok()
+            .map(Duration::from_nanos)
+    });
+    used.sum()
+}
+
+fn tasks(folder: &str) -> impl Iterator<Item = PathBuf> + use<> {
+    let tasks = fs::read_dir(folder).into_iter().flatten().flatten();
+    tasks.map(|task| task.path())
 }
 
 /// CPU used over a span, in percent of one core.
@@ -94,13 +119,18 @@ mod tests {
     #[test]
     fn threads_are_told_apart_by_name() {
         let worker = std::thread::Builder::new().name("cpu-time-test".to_owned());
-        let found = worker
-            .spawn(|| threads(|name| name == "cpu-time-test"))
-            .unwrap()
-            .join()
-            .unwrap();
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].0, "cpu-time-test");
+        let worker = worker.spawn(|| {
+            let found = threads(|name| name == "cpu-time-test");
+            assert_eq!(found.len(), 1);
+            let (before, used, after) = (thread(), found[0].used(), thread());
+            assert!(Some(before) <= used && used <= Some(after));
+            found
+        });
+        let found = worker.unwrap().join().unwrap();
+        // It may still be on its way out.
+        while found[0].used().is_some() {
+            std::thread::yield_now();
+        }
         assert!(threads(|name| name == "no such thread").is_empty());
         assert!(of_process(std::process::id()) > Duration::ZERO);
         assert_eq!(of_process(u32::MAX), Duration::ZERO);

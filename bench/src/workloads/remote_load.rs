@@ -11,7 +11,7 @@ use super::actors::Counter;
 use super::{Setup, Workload};
 use crate::busy::is_shard;
 use crate::cli::Idle;
-use crate::cpu_time;
+use crate::cpu_time::{self, Thread};
 use crate::error::Error;
 use crate::floors::{Floor, Interleaved, median, pinned};
 use crate::latency::Latency;
@@ -150,6 +150,8 @@ fn highest(shares: &[f64]) -> f64 {
 fn serve(setup: &Setup, certificates: Option<&Certificates>) -> Result<(Ran, Loaded), Error> {
     let plan = Plan::new(WORKLOAD.name, setup, NEEDS)?;
     let core = generators_core(&plan);
+    // Of engines that somebody else in this process has.
+    let others = cpu_time::threads(is_shard);
     let session = plan.launch_with(|builder| {
         let listen = Listen::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         builder
@@ -171,11 +173,10 @@ fn serve(setup: &Setup, certificates: Option<&Certificates>) -> Result<(Ran, Loa
         salt += 1;
         Sessions::dial(&cluster, salt, clock.now())
     };
-    let shards = || {
-        let threads = cpu_time::threads(is_shard);
-        threads.iter().map(|(_, used)| *used).sum()
-    };
-    let loaded = put(&load, core, speak, shards);
+    let mut shards = cpu_time::threads(is_shard);
+    shards.retain(|shard| !others.contains(shard));
+    let used = || shards.iter().filter_map(Thread::used).sum();
+    let loaded = put(&load, core, speak, used);
     let loaded = loaded.map_err(|error| session.error(error.to_string()))?;
     Ok((session.end(), loaded))
 }
