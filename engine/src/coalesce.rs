@@ -119,6 +119,38 @@ pub(crate) struct Leader<M: Method> {
     _method: PhantomData<fn() -> M>,
 }
 
+/// Whom a turn answers beside its caller.
+pub(crate) trait Lead<M: Method>: 'static {
+    /// The turn begins.
+    fn takes_off(&self, turn: TurnId);
+
+    /// Answers all who have joined. A copy that panics ends the turn, and so do the rest hear.
+    fn lands(self, result: &Result<M::Ok, M::Err>);
+}
+
+/// Nobody: the method does not coalesce. A type of its own, so that nothing is compiled for that.
+pub(crate) struct Alone;
+
+impl<M: Method> Lead<M> for Alone {
+    fn takes_off(&self, _: TurnId) {}
+
+    fn lands(self, _: &Result<M::Ok, M::Err>) {}
+}
+
+impl<M: Method> Lead<M> for Option<Leader<M>> {
+    fn takes_off(&self, turn: TurnId) {
+        if let Some(leader) = self {
+            leader.takes_off(turn);
+        }
+    }
+
+    fn lands(self, result: &Result<M::Ok, M::Err>) {
+        if let Some(leader) = self {
+            leader.lands(result);
+        }
+    }
+}
+
 impl<M: Method> Leading<M> {
     /// For a turn that sees to both itself.
     pub(crate) fn into_parts(self) -> (M, Option<Leader<M>>) {
@@ -142,14 +174,10 @@ impl<M: Method> Method for Leading<M> {
         cx: &'a Cx<M::Actor>,
     ) -> impl Future<Output = Self::Output> + 'a {
         let Leading { args, leader } = self;
-        if let Some(leader) = &leader {
-            leader.takes_off(cx.turn.id);
-        }
+        leader.takes_off(cx.turn.id);
         async move {
             let result = M::reply(M::call(args, actor, cx).await);
-            if let Some(leader) = leader {
-                leader.lands(&result);
-            }
+            leader.lands(&result);
             result
         }
     }
@@ -175,13 +203,11 @@ impl<M: Method> Leader<M> {
         })
     }
 
-    /// Its turn begins.
-    pub(crate) fn takes_off(&self, turn: TurnId) {
+    fn takes_off(&self, turn: TurnId) {
         self.here(|_, _, types, _| types.flights.flight(self, |flight| flight.turn = turn));
     }
 
-    /// Answers all who have joined. A copy that panics ends the turn, and so do the rest hear.
-    pub(crate) fn lands(self, result: &Result<M::Ok, M::Err>) {
+    fn lands(self, result: &Result<M::Ok, M::Err>) {
         let Some(Coalesce { copy_reply, .. }) = M::COALESCE else {
             return;
         };
@@ -193,7 +219,7 @@ impl<M: Method> Leader<M> {
                     .flights
                     .flight(&self, |flight| flight.joined.remove(0));
                 if let Some(to) = next {
-                    to.send::<ReplyOf<M>>(shard, resident.hint(), copy);
+                    to.send_apart::<ReplyOf<M>>(shard, resident.hint(), copy);
                 }
             }
         });
@@ -209,7 +235,7 @@ impl<M: Method> Drop for Leader<M> {
                     Phase::Active => Refusal::Panicked,
                     _ => runtime.why_dropped(),
                 };
-                to.send::<ReplyOf<M>>(shard, resident.hint(), Err(refusal.into()));
+                to.send_apart::<ReplyOf<M>>(shard, resident.hint(), Err(refusal.into()));
             }
         });
     }

@@ -142,6 +142,12 @@ impl ReplyTo {
             ReplyTo::Here => unreachable!("a local caller takes its reply itself"),
         }
     }
+
+    /// The same in one place for all who seldom answer: compiled once for each kind of reply.
+    #[inline(never)]
+    pub(crate) fn send_apart<R: Send + 'static>(self, shard: &Shard, hint: Hint, reply: R) {
+        self.send(shard, hint, reply);
+    }
 }
 
 /// Whether a message can lie in a ring as it is; larger ones go by a box.
@@ -178,8 +184,15 @@ pub(crate) const NO_CALL: CallId = CallId {
 };
 
 impl<M: Method> Request<M> {
+    /// `BOXED`: it came in a box, and is received in one place with all that did.
     #[inline(always)]
-    fn arrive(self, shard: &Shard, from: u16, slots: usize, context: Option<Context>) {
+    fn arrive<const BOXED: bool>(
+        self,
+        shard: &Shard,
+        from: u16,
+        slots: usize,
+        context: Option<Context>,
+    ) {
         let Some(runtime) = shard.attached(&RUNTIME) else {
             return;
         };
@@ -211,14 +224,19 @@ impl<M: Method> Request<M> {
             Hint::NONE
         };
         let hash = (!is_hinted).then_some(self.target);
-        runtime.receive(shard, hint, self.key, hash, incoming);
+        if const { BOXED } {
+            runtime.receive_apart(shard, hint, self.key, hash, incoming);
+        } else {
+            runtime.receive(shard, hint, self.key, hash, incoming);
+        }
     }
 }
 
 impl<M: Method> Message<Shard> for Request<M> {
     #[inline(always)]
     fn deliver(self, shard: &Shard, from: u16) {
-        self.arrive(shard, from, Producer::<Shard>::slots_of::<Self>(), None);
+        let slots = Producer::<Shard>::slots_of::<Self>();
+        self.arrive::<false>(shard, from, slots, None);
     }
 }
 
@@ -228,7 +246,8 @@ pub(crate) struct BoxedRequest<M>(pub(crate) Box<(Request<M>, Option<Context>)>)
 impl<M: Method> Message<Shard> for BoxedRequest<M> {
     fn deliver(self, shard: &Shard, from: u16) {
         let (request, context) = *self.0;
-        request.arrive(shard, from, Producer::<Shard>::slots_of::<Self>(), context);
+        let slots = Producer::<Shard>::slots_of::<Self>();
+        request.arrive::<true>(shard, from, slots, context);
     }
 }
 

@@ -99,7 +99,7 @@ impl Runtime {
         may_inline: bool,
     ) {
         if may_inline && resident.queued() == 0 {
-            self.arrive(shard, resident, incoming);
+            self.arrive_apart(shard, resident, incoming);
         } else if types.posts::<M>() {
             self.enqueue(shard, resident, incoming);
         } else {

@@ -94,8 +94,8 @@ const RESUME_BATCH: usize = 16;
 /// Outside a shard of an engine: only code that is polled there comes here.
 #[inline]
 pub(crate) fn with_runtime<R>(f: impl FnOnce(&Shard, &Runtime) -> R) -> R {
-    try_with_runtime(|here| {
-        let (shard, runtime) = here.expect("this runs on a shard of an engine only");
+    with_current(|shard| {
+        let (shard, runtime) = attached(shard).expect("this runs on a shard of an engine only");
         f(shard, runtime)
     })
 }
@@ -104,7 +104,18 @@ pub(crate) fn with_runtime<R>(f: impl FnOnce(&Shard, &Runtime) -> R) -> R {
 /// is half a nanosecond of every message told.
 #[inline(always)]
 pub(crate) fn try_with_runtime<R>(f: impl FnOnce(Option<(&Shard, &Runtime)>) -> R) -> R {
-    with_current(|shard| f(shard.and_then(|shard| Some((shard, shard.attached(&RUNTIME)?)))))
+    with_current(|shard| f(attached(shard)))
+}
+
+#[inline]
+fn attached(shard: Option<&Shard>) -> Option<(&Shard, &Runtime)> {
+    match shard {
+        Some(shard) => match shard.attached(&RUNTIME) {
+            Some(runtime) => Some((shard, runtime)),
+            None => None,
+        },
+        None => None,
+    }
 }
 
 impl Runtime {
@@ -289,6 +300,24 @@ impl Runtime {
         }
     }
 
+    /// The same for one that came in a box.
+    pub(crate) fn receive_apart<M: Method>(
+        &self,
+        shard: &Shard,
+        hint: Hint,
+        key: Key,
+        hash: Option<u64>,
+        incoming: Incoming<M>,
+    ) {
+        let resolved = self.resolve::<M::Actor>(shard, hint, &key, || {
+            hash.unwrap_or_else(|| self.engine.hash_of(<M::Actor as Actor>::token(), &key))
+        });
+        match resolved {
+            Ok(resident) => self.arrive_apart(shard, resident, incoming),
+            Err(refusal) => self.receive_elsewhere(shard, key, hash, incoming, refusal),
+        }
+    }
+
     /// A message has come whose actor is not simply here, or can't be made.
     #[cold]
     #[inline(never)]
@@ -325,6 +354,20 @@ impl Runtime {
         self.arrive_busy(shard, resident, incoming);
     }
 
+    /// The same in one place for all by whom few messages come: compiled once for each method.
+    #[inline(never)]
+    pub(crate) fn arrive_apart<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        incoming: Incoming<M>,
+    ) {
+        if resident.admits_arrival(<M::Receiver as Receiver>::EXCLUSIVE) {
+            return self.begin_any(shard, resident, incoming);
+        }
+        self.arrive_busy(shard, resident, incoming);
+    }
+
     /// The same from the shard's own queue: its activation may be gone.
     #[inline(always)]
     pub(crate) fn arrive_from_queue<M: Method>(
@@ -334,20 +377,31 @@ impl Runtime {
         incoming: Incoming<M>,
     ) {
         if resident.phase() == Phase::Gone {
-            // A new activation could be ahead of it: what was sent after it may have run there.
-            if let Ok(types) = self.types.get::<M::Actor>(self) {
-                if !self.serves(shard, resident.hash()) {
-                    // Not so far: that is on another node.
-                    let (key, hash) = (resident.key(), resident.hash());
-                    types.leave_gone(resident);
-                    return self.ways(shard, types).dispatch(key, hash, incoming);
-                }
-                self.refuse(shard, &resident, incoming, types.failure(resident));
-                types.leave_gone(resident);
-            }
-            return;
+            return self.arrive_gone(shard, resident, incoming);
         }
         self.arrive(shard, resident, incoming);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn arrive_gone<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        incoming: Incoming<M>,
+    ) {
+        // A new activation could be ahead of it: what was sent after it may have run there.
+        let Ok(types) = self.types.get::<M::Actor>(self) else {
+            return;
+        };
+        if !self.serves(shard, resident.hash()) {
+            // Not so far: that is on another node.
+            let (key, hash) = (resident.key(), resident.hash());
+            types.leave_gone(resident);
+            return self.ways(shard, types).dispatch(key, hash, incoming);
+        }
+        self.refuse(shard, &resident, incoming, types.failure(resident));
+        types.leave_gone(resident);
     }
 
     #[inline(never)]
@@ -612,7 +666,7 @@ impl Runtime {
             drop_quietly(incoming.args);
             incoming
                 .reply
-                .send::<ReplyOf<M>>(shard, Hint::NONE, Err(refusal.into()));
+                .send_apart::<ReplyOf<M>>(shard, Hint::NONE, Err(refusal.into()));
         } else {
             self.bury(shard, id(), incoming.args, incoming.context, refusal);
         }

@@ -23,7 +23,7 @@ use quark_shards::task::{Frame, TaskId};
 
 use crate::activation::Resident;
 use crate::actor::{Actor, Exclusive, Method, MethodInfo, Receiver};
-use crate::coalesce::coalesces;
+use crate::coalesce::{Alone, Lead, coalesces};
 use crate::context::{Context, Cx, Turn};
 use crate::error::{CallError, Refusal};
 use crate::lifecycle::Hook;
@@ -218,7 +218,7 @@ impl<M: Method> Ending<M::Actor> for MessageEnding<M> {
     fn lost(&self, shard: &Shard, turn: &Turn) {
         self.here.set(None);
         if let Some(reply @ ReplyTo::Call { .. }) = self.reply.take() {
-            answer_in_vain::<M>(shard, reply, turn.deadline);
+            answer_in_vain::<ReplyOf<M>>(shard, reply, turn.deadline);
         }
     }
 
@@ -264,6 +264,10 @@ impl<M: Method> MessageEnding<M> {
                 // SAFETY: `Here` is replaced before the caller returns from the first poll, so
                 // the place is still on its stack.
                 unsafe { *here.as_ptr() = Some(reply) };
+            }
+            // A method that never suspends has such an ending only where its turn is watched.
+            Some(to) if const { never_suspends::<M>() } => {
+                to.send_apart(shard, resident.hint(), reply);
             }
             Some(to) => to.send(shard, resident.hint(), reply),
             None => {}
@@ -354,24 +358,32 @@ impl Runtime {
         resident: Resident<M::Actor>,
         incoming: Incoming<M>,
     ) {
-        let mut leader = None;
-        let mut incoming = if const { coalesces::<M>() } {
-            let Some(leading) = self.board_watched(shard, resident, incoming) else {
-                return;
-            };
-            leading.map(|leading| {
-                let (args, leads) = leading.into_parts();
-                leader = leads;
-                args
-            })
-        } else {
-            incoming
-        };
+        if const { coalesces::<M>() } {
+            let mut leader = None;
+            if let Some(leading) = self.board_watched(shard, resident, incoming) {
+                let incoming = leading.map(|leading| {
+                    let (args, leads) = leading.into_parts();
+                    leader = leads;
+                    args
+                });
+                self.begin_led(shard, resident, incoming, leader);
+            }
+            return;
+        }
+        self.begin_led(shard, resident, incoming, Alone);
+    }
+
+    /// The same once it is clear whom its answer is for.
+    fn begin_led<M: Method>(
+        &self,
+        shard: &Shard,
+        resident: Resident<M::Actor>,
+        mut incoming: Incoming<M>,
+        lead: impl Lead<M>,
+    ) {
         incoming.toll.pay(shard);
         let id = self.next_turn(shard);
-        if let Some(leader) = &leader {
-            leader.takes_off(id);
-        }
+        lead.takes_off(id);
         let (ending, stub) = WatchedEnding::begin(shard, self, resident, id, &incoming);
         let Incoming {
             args,
@@ -402,26 +414,33 @@ impl Runtime {
             if let Some(limits) = limits {
                 limits.returned(reply.is_err());
             }
-            if let Some(leader) = leader {
-                leader.lands(&reply);
-            }
+            lead.lands(&reply);
             reply
         };
-        // A method that never suspends must not run before the turn's first poll.
-        let _ = match stub {
-            Some(stub) => start(shard, resident, cx, ending, |cx, _| async move {
-                ends(stub(cx, args).await)
-            }),
-            None if const { saves::<M>() } => start(shard, resident, cx, ending, |cx, _| {
-                // SAFETY: as in `start_message`.
-                let actor = unsafe { resident.borrow::<'static, Exclusive>() };
-                async move { ends(saving(args, actor, cx).await) }
-            }),
-            None => start(shard, resident, cx, ending, |cx, _| {
-                // SAFETY: as in `start_message`.
-                let actor = unsafe { resident.borrow::<'static, M::Receiver>() };
-                async move { ends(M::call(args, actor, cx).await) }
-            }),
+        // One body for both: each is a task of its own kind to compile. A method that never suspends
+        // must not run before the turn's first poll.
+        let _ = if const { saves::<M>() } {
+            start(shard, resident, cx, ending, |cx, _| async move {
+                ends(match stub {
+                    Some(stub) => stub(cx, args).await,
+                    None => {
+                        // SAFETY: as in `start_message`.
+                        let actor = unsafe { resident.borrow::<'static, Exclusive>() };
+                        saving(args, actor, cx).await
+                    }
+                })
+            })
+        } else {
+            start(shard, resident, cx, ending, |cx, _| async move {
+                ends(match stub {
+                    Some(stub) => stub(cx, args).await,
+                    None => {
+                        // SAFETY: as in `start_message`.
+                        let actor = unsafe { resident.borrow::<'static, M::Receiver>() };
+                        M::call(args, actor, cx).await
+                    }
+                })
+            })
         };
     }
 
@@ -458,27 +477,6 @@ impl Runtime {
                 Inline::Waiting(self.wait_for::<M>(shard, turn, ending, caller, deadline, waker))
             }
         }
-    }
-
-    /// The local callee's turn was lost: its caller waits for an answer that will not come.
-    #[cold]
-    fn wait_in_vain<M: Method>(
-        &self,
-        shard: &Shard,
-        caller: Option<TurnRef>,
-        deadline: Deadline,
-        waker: &Waker,
-    ) -> CallId {
-        let waiter = caller.map(|caller| caller.waiter(shard));
-        let id = self.open_call::<M>(shard, deadline, waiter);
-        let registered = shard.calls().poll::<ReplyOf<M>>(id, waker);
-        debug_assert!(
-            registered.is_pending(),
-            "nobody answers before the deadline"
-        );
-        let peer = shard.id();
-        answer_in_vain::<M>(shard, ReplyTo::Call { peer, id }, deadline);
-        id
     }
 
     /// The local callee goes on without its caller, who from now on waits for a call.

@@ -481,7 +481,7 @@ struct Entry {
 
 impl Types {
     /// The type `A` here; set up at its first use.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn get<A: Actor>(&self, runtime: &Runtime) -> Result<&TypeShard<A>, Refusal> {
         let index = A::token().index();
         // SAFETY: single-threaded; the vector is not changed during this read.

@@ -61,7 +61,7 @@ pub(super) fn send_again<M: Method>(shard: &Shard, to: ReplyTo, is_exact: bool, 
     let Some((args, context, again)) = again else {
         let why = "its actor has moved to another node, and what was sent back can't be read";
         let error = CallError::Unreachable(Box::new(why.to_owned()));
-        return to.send::<ReplyOf<M>>(shard, Hint::NONE, Err(error));
+        return to.send_apart::<ReplyOf<M>>(shard, Hint::NONE, Err(error));
     };
     let incoming = Incoming {
         args,

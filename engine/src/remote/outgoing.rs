@@ -197,7 +197,7 @@ impl<M: Method> Away<M> {
             None => {
                 self.incoming.toll.pay(shard);
                 if reply.is_ask() {
-                    reply.send::<ReplyOf<M>>(shard, Hint::NONE, Err(refusal.into()));
+                    reply.send_apart::<ReplyOf<M>>(shard, Hint::NONE, Err(refusal.into()));
                 } else {
                     tracing::warn!(actor = M::Actor::NAME, method = M::NAME, %refusal, "a one-way message was not sent");
                 }

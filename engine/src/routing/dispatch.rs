@@ -90,7 +90,7 @@ impl<A: Actor> Ways<'_, A> {
         match self.way(&key, hash) {
             Way::Here => self.arrive_here(key, hash, incoming),
             Way::Pool => match self.worker(&key, hash) {
-                Ok(resident) => self.runtime.arrive(self.shard, resident, incoming),
+                Ok(resident) => self.runtime.arrive_apart(self.shard, resident, incoming),
                 Err(refusal) => self.refuse(key, incoming, refusal),
             },
             Way::Landing { from: last } if last == from => self.arrive_here(key, hash, incoming),
@@ -147,7 +147,7 @@ impl<A: Actor> Ways<'_, A> {
             .types
             .activate_here(self.shard, self.runtime, &key, hash)
         {
-            Ok(resident) => self.runtime.arrive(self.shard, resident, incoming),
+            Ok(resident) => self.runtime.arrive_apart(self.shard, resident, incoming),
             Err(refusal) => self.refuse(key, incoming, refusal),
         }
     }

@@ -23,7 +23,7 @@ mod pool;
 mod relay;
 mod travel;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 
 use hashbrown::HashTable;
 use quark_shards::shard::Shard;
@@ -133,12 +133,19 @@ impl Routes {
 
     /// Runs `f` with the route of `key`, if there is one.
     fn with<R>(&self, key: &Key, hash: u64, f: impl FnOnce(&mut Route) -> R) -> Option<R> {
-        let mut table = self.table.borrow_mut();
-        let route = table.find_mut(hash, |route| route.hash == hash && route.key == *key)?;
+        let mut route = self.find(key, hash)?;
         let before = route.is_settled();
-        let result = f(route);
+        let result = f(&mut route);
         self.count(before, route.is_settled());
         Some(result)
+    }
+
+    /// Apart, so that the search is compiled once, and not for each who asks.
+    fn find(&self, key: &Key, hash: u64) -> Option<RefMut<'_, Route>> {
+        RefMut::filter_map(self.table.borrow_mut(), |table| {
+            table.find_mut(hash, |route| route.hash == hash && route.key == *key)
+        })
+        .ok()
     }
 
     fn insert(&self, key: Key, hash: u64, via: Via, used: u32) {

@@ -134,7 +134,9 @@ impl<M: Method> Future for Relay<M> {
                     Fate::Replied(reply, _) => reply,
                     Fate::TimedOut | Fate::Unknown => Err(CallError::Timeout),
                 };
-                relay.reply.send::<ReplyOf<M>>(shard, Hint::NONE, reply);
+                relay
+                    .reply
+                    .send_apart::<ReplyOf<M>>(shard, Hint::NONE, reply);
                 Poll::Ready(())
             }
             Stage::Done => Poll::Ready(()),
@@ -289,7 +291,8 @@ impl<M: Method> Drop for Relay<M> {
                 if shard.uid() == uid {
                     shard.calls().abandon(id);
                     let stopped: ReplyOf<M> = Err(CallError::Stopped);
-                    self.reply.send::<ReplyOf<M>>(shard, Hint::NONE, stopped);
+                    self.reply
+                        .send_apart::<ReplyOf<M>>(shard, Hint::NONE, stopped);
                 }
             }),
             Stage::Fresh | Stage::Queued { .. } => with_runtime(|shard, runtime| {
