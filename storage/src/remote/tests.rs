@@ -1,6 +1,7 @@
 //! A server that breaks when it is told to.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -9,6 +10,8 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tracing::field::Field;
+use tracing::{Event, Level, Metadata, Subscriber, span};
 
 use super::*;
 use crate::provider::{
@@ -24,6 +27,8 @@ struct World {
     /// How many batches are never answered, though their connection does not say so.
     hangs: usize,
     refuses: bool,
+    /// Why nobody can connect, while there is a reason.
+    unreachable: Option<&'static str>,
     connections: usize,
     saved: BTreeMap<RecordKey, (ETag, Token)>,
     /// Each attempt's token, in order.
@@ -62,9 +67,10 @@ impl Backend for Fake {
     async fn connect(&self, _: Duration) -> Result<Fake, Failure> {
         let mut world = self.0.lock().expect("no panic");
         world.connections += 1;
-        match world.refuses {
-            true => Err(Failure::Said(StoreError::Closed)),
-            false => Ok(self.clone()),
+        match (world.unreachable, world.refuses) {
+            (Some(why), _) => Err(Failure::Broken(why.to_owned())),
+            (None, true) => Err(Failure::Said(StoreError::Closed)),
+            (None, false) => Ok(self.clone()),
         }
     }
 }
@@ -102,6 +108,55 @@ impl Fake {
         world.hangs -= usize::from(hangs);
         hangs
     }
+}
+
+impl Fake {
+    /// Waits until somebody has tried to connect so many times more.
+    fn tried_times(&self, more: usize) {
+        let tried = || self.0.lock().expect("no panic").connections;
+        let until = tried() + more;
+        while tried() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// The warnings that this process gives.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    /// How many say `words`.
+    fn of(&self, words: &str) -> usize {
+        let said = self.0.lock().expect("no panic");
+        said.iter().filter(|line| line.contains(words)).count()
+    }
+}
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::WARN
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = String::new();
+        event.record(&mut |field: &Field, value: &dyn Debug| {
+            line += &format!("{field}={value:?} ");
+        });
+        self.0.lock().expect("no panic").push(line);
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
 }
 
 impl World {
@@ -282,6 +337,30 @@ fn who_is_refused_is_told_at_once() {
     };
     let (_control, _, remote) = start(world);
     assert_eq!(remote.check(), Err(StoreError::Closed));
+}
+
+#[test]
+fn trouble_is_told_of_once_until_it_is_another() {
+    let said = Warnings::default();
+    tracing::subscriber::set_global_default(said.clone()).expect("nobody else listens");
+    let world = World {
+        unreachable: Some("it is not at home"),
+        ..World::default()
+    };
+    let (_control, fake, remote) = start(world);
+    let store = RemoteStore::new(&remote, Share::whole());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            fake.tried_times(3);
+            fake.0.lock().expect("no panic").unreachable = Some("it is ill");
+            fake.tried_times(3);
+            fake.0.lock().expect("no panic").unreachable = None;
+        });
+        block_on(store.save(&key(1), write())).expect("it is saved in the end");
+    });
+    assert_eq!(said.of("it is not at home"), 1);
+    assert_eq!(said.of("it is ill"), 1);
+    block_on(store.close()).expect("nothing is under way");
 }
 
 #[test]

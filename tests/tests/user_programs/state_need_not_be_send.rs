@@ -30,7 +30,7 @@ fn uses(cache: &CacheRef) {
     let _ = cache.fill(vec![1, 2]);
 }
 
-fn main() {
+pub(super) fn main() {
     let _checked: fn(&CacheRef) = uses;
     drop(Cache::default());
 }

@@ -22,7 +22,7 @@ fn uses(clock: &ClockRef) {
     let _ = clock.time();
 }
 
-fn main() {
+pub(super) fn main() {
     let _checked: fn(&ClockRef) = uses;
     let _ = Clock::default();
 }

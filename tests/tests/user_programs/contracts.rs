@@ -46,7 +46,7 @@ pub mod api {
 mod bank {
     use quark::prelude::*;
 
-    use crate::api;
+    use super::api;
 
     #[derive(Default)]
     struct Ledger {
@@ -124,7 +124,7 @@ mod inside {
     }
 }
 
-fn main() {
+pub(super) fn main() {
     use api::Account;
 
     let engine = bank::engine().unwrap();

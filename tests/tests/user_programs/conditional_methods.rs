@@ -36,7 +36,7 @@ fn uses(gauge: &GaugeRef) {
     let _ = gauge.read();
 }
 
-fn main() {
+pub(super) fn main() {
     let _checked: fn(&GaugeRef) = uses;
     drop(Gauge::default());
     const { assert!(!Gauge::HAS_ACTIVATE && Gauge::HAS_DEACTIVATE) };

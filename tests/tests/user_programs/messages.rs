@@ -2,8 +2,8 @@
 //! what is written for them must not meet.
 #![deny(warnings, missing_docs, unreachable_pub, missing_debug_implementations)]
 #![deny(missing_copy_implementations, single_use_lifetimes, unused_qualifications)]
-#![deny(unnameable_types, non_ascii_idents, let_underscore_drop, unused_results)]
-#![deny(rust_2018_idioms, future_incompatible, nonstandard_style)]
+#![deny(unnameable_types, let_underscore_drop, unused_results)]
+#![deny(rust_2018_idioms, nonstandard_style)]
 #![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,7 +84,7 @@ mod quiet {
     }
 }
 
-fn main() {
+pub(super) fn main() {
     #[message]
     #[derive(Debug, Clone, Copy)]
     struct Within {

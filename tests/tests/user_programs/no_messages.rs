@@ -11,7 +11,7 @@ pub enum Switch {
 #[quark::actor(name = "switch")]
 impl Switch {}
 
-fn main() {
+pub(super) fn main() {
     let _both = [Switch::On, Switch::Off];
     assert_eq!(Switch::NAME, "switch");
     assert!(Switch::fallback().is_none());

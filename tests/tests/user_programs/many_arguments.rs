@@ -36,7 +36,7 @@ fn uses(wide: &WideRef) {
     let _ = wide.add(1, 2, 3, 4, 5, 6, 7, String::new(), 9, 10, 11, 12, 13, (14, [0, 0]));
 }
 
-fn main() {
+pub(super) fn main() {
     let _checked: fn(&WideRef) = uses;
     let _ = Wide::default();
 }

@@ -34,7 +34,7 @@ impl Failing {
     }
 }
 
-fn main() {
+pub(super) fn main() {
     const { assert!(Plain::HAS_ACTIVATE && Plain::HAS_DEACTIVATE) };
     const { assert!(Waiting::HAS_ACTIVATE && Waiting::HAS_DEACTIVATE) };
     const { assert!(Failing::HAS_ACTIVATE && Failing::HAS_DEACTIVATE) };

@@ -48,7 +48,7 @@ fn uses(desk: &DeskRef, nested: &inner::NestedRef) {
     let _ = nested.answer();
 }
 
-fn main() {
+pub(super) fn main() {
     let _checked: fn(&DeskRef, &inner::NestedRef) = uses;
     let _both = (Desk::default(), inner::Nested);
     let inner::Answer(_) = inner::Answer(1);

@@ -38,7 +38,7 @@ fn uses(shop: &ShopRef) {
     let _ = shop.boxed();
 }
 
-fn main() {
+pub(super) fn main() {
     let _checked: fn(&ShopRef) = uses;
     let _ = Shop::default();
 }

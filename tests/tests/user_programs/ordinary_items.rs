@@ -50,7 +50,7 @@ fn uses(reference: &LedgerRef) {
     let _ = reference.push("one".to_owned());
 }
 
-fn main() {
+pub(super) fn main() {
     let _checked: fn(&LedgerRef) = uses;
     let mut ledger = Ledger::new();
     assert!(ledger.push("one".to_owned()));

@@ -17,7 +17,7 @@ fn uses(account: &AccountRef) {
     let _ = account.merge(bank::Account(2));
 }
 
-fn main() {
+pub(super) fn main() {
     #[derive(Default)]
     struct Local;
 

@@ -44,6 +44,6 @@ fn uses(teller: &Teller, core: RefCore) {
     });
 }
 
-fn main() {
+pub(super) fn main() {
     let _checked: fn(&Teller, RefCore) = uses;
 }

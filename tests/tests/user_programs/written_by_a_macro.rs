@@ -23,7 +23,7 @@ fn uses(number: &NumberRef, words: &WordsRef) {
     let _ = words.set(vec!["a".to_owned()]);
 }
 
-fn main() {
+pub(super) fn main() {
     let _checked: fn(&NumberRef, &WordsRef) = uses;
     drop((Number::default(), Words::default()));
 }

@@ -53,7 +53,7 @@ fn uses(book: &market::BookRef) {
     drop(book.shared());
 }
 
-fn main() {
-    let _checked: fn(&market::BookRef) = uses;
+pub(super) fn main() {
+    let _: fn(&market::BookRef) = uses;
     let _: Arc<Gone> = Arc::new(Gone);
 }

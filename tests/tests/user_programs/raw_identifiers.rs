@@ -22,7 +22,7 @@ fn uses(actor: &StructRef) {
     let _ = actor.r#ref("x");
 }
 
-fn main() {
+pub(super) fn main() {
     let _checked: fn(&StructRef) = uses;
     let _ = Struct::default();
     assert_eq!(<Struct as quark::__private::Actor>::NAME, "Struct");

@@ -50,7 +50,7 @@ fn uses(parser: &ParserRef) {
     splits::<_, Answer, Infallible>(parser.whole());
 }
 
-fn main() {
+pub(super) fn main() {
     let _checked: fn(&ParserRef) = uses;
     let _ = Parser::default();
 }

@@ -60,6 +60,6 @@ fn uses(book: &BookRef) {
     let _ = book.exclusive(Exclusive);
 }
 
-fn main() {
+pub(super) fn main() {
     let _checked: fn(&BookRef) = uses;
 }

@@ -64,7 +64,7 @@ impl Tuple {
 
 fn travels<T: Send>() {}
 
-fn main() {
+pub(super) fn main() {
     travels::<Everything>();
     assert!(<Everything as quark::__private::Actor>::HAS_STATES);
     assert!(!<Plain as quark::__private::Actor>::HAS_STATES);
