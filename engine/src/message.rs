@@ -184,7 +184,7 @@ pub(crate) const NO_CALL: CallId = CallId {
 };
 
 impl<M: Method> Request<M> {
-    /// `BOXED`: it came in a box, and is received in one place with all that did.
+    /// `BOXED`: it came in a box.
     #[inline(always)]
     fn arrive<const BOXED: bool>(
         self,
@@ -224,11 +224,7 @@ impl<M: Method> Request<M> {
             Hint::NONE
         };
         let hash = (!is_hinted).then_some(self.target);
-        if const { BOXED } {
-            runtime.receive_apart(shard, hint, self.key, hash, incoming);
-        } else {
-            runtime.receive(shard, hint, self.key, hash, incoming);
-        }
+        runtime.receive::<M, BOXED>(shard, hint, self.key, hash, incoming);
     }
 }
 

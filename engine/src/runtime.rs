@@ -281,9 +281,9 @@ impl Runtime {
         )
     }
 
-    /// A message has come from another shard, a port or outside.
+    /// A message has come from another shard, a port or outside. `BOXED`: as few do, in a box.
     #[inline(always)]
-    pub(crate) fn receive<M: Method>(
+    pub(crate) fn receive<M: Method, const BOXED: bool>(
         &self,
         shard: &Shard,
         hint: Hint,
@@ -295,25 +295,8 @@ impl Runtime {
             hash.unwrap_or_else(|| self.engine.hash_of(<M::Actor as Actor>::token(), &key))
         });
         match resolved {
+            Ok(resident) if const { BOXED } => self.arrive_apart(shard, resident, incoming),
             Ok(resident) => self.arrive(shard, resident, incoming),
-            Err(refusal) => self.receive_elsewhere(shard, key, hash, incoming, refusal),
-        }
-    }
-
-    /// The same for one that came in a box.
-    pub(crate) fn receive_apart<M: Method>(
-        &self,
-        shard: &Shard,
-        hint: Hint,
-        key: Key,
-        hash: Option<u64>,
-        incoming: Incoming<M>,
-    ) {
-        let resolved = self.resolve::<M::Actor>(shard, hint, &key, || {
-            hash.unwrap_or_else(|| self.engine.hash_of(<M::Actor as Actor>::token(), &key))
-        });
-        match resolved {
-            Ok(resident) => self.arrive_apart(shard, resident, incoming),
             Err(refusal) => self.receive_elsewhere(shard, key, hash, incoming, refusal),
         }
     }
@@ -354,7 +337,8 @@ impl Runtime {
         self.arrive_busy(shard, resident, incoming);
     }
 
-    /// The same in one place for all by whom few messages come: compiled once for each method.
+    /// The same in one place for all by whom few messages come: compiled once for each method, as is
+    /// what begins the turn.
     #[inline(never)]
     pub(crate) fn arrive_apart<M: Method>(
         &self,

@@ -16,8 +16,7 @@ impl Authority {
     /// # Panics
     /// If no key can be made; so for the others.
     #[must_use]
-    #[allow(clippy::new_without_default, reason = "each is another")]
-    pub fn new() -> Self {
+    pub fn make() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -346,7 +346,7 @@ fn what_can_be_no_node_says_what_it_lacks() {
 
 #[test]
 fn nodes_show_who_they_are_and_nobody_comes_in_by_another_name() {
-    let (table, authority) = (MemoryTable::default(), Authority::new());
+    let (table, authority) = (MemoryTable::default(), Authority::make());
     let start = |name: &str, certified: &str| {
         let listen = Listen::at("127.0.0.1:0".parse().expect("an address"));
         let cluster = Cluster::new(name, table.clone()).timing(timing());

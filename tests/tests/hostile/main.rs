@@ -364,7 +364,7 @@ fn one_way_messages_that_can_not_be_read_do_not_fill_the_log() {
 #[test]
 fn a_session_that_was_recorded_runs_nothing_again() {
     let _alone = alone();
-    let authority = Authority::new();
+    let authority = Authority::make();
     for (tls, expected) in [(None, "damaged"), (Some(authority.tls("bank")), "TLS")] {
         let (mut listen, mut client) = (anywhere(), Client::builder().cluster("bank"));
         if let Some(tls) = &tls {
@@ -405,7 +405,7 @@ fn a_session_that_was_recorded_runs_nothing_again() {
 fn what_strangers_do_to_tls_harms_nobody() {
     const ROUNDS: u64 = 20;
     let _alone = alone();
-    let (ours, theirs) = (Authority::new(), Authority::new());
+    let (ours, theirs) = (Authority::make(), Authority::make());
     let tls = ours.tls("bank");
     let listen = anywhere().tls(tls.clone());
     let server = serve(2, listen.handshake_within(Duration::from_secs(2)));

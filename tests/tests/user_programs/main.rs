@@ -5,12 +5,16 @@
 // Held against whole crates only.
 #![deny(future_incompatible, non_ascii_idents)]
 
-// Each says which lints it is held to; nobody reads it for the house's.
 macro_rules! programs {
     ($($name:ident),* $(,)?) => {$(
-        #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+        #[allow(
+            dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic,
+            reason = "each says which lints it is held to, for users need not have the house's"
+        )]
         pub mod $name;
     )*
+
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
 
         #[test]
         fn all_run() {
@@ -41,3 +45,16 @@ programs![
     turns,
     written_by_a_macro,
 ];
+
+#[test]
+fn none_is_forgotten() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/user_programs");
+    let files = std::fs::read_dir(folder).expect("the folder of this file");
+    let files = files.map(|file| file.expect("a file").path());
+    let mut names: Vec<_> = files
+        .filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()))
+        .filter(|name| name != "main")
+        .collect();
+    names.sort();
+    assert_eq!(names, NAMES);
+}
