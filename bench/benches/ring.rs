@@ -8,20 +8,24 @@
 //! once by those that can (ours, rtrb by its chunks). A chunk needs all its messages at hand, which
 //! turns do not have: so rtrb stands a third time, with each message pushed by itself. One queue of
 //! 1,024 slots, in one thread and between two pinned ones; and a pair of them, for single messages
-//! there and back, as a call and its answer go.
+//! there and back, as a call and its answer go, beside what the cores need for a line with nothing
+//! in it.
+//!
+//! How far a line has to go depends on which it is: so runs between threads take other memory each.
 #![allow(missing_docs)]
 
 use std::cell::Cell;
 use std::hint::black_box;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
+use crossbeam::utils::CachePadded;
 use quark_bench::floors::allowed_cores;
 use quark_bench::floors::pinned::on_both;
 use quark_shards::ring::{Consumer, Message, Producer, ring};
@@ -308,6 +312,41 @@ impl Queue for Channel {
     }
 }
 
+/// No queue at all: a line with the count of messages.
+struct Bare;
+
+impl Queue for Bare {
+    const NAME: &'static str = "a bare line";
+    type In = (Arc<CachePadded<AtomicU64>>, u64);
+    type Out = (Arc<CachePadded<AtomicU64>>, u64);
+
+    fn new() -> (Self::In, Self::Out) {
+        let line = Arc::new(CachePadded::new(AtomicU64::new(0)));
+        ((line.clone(), 0), (line, 0))
+    }
+
+    #[inline(always)]
+    fn send((line, sent): &mut Self::In, batch: u64, _gone: impl Fn() -> bool) -> bool {
+        *sent += batch;
+        line.store(*sent, Ordering::Release);
+        true
+    }
+
+    #[inline(always)]
+    fn take((line, taken): &mut Self::Out, _batch: u64, _sum: &Sum) -> u64 {
+        let there = line.load(Ordering::Acquire) - *taken;
+        *taken += there;
+        there
+    }
+}
+
+/// Both ends of a queue, which lies elsewhere than those of the last seven `runs`.
+fn new_elsewhere<Q: Queue>(runs: &mut usize) -> (Q::In, Q::Out) {
+    *runs += 1;
+    let _held: Vec<_> = (0..*runs % 8).map(|_| Q::new()).collect();
+    Q::new()
+}
+
 fn one_thread(c: &mut Criterion) {
     for batch in BATCHES {
         let mut group = c.benchmark_group(format!("ring/one thread/{batch}"));
@@ -359,14 +398,21 @@ fn two_threads_of<Q: Queue>(
     cores: (usize, usize),
     batch: u64,
 ) {
+    let mut runs = 0;
     group.bench_function(Q::NAME, |b| {
-        b.iter_custom(|runs| (0..runs).map(|_| crossing::<Q>(cores, batch)).sum());
+        b.iter_custom(|times| {
+            let run = |_| crossing::<Q>(cores, batch, new_elsewhere::<Q>(&mut runs));
+            (0..times).map(run).sum()
+        });
     });
 }
 
 /// How long `CROSSING` messages take to get from one core to the other, once both are warm.
-fn crossing<Q: Queue>(cores: (usize, usize), batch: u64) -> Duration {
-    let (mut into, mut out) = Q::new();
+fn crossing<Q: Queue>(
+    cores: (usize, usize),
+    batch: u64,
+    (mut into, mut out): (Q::In, Q::Out),
+) -> Duration {
     let gone = AtomicBool::new(false);
     let gone = &gone;
     on_both(
@@ -400,6 +446,7 @@ fn there_and_back(c: &mut Criterion) {
     // A figure is of `TRIPS` round trips.
     group.throughput(Throughput::Elements(TRIPS));
     group.sample_size(20);
+    there_and_back_of::<Bare>(&mut group, (first, second));
     there_and_back_of::<Ours>(&mut group, (first, second));
     there_and_back_of::<Rtrb<Line>>(&mut group, (first, second));
     there_and_back_of::<Rtrb<Acting>>(&mut group, (first, second));
@@ -409,15 +456,24 @@ fn there_and_back(c: &mut Criterion) {
 }
 
 fn there_and_back_of<Q: Queue>(group: &mut BenchmarkGroup<'_, WallTime>, cores: (usize, usize)) {
+    let mut runs = 0;
     group.bench_function(Q::NAME, |b| {
-        b.iter_custom(|runs| (0..runs).map(|_| trips::<Q>(cores)).sum());
+        b.iter_custom(|times| {
+            let run = |_| {
+                let there = new_elsewhere::<Q>(&mut runs);
+                trips::<Q>(cores, there, new_elsewhere::<Q>(&mut runs))
+            };
+            (0..times).map(run).sum()
+        });
     });
 }
 
 /// How long `TRIPS` messages take to get to the other core and be answered, one at a time.
-fn trips<Q: Queue>(cores: (usize, usize)) -> Duration {
-    let (mut there, mut arrived) = Q::new();
-    let (mut back, mut answered) = Q::new();
+fn trips<Q: Queue>(
+    cores: (usize, usize),
+    (mut there, mut arrived): (Q::In, Q::Out),
+    (mut back, mut answered): (Q::In, Q::Out),
+) -> Duration {
     let gone = AtomicBool::new(false);
     let gone = &gone;
     on_both(

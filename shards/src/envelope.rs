@@ -127,7 +127,7 @@ impl Slots {
     pub(crate) unsafe fn write<M>(self, position: usize, message: M) {
         // SAFETY: the payload begins 8 bytes into an aligned slot; at most MAX_SLOTS slots from
         // it on exist behind every index, and the caller owns them.
-        unsafe { self.payload::<M>(position).write(message) }
+        unsafe { payload::<M>(self.slot(position)).write(message) }
     }
 
     /// Moves the message out of the slots from `position` on.
@@ -136,8 +136,18 @@ impl Slots {
     /// An `M` was written there, is seen by this thread, and is not read again.
     #[inline(always)]
     pub(crate) unsafe fn read<M>(self, position: usize) -> M {
+        // SAFETY: as the caller says.
+        unsafe { Self::read_at(self.slot(position)) }
+    }
+
+    /// The same for whoever has the first slot at hand.
+    ///
+    /// # Safety
+    /// As for [`read`](Self::read).
+    #[inline(always)]
+    pub(crate) unsafe fn read_at<M>(slot: *mut Slot) -> M {
         // SAFETY: as the caller says; the place is valid as in `write`.
-        unsafe { self.payload::<M>(position).read() }
+        unsafe { payload::<M>(slot).read() }
     }
 
     /// Copies `slots` whole slots, headers included, into another ring's memory.
@@ -153,11 +163,8 @@ impl Slots {
         }
     }
 
-    fn payload<M>(self, position: usize) -> *mut M {
-        self.slot(position).wrapping_byte_add(HEADER_BYTES).cast()
-    }
-
-    fn slot(self, position: usize) -> *mut Slot {
+    /// The slot at `position`; valid as long as the slots are.
+    pub(crate) fn slot(self, position: usize) -> *mut Slot {
         self.base.as_ptr().wrapping_add(self.index(position))
     }
 
@@ -167,4 +174,8 @@ impl Slots {
             Err(_) => panic!("a ring of {capacity} slots is beyond what memory can be"),
         }
     }
+}
+
+fn payload<M>(slot: *mut Slot) -> *mut M {
+    slot.wrapping_byte_add(HEADER_BYTES).cast()
 }

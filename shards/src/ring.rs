@@ -72,10 +72,12 @@ impl<C: ?Sized + 'static> Drop for Shared<C> {
     fn drop(&mut self) {
         // Both ends are gone: all was published, and what is left lies behind the head.
         let mut head = self.head.load(Ordering::Relaxed);
-        while let Some(shown) = self.lines.peek(head) {
-            // SAFETY: a message of the vtable's type, taken by nobody else any more.
-            unsafe { (shown.vtable.discard)(&self.lines, head) };
-            head = head.wrapping_add(shown.vtable.slots);
+        while let Some(header) = self.lines.peek(head) {
+            // SAFETY: a message's, as `peek` says.
+            let vtable = unsafe { header.vtable() };
+            // SAFETY: of the table's type, taken by nobody else any more.
+            unsafe { (vtable.discard)(&self.lines, self.lines.place(head)) };
+            head = head.wrapping_add(vtable.slots);
         }
         // SAFETY: the views in both ends went with them.
         unsafe { self.lines.free() };

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 
 use super::Shared;
-use super::header::{Shown, Vtable};
-use super::lines::Lines;
+use super::header::Vtable;
+use super::lines::{Lines, Place};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Site, ordering};
 
@@ -18,6 +18,8 @@ pub struct Consumer<C: ?Sized + 'static> {
     waiting: Cell<usize>,
     /// Where the next message lay when the producer was last told.
     released: Cell<usize>,
+    /// A quarter of the ring: so many slots are given back at last.
+    quarter: usize,
     shared: Arc<Shared<C>>,
 }
 
@@ -32,6 +34,7 @@ impl<C: ?Sized + 'static> Consumer<C> {
             known: Cell::new(0),
             waiting: Cell::new(0),
             released: Cell::new(0),
+            quarter: lines.capacity() / 4,
             shared,
         }
     }
@@ -56,9 +59,9 @@ impl<C: ?Sized + 'static> Consumer<C> {
             if self.waiting.get() > 0 {
                 // SAFETY: some were announced.
                 unsafe { self.deliver_announced(context) };
-            } else if let Some((position, vtable)) = self.find() {
+            } else if let Some((place, vtable)) = self.find() {
                 // SAFETY: the table is of the message that lies there, and it counts as taken.
-                unsafe { (vtable.deliver)(&self.lines, position, context, self.from) };
+                unsafe { (vtable.deliver)(self, place, context) };
             } else {
                 break;
             }
@@ -86,9 +89,11 @@ impl<C: ?Sized + 'static> Consumer<C> {
     #[inline(always)]
     unsafe fn deliver_announced(&self, context: &C) {
         let next = self.known.get().wrapping_sub(self.waiting.get());
-        // SAFETY: the consumer stands there, and a message is known to be there; the table is its
-        // own.
-        unsafe { (self.lines.vtable_at(next).deliver_announced)(self, next, context) };
+        let lines = self.lines;
+        // SAFETY: the consumer stands there, and a message is known to be there.
+        let vtable = unsafe { lines.vtable_at(next) };
+        // SAFETY: the message's own table.
+        unsafe { (vtable.deliver_announced)(self, lines.place(next), context) };
     }
 
     /// Takes the message behind all that are known, if there is one: says where it lies, for whoever
@@ -98,20 +103,25 @@ impl<C: ?Sized + 'static> Consumer<C> {
     /// is not there yet, whose line the sender is about to write to (measured between near cores,
     /// messages alone: 8.8 → 3.5 ns).
     #[inline(always)]
-    fn find(&self) -> Option<(usize, &'static Vtable<C>)> {
+    fn find(&self) -> Option<(Place, &'static Vtable<C>)> {
         let position = self.known.get();
         // A long run of messages must not starve the producer of room.
-        if position.wrapping_sub(self.released.get()) > self.lines.capacity() / 4 {
+        if position.wrapping_sub(self.released.get()) > self.quarter {
             self.release();
         }
-        let Shown { vtable, announced } = self.lines.peek(position)?;
+        // A copy, which stays in registers: what `self` holds could change by any store.
+        let lines = self.lines;
+        let header = lines.peek(position)?;
+        // SAFETY: a message's, as `peek` says.
+        let vtable = unsafe { header.vtable() };
+        let announced = header.announced();
         if announced == 0 {
             self.known.set(position.wrapping_add(vtable.slots));
         } else {
             self.known.set(position.wrapping_add(announced));
             self.waiting.set(announced - vtable.slots);
         }
-        Some((position, vtable))
+        Some((lines.place(position), vtable))
     }
 
     /// Counts announced messages of `slots` slots as taken.
@@ -131,19 +141,19 @@ impl<C: ?Sized + 'static> Consumer<C> {
     /// Drops the next message; false if there is none.
     fn discard_next(&self) -> bool {
         let waiting = self.waiting.get();
-        let (position, vtable) = if waiting > 0 {
-            let position = self.known.get().wrapping_sub(waiting);
+        let (place, vtable) = if waiting > 0 {
+            let place = self.lines.place(self.known.get().wrapping_sub(waiting));
             // SAFETY: the consumer stands there, and a message is known to be there.
-            let vtable = unsafe { self.lines.vtable_at(position) };
+            let vtable = unsafe { self.lines.vtable_at(place.position) };
             self.took(vtable.slots);
-            (position, vtable)
+            (place, vtable)
         } else if let Some(found) = self.find() {
             found
         } else {
             return false;
         };
         // SAFETY: the table is of the message that lies there, and it counts as taken.
-        unsafe { (vtable.discard)(&self.lines, position) };
+        unsafe { (vtable.discard)(&self.lines, place) };
         true
     }
 

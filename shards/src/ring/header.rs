@@ -7,7 +7,7 @@
 use std::marker::PhantomData;
 use std::ptr;
 
-use super::lines::Lines;
+use super::lines::{Lines, Place};
 use super::{Consumer, Message};
 use crate::envelope::slots_of;
 
@@ -25,13 +25,12 @@ pub(super) const MOST_ANNOUNCED: usize = usize::MAX >> ADDRESS_BITS;
 #[repr(align(8))]
 pub(super) struct Vtable<C: ?Sized + 'static> {
     pub(super) slots: usize,
-    /// Takes the next of the messages that were announced, which lies at the position, and delivers
-    /// it. Nothing else may lie there; so for the other two, whose caller has taken it.
-    pub(super) deliver_announced: unsafe fn(&Consumer<C>, usize, &C),
+    /// Takes the next of the messages that were announced, which lies there, and delivers it.
+    pub(super) deliver_announced: unsafe fn(&Consumer<C>, Place, &C),
     /// Moves the message out, empties its slots, delivers it.
-    pub(super) deliver: unsafe fn(&Lines<C>, usize, &C, u16),
+    pub(super) deliver: unsafe fn(&Consumer<C>, Place, &C),
     /// Moves the message out, empties its slots, drops it.
-    pub(super) discard: unsafe fn(&Lines<C>, usize),
+    pub(super) discard: unsafe fn(&Lines<C>, Place),
 }
 
 /// A slot's first word: see the [module](self).
@@ -84,15 +83,10 @@ impl<C: ?Sized + 'static> Header<C> {
         unsafe { &*self.0.map_addr(|word| word & ADDRESS) }
     }
 
-    /// # Safety
-    /// As for [`vtable`](Self::vtable).
+    /// Slots of all messages that it announces, its own among them; zero if it announces none.
     #[inline(always)]
-    pub(super) unsafe fn shown(self) -> Shown<C> {
-        Shown {
-            // SAFETY: as the caller says.
-            vtable: unsafe { self.vtable() },
-            announced: self.0.addr() >> ADDRESS_BITS,
-        }
+    pub(super) fn announced(self) -> usize {
+        self.0.addr() >> ADDRESS_BITS
     }
 
     pub(super) fn word(self) -> *mut Vtable<C> {
@@ -102,13 +96,6 @@ impl<C: ?Sized + 'static> Header<C> {
     pub(super) fn from_word(word: *mut Vtable<C>) -> Self {
         Header(word)
     }
-}
-
-/// What a message's header says.
-pub(super) struct Shown<C: ?Sized + 'static> {
-    pub(super) vtable: &'static Vtable<C>,
-    /// Slots of all messages that are announced, its own among them; zero if none are.
-    pub(super) announced: usize,
 }
 
 /// The table of `M`, one constant per message and receiver type.
@@ -123,24 +110,24 @@ impl<C: ?Sized + 'static, M: Message<C>> VtableOf<M, C> {
     };
 
     /// # Safety
-    /// The consumer's next message lies at `position`, and is an `M` that was announced.
-    unsafe fn deliver_announced(consumer: &Consumer<C>, position: usize, context: &C) {
+    /// The consumer's next message lies there, and is an `M` that was announced.
+    unsafe fn deliver_announced(consumer: &Consumer<C>, place: Place, context: &C) {
         consumer.took(const { slots_of::<M>() });
         // SAFETY: as the caller says.
-        unsafe { Self::deliver(consumer.lines(), position, context, consumer.from()) };
+        unsafe { Self::deliver(consumer, place, context) };
     }
 
     /// # Safety
-    /// An `M` lies at `position`, published, and is taken by this call.
-    unsafe fn deliver(lines: &Lines<C>, position: usize, context: &C, from: u16) {
+    /// An `M` lies there, published, and is taken by this call.
+    unsafe fn deliver(consumer: &Consumer<C>, place: Place, context: &C) {
         // SAFETY: as the caller says.
-        unsafe { lines.take::<M>(position) }.deliver(context, from);
+        unsafe { consumer.lines().take::<M>(place) }.deliver(context, consumer.from());
     }
 
     /// # Safety
     /// As for `deliver`.
-    unsafe fn discard(lines: &Lines<C>, position: usize) {
+    unsafe fn discard(lines: &Lines<C>, place: Place) {
         // SAFETY: as the caller says.
-        drop(unsafe { lines.take::<M>(position) });
+        drop(unsafe { lines.take::<M>(place) });
     }
 }

@@ -7,8 +7,8 @@ mod model;
 use std::marker::PhantomData;
 
 use super::Message;
-use super::header::{Header, Shown, Vtable};
-use crate::envelope::{Slots, slots_of};
+use super::header::{Header, Vtable};
+use crate::envelope::{Slot, Slots, slots_of};
 use crate::sync::atomic::{AtomicPtr, Ordering};
 use crate::sync::{Site, kept, ordering};
 
@@ -20,6 +20,13 @@ pub(super) struct Lines<C: ?Sized + 'static> {
     model: *const model::Model<C>,
     #[cfg(not(loom))]
     _receiver: PhantomData<*const C>,
+}
+
+/// A position, with the slot that lies there.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) position: usize,
+    slot: *mut Slot,
 }
 
 impl<C: ?Sized + 'static> Clone for Lines<C> {
@@ -73,17 +80,22 @@ impl<C: ?Sized + 'static> Lines<C> {
         self.header(position).store(header.word(), order);
     }
 
-    /// The message at `position`, if it is there. For the consumer, at its head.
     #[inline(always)]
-    pub(super) fn peek(&self, position: usize) -> Option<Shown<C>> {
+    pub(super) fn place(&self, position: usize) -> Place {
+        Place {
+            position,
+            slot: self.slots.slot(position),
+        }
+    }
+
+    /// The header of the message at `position`, if there is one. For the consumer, at its head:
+    /// there, a header with this lap's tag was stored for a message, by the two rules at the top
+    /// of the ring's file.
+    #[inline(always)]
+    pub(super) fn peek(&self, position: usize) -> Option<Header<C>> {
         let order = ordering(Site::Peek, Ordering::Acquire);
         let header = Header::from_word(self.header(position).load(order));
-        if header.tag() != self.tag(position) {
-            return None;
-        }
-        // SAFETY: a header with this lap's tag, where the consumer's head stands, was stored by
-        // `store`: the two rules at the top of the ring's file.
-        Some(unsafe { header.shown() })
+        (header.tag() == self.tag(position)).then_some(header)
     }
 
     /// The table of the message at `position`.
@@ -117,16 +129,16 @@ impl<C: ?Sized + 'static> Lines<C> {
     /// Moves a message out and leaves its later slots looking used.
     ///
     /// # Safety
-    /// An `M` lies at `position`, published, and is taken once.
+    /// An `M` lies at that place, published, and is taken once.
     #[inline(always)]
-    pub(super) unsafe fn take<M>(&self, position: usize) -> M {
+    pub(super) unsafe fn take<M>(&self, place: Place) -> M {
         #[cfg(loom)]
-        self.taken::<M>(position);
+        self.taken::<M>(place.position);
         // SAFETY: as the caller says.
-        let message = unsafe { self.slots.read::<M>(position) };
+        let message = unsafe { Slots::read_at::<M>(place.slot) };
         if kept(Site::Reset) {
             for later in 1..slots_of::<M>() {
-                let position = position.wrapping_add(later);
+                let position = place.position.wrapping_add(later);
                 let used = Header::used(self.tag(position));
                 self.store(position, used, Ordering::Relaxed);
             }

@@ -40,8 +40,8 @@ pub struct Producer<C: ?Sized + 'static> {
     lines: Lines<C>,
     /// Where the next message goes.
     tail: Cell<usize>,
-    /// The consumer's head when last read.
-    head_seen: Cell<usize>,
+    /// Slots before it were free when the consumer's head was last read.
+    free_to: Cell<usize>,
     /// Messages from here on are not yet visible. The first of them has no header yet: its slot
     /// looks used, and hides the others.
     published: Cell<usize>,
@@ -62,7 +62,7 @@ impl<C: ?Sized + 'static> Producer<C> {
         Producer {
             lines,
             tail: Cell::new(0),
-            head_seen: Cell::new(0),
+            free_to: Cell::new(lines.capacity()),
             published: Cell::new(0),
             unshown: Cell::new(Header::EMPTY),
             fetched_ahead: Cell::new(FETCHED_AHEAD),
@@ -128,9 +128,9 @@ impl<C: ?Sized + 'static> Producer<C> {
         );
         let slots = const { slots_of::<M>() };
         let tail = self.tail.get();
-        if tail.wrapping_sub(self.head_seen.get()) + slots > self.lines.capacity() {
+        if self.free_to.get().wrapping_sub(tail) < slots {
             self.reread_head();
-            if tail.wrapping_sub(self.head_seen.get()) + slots > self.lines.capacity() {
+            if self.free_to.get().wrapping_sub(tail) < slots {
                 return None;
             }
         }
@@ -219,7 +219,7 @@ impl<C: ?Sized + 'static> Producer<C> {
     #[must_use]
     pub fn free_slots(&self) -> usize {
         self.reread_head();
-        self.lines.capacity() - self.tail.get().wrapping_sub(self.head_seen.get())
+        self.free_to.get().wrapping_sub(self.tail.get())
     }
 
     /// Slots of the whole ring.
@@ -237,7 +237,8 @@ impl<C: ?Sized + 'static> Producer<C> {
     #[cold]
     fn reread_head(&self) {
         let order = ordering(Site::Reclaim, Ordering::Acquire);
-        self.head_seen.set(self.shared.head.load(order));
+        let head = self.shared.head.load(order);
+        self.free_to.set(head.wrapping_add(self.lines.capacity()));
     }
 }
 
