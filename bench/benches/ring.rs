@@ -340,7 +340,8 @@ impl Queue for Bare {
     }
 }
 
-/// Both ends of a queue, which lies elsewhere than those of the last seven `runs`.
+/// Both ends of a queue, elsewhere than in the runs before: by how many `runs` there were, up to seven
+/// others are held while it is allocated.
 fn new_elsewhere<Q: Queue>(runs: &mut usize) -> (Q::In, Q::Out) {
     *runs += 1;
     let _held: Vec<_> = (0..*runs % 8).map(|_| Q::new()).collect();

@@ -18,7 +18,7 @@ pub struct Consumer<C: ?Sized + 'static> {
     waiting: Cell<usize>,
     /// Where the next message lay when the producer was last told.
     released: Cell<usize>,
-    /// A quarter of the ring: so many slots are given back at last.
+    /// A quarter of the ring: where more slots than that were taken, they are given back.
     quarter: usize,
     shared: Arc<Shared<C>>,
 }

@@ -25,7 +25,8 @@ pub(super) const MOST_ANNOUNCED: usize = usize::MAX >> ADDRESS_BITS;
 #[repr(align(8))]
 pub(super) struct Vtable<C: ?Sized + 'static> {
     pub(super) slots: usize,
-    /// Takes the next of the messages that were announced, which lies there, and delivers it.
+    /// Takes the next of the messages that were announced, which lies there, and delivers it. Nothing
+    /// else may lie there; so for the other two, whose caller has taken it.
     pub(super) deliver_announced: unsafe fn(&Consumer<C>, Place, &C),
     /// Moves the message out, empties its slots, delivers it.
     pub(super) deliver: unsafe fn(&Consumer<C>, Place, &C),

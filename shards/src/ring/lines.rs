@@ -129,7 +129,7 @@ impl<C: ?Sized + 'static> Lines<C> {
     /// Moves a message out and leaves its later slots looking used.
     ///
     /// # Safety
-    /// An `M` lies at that place, published, and is taken once.
+    /// The place is of this ring; an `M` lies there, published, and is taken once.
     #[inline(always)]
     pub(super) unsafe fn take<M>(&self, place: Place) -> M {
         #[cfg(loom)]
